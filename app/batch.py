@@ -1,0 +1,138 @@
+"""Photographs by the dozen: each is localized or scored on its own, failures are listed, finished work is kept.
+
+An interrupted batch goes on where it stopped when it is started again; other settings, weights or methods are
+refused.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from retina_xai.errors import BatchError, InputError, RetinaXaiError
+from retina_xai.files import sha256_of, write_csv
+from retina_xai.folders import SETTINGS_FILE, claim
+from retina_xai.images import read_image
+from retina_xai.localization import localize, method_named, predict
+from retina_xai.models.checkpoint import RdrClassifier
+from retina_xai.records import read_record, run_facts, write_record
+
+LESION_COLUMNS = ("file", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
+
+OnDone = Callable[[Path, str], None]
+"""Called after each photograph with its path and what became of it, in one line."""
+
+
+@dataclass
+class Failures:
+    """The photographs that could not be done, each with its one-line reason."""
+
+    errors: list[tuple[Path, RetinaXaiError]] = field(default_factory=list)
+
+    @contextmanager
+    def collected(self, path: Path, on_done: OnDone) -> Iterator[None]:
+        """Keep an error of this photograph and go on."""
+        try:
+            yield
+        except RetinaXaiError as error:
+            self.errors.append((path, error))
+            on_done(path, f"failed: {error}")
+
+    def close(self, total: int) -> None:
+        """Raise what went wrong, if anything did: the error itself where it was the only photograph.
+
+        Raises:
+            BatchError: some of several photographs failed.
+        """
+        if not self.errors:
+            return
+        if total == 1:
+            raise self.errors[0][1]
+        names = ", ".join(path.name for path, _ in self.errors[:5]) + (" ..." if len(self.errors) > 5 else "")
+        raise BatchError(f"{len(self.errors)} of {total} photographs failed ({names}); the others are done")
+
+
+@dataclass(frozen=True)
+class LocalizeRun:
+    """Settings of a localization batch."""
+
+    classifier: RdrClassifier
+    out: Path
+    method: str = "fgvis"
+    ungradable: bool = False
+
+
+def localize_batch(paths: Sequence[Path], run: LocalizeRun, on_done: OnDone) -> None:
+    """Localize all photographs into RUN.OUT, then gather lesions.csv over all that are done.
+
+    Raises:
+        BatchError, InputError: some photographs failed; all others are done.
+        UsageError: unknown method, or the folder was made with other settings.
+    """
+    explainer = method_named(run.method)
+    facts = run_facts(run.classifier, run.method, explainer.settings())
+    claim(run.out, {**facts, "ungradable": run.ungradable})
+    failures = Failures()
+    for path, stem in stems_of(paths).items():
+        with failures.collected(path, on_done):
+            if _is_done(run.out / f"{stem}.json", path):
+                on_done(path, "done before")
+                continue
+            result = localize(read_image(path), run.classifier, explainer, ungradable=run.ungradable)
+            write_record(run.out, stem, result, facts)
+            on_done(path, f"{result.verdict.decision} ({result.verdict.score:.3f}), {len(result.lesions)} candidates")
+    write_csv(run.out / "lesions.csv", _lesion_table(run.out))
+    failures.close(len(paths))
+
+
+def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
+    """Score all photographs into one CSV with columns path, rdr_score, gradability, reason.
+
+    Raises:
+        BatchError, InputError: some photographs failed; the table holds all others.
+    """
+    failures, rows = Failures(), []
+    for path in paths:
+        with failures.collected(path, on_done):
+            verdict = predict(read_image(path), classifier)
+            quality = verdict.gradability
+            rows.append((str(path), verdict.score, quality.verdict, quality.reason))
+            on_done(path, f"{verdict.decision} ({verdict.score:.3f})")
+    write_csv(out, pd.DataFrame(rows, columns=["path", "rdr_score", "gradability", "reason"]))
+    failures.close(len(paths))
+
+
+def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """The stem of each photograph's results: its own, with a piece of its content's hash where two share one."""
+    counts = pd.Series([path.stem for path in paths]).value_counts()
+    return {path: path.stem if counts[path.stem] == 1 else f"{path.stem}-{_digest(path)[:8]}" for path in paths}
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of the content; empty where it cannot be read, which reading it will report."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
+
+
+def _is_done(record: Path, path: Path) -> bool:
+    if not record.exists():
+        return False
+    if read_record(record)["file"]["sha256"] != _digest(path):
+        raise InputError(f"{path}: {record} is the result of another photograph; choose another output folder")
+    return True
+
+
+def _lesion_table(out: Path) -> pd.DataFrame:
+    rows = []
+    for path in sorted(out.glob("*.json")):
+        if path.name == SETTINGS_FILE:
+            continue
+        record = read_record(path)
+        for number, lesion in enumerate(record["lesions"], start=1):
+            place = [lesion[key] for key in ("x", "y", "area", "score")]
+            rows.append((record["file"]["name"], number, *place, *lesion["box"]))
+    return pd.DataFrame(rows, columns=list(LESION_COLUMNS))

@@ -1,0 +1,204 @@
+"""The command line: each command parses, calls one function and reports; numerics live in the packages below.
+
+Exit codes: 0 done, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch finished with failures; 130
+interrupted.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retina_xai import __version__
+from retina_xai.errors import RetinaXaiError
+
+if TYPE_CHECKING:
+    from retina_xai.models.checkpoint import RdrClassifier
+
+DEBUG = "RETINA_XAI_DEBUG"
+INTERRUPTED = 130
+INTERNAL = 1
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Find the lesions behind a classifier's referral for diabetic retinopathy. Research use only.",
+)
+evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
+app.add_typer(evaluation_app, name="evaluate")
+
+
+class Split(StrEnum):
+    """DiaretDB1's official lists."""
+
+    TRAIN = "train"
+    TEST = "test"
+    ALL = "all"
+
+
+class Consensus(StrEnum):
+    """How four annotators become one mask."""
+
+    VOTES = "votes"
+    GRADED = "graded"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+Paths = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights (safetensors); those of the package by default.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it goes on.")]
+Method = Annotated[str, typer.Option(help="fgvis, fgvis-undefended or saliency.")]
+OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder in the EyePACS layout: trainLabels.csv and image folders.")],
+    out: Out,
+    config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+    allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing.")] = False,
+) -> None:
+    """Train the classifier on image-level grades."""
+    from app.console import show_training
+    from training.config import TrainingConfig
+    from training.fit import train as fit
+
+    settings = TrainingConfig() if config is None else TrainingConfig.from_toml(config)
+    show_training(fit(data, out, settings, resume=resume, allow_missing=allow_missing))
+
+
+@app.command()
+def localize(
+    paths: Paths,
+    out: Out,
+    weights: Weights = None,
+    method: Method = "fgvis",
+    ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Find the evidence for referral and the lesion candidates in photographs."""
+    from app.batch import LocalizeRun, localize_batch
+    from app.console import progress_over
+    from retina_xai.images import find_images
+
+    found = find_images(paths)
+    run = LocalizeRun(_classifier(weights, device), out, method, ungradable)
+    with progress_over(len(found), "localizing") as on_done:
+        localize_batch(found, run, on_done)
+
+
+@app.command()
+def predict(
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Table to write (CSV).")],
+    weights: Weights = None,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Score photographs without explaining them."""
+    from app.batch import predict_batch
+    from app.console import progress_over
+    from retina_xai.images import find_images
+
+    found = find_images(paths)
+    classifier = _classifier(weights, device)
+    with progress_over(len(found), "scoring") as on_done:
+        predict_batch(found, classifier, out, on_done)
+
+
+@evaluation_app.command()
+def diaretdb1(
+    data: Annotated[Path, typer.Option(help="DiaretDB1 as distributed, v2.1 or v1.")],
+    out: Out,
+    split: Split = Split.TEST,
+    consensus: Consensus = Consensus.VOTES,
+    weights: Weights = None,
+    method: Method = "fgvis",
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Measure lesion sensitivity on DiaretDB1, beside chance."""
+    from app.console import progress_over, show_sensitivity
+    from evaluation.diaretdb1 import open_diaretdb1
+    from evaluation.lesion_sensitivity import Watch
+    from evaluation.localization import Experiment, evaluate_diaretdb1
+
+    dataset = open_diaretdb1(data, split.value)
+    experiment = Experiment(_classifier(weights, device), method, consensus.value)
+    with progress_over(len(dataset), "evaluating") as on_done:
+        watch = Watch(progress=lambda done, total, image: on_done(Path(image.name), f"p(RDR) {image.score:.3f}"))
+        summary, settings = evaluate_diaretdb1(dataset, experiment, out, watch)
+    show_sensitivity(summary, settings, out)
+
+
+@app.command()
+def check_data(
+    folder: Annotated[Path | None, typer.Argument(help="DiaretDB1, or a folder in the EyePACS layout.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
+    split: Split = Split.ALL,
+    consensus: Consensus = Consensus.VOTES,
+) -> None:
+    """Count what a data set holds, and find its faults, without running any method."""
+    from app.console import show_data
+    from retina_xai.errors import UsageError
+
+    place = folder or data
+    if place is None:
+        raise UsageError("no data set given: retina-xai check-data FOLDER")
+    show_data(place, split.value, consensus.value)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder for data, weights and report.")] = Path("demo")) -> None:
+    """Train, localize and evaluate on procedural photographs, without any data."""
+    from app.demo import run_demo
+
+    run_demo(out)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Find the lesions behind a classifier's referral for diabetic retinopathy. Research use only."""
+    if show:
+        typer.echo(f"retina-xai {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error ends in one line on standard error and its exit code."""
+    try:
+        app()
+    except RetinaXaiError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
+    except Exception as error:  # a fault of ours: one line for the user, the traceback on request
+        if os.environ.get(DEBUG):
+            raise
+        _fail(f"internal error ({type(error).__name__}: {error}); set {DEBUG}=1 and report the traceback", INTERNAL)
+
+
+def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
+    from retina_xai.models.checkpoint import default_weights, load_classifier
+    from retina_xai.models.device import device_named
+
+    return load_classifier(weights or default_weights(), device_named(device.value))
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo("error: " + " ".join(message.split()), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

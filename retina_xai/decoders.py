@@ -1,0 +1,224 @@
+"""The decoders behind images.read_image: one per kind of file, from a path to RGB uint8 as displayed.
+
+Size limits are judged on the header, before any pixel is decoded, so that a decompression bomb costs no memory.
+Conversions to 8 bit RGB:
+
+    16 bit           round(v / 257); Pillow's colour PNG and compressed TIFF take the high byte (at most one level off)
+    float            [0, 1] times 255, or [0, 255] as it is; NaN and infinity are refused
+    alpha            composited on black: v * alpha
+    grey             the same value in three channels
+    CMYK             (255 - C)(255 - K) / 255; JPEG holds it inverted when Adobe's APP14 marker says so
+    orientation      applied (Exif 2.3, tag 0x0112)
+    colour profiles  not applied: networks are trained on the stored values
+
+Of the metadata only mode, bits, size and orientation are kept: EXIF may hold a patient's name. TIFF goes through
+tifffile when its samples are not 8 bit; else, and for the codecs that tifffile lacks, through Pillow.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from retina_xai.errors import InputError
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+MAXIMUM_PIXELS = 100_000_000
+MAXIMUM_SIDE = 30_000
+MINIMUM_SIDE = 64
+
+Decoded = tuple[np.ndarray, dict[str, Any]]
+
+ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
+}
+
+
+def check_size(path: Path, height: int, width: int) -> None:
+    """Refuse images too large to decode safely or too small to judge.
+
+    Raises:
+        InputError: over `MAXIMUM_PIXELS` or `MAXIMUM_SIDE`, or a side under `MINIMUM_SIDE`.
+    """
+    if height * width > MAXIMUM_PIXELS or max(height, width) > MAXIMUM_SIDE:
+        raise InputError(
+            f"{path}: {width}x{height} is too large (at most {MAXIMUM_PIXELS // 1_000_000} megapixels "
+            f"and {MAXIMUM_SIDE} a side); scale it down"
+        )
+    if min(height, width) < MINIMUM_SIDE:
+        raise InputError(
+            f"{path}: {width}x{height} is too small (each side needs {MINIMUM_SIDE} pixels or more); "
+            "use the original photograph"
+        )
+
+
+def _open(path: Path, kind: str) -> ImageFile.ImageFile:
+    """Header only, by the one decoder allowed; sizes checked."""
+    image = _PILLOW[kind](path)
+    try:
+        check_size(path, image.height, image.width)
+    except InputError:
+        image.close()
+        raise
+    return image
+
+
+def _read_jpeg(path: Path, frame: int | None) -> Decoded:
+    """`frame` is without meaning here: the further pictures of a multi-picture JPEG are previews."""
+    with _open(path, "JPEG") as image:
+        return _decoded(path, image, 8)
+
+
+def _read_png(path: Path, frame: int | None) -> Decoded:
+    with _open(path, "PNG") as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise InputError(f"{path}: is an animated PNG; save the wanted picture as a plain PNG")
+        image.verify()  # the checksum of every chunk; decoding skips those of the pixel data
+    with path.open("rb") as file:
+        bits = file.read(25)[24]
+    with _open(path, "PNG") as image:
+        return _decoded(path, image, bits)
+
+
+def _read_tiff(path: Path, frame: int | None) -> Decoded:
+    with tifffile.TiffFile(path) as tiff:
+        number = _page_number(path, tiff, frame)
+        page: Any = tiff.pages[number]
+        check_size(path, int(page.imagelength), int(page.imagewidth))
+        bits = int(np.max(page.bitspersample))
+        if page.dtype is None or page.dtype.kind not in "buf" or (page.dtype.kind != "f" and bits > 16):
+            raise InputError(f"{path}: {page.dtype} samples cannot be read; save it with 8 or 16 bits per sample")
+        decoded = _by_tifffile(path, page) if page.dtype.itemsize > 1 else None
+    if decoded is None:
+        with _open(path, "TIFF") as image:
+            image.seek(number)
+            check_size(path, image.height, image.width)
+            decoded = _decoded(path, image, bits)
+    decoded[1]["page"] = number
+    return decoded
+
+
+def _page_number(path: Path, tiff: tifffile.TiffFile, frame: int | None) -> int:
+    """The page to read; previews (reduced images) are no pages of their own."""
+    pages = [number for number, page in enumerate(tiff.pages) if not getattr(page, "is_reduced", False)]
+    if frame is None and len(pages) > 1:
+        raise InputError(
+            f"{path}: holds {len(pages)} pages and none was chosen; choose one, or save it as a file of its own"
+        )
+    if frame is not None and not 0 <= frame < len(pages):
+        raise InputError(f"{path}: has no page {frame}; choose one from 0 to {len(pages) - 1}")
+    return pages[frame or 0]
+
+
+def _by_tifffile(path: Path, page: Any) -> Decoded | None:
+    """16-bit and float samples, grey or RGB; None for what Pillow must do (CMYK, palette, codecs lacking here)."""
+    if int(page.photometric) not in (0, 1, 2):
+        return None
+    try:
+        samples = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" in str(error):
+            return None
+        raise
+    if samples.ndim == 3 and page.planarconfig == 2:
+        samples = np.moveaxis(samples, 0, -1)
+    values = _to_8_bit(path, samples, int(np.max(page.bitspersample)))
+    if int(page.photometric) == 0:
+        values = 255 - values
+    colours = 3 if int(page.photometric) == 2 else 1
+    values = values.reshape(*values.shape[:2], -1)
+    pixels = np.repeat(values[..., :1], 3, axis=2) if colours == 1 else values[..., :3]
+    if 2 in page.extrasamples[:1]:  # unassociated alpha; associated alpha is already composited on black
+        pixels = np.rint(pixels * (values[..., colours : colours + 1] / 255.0)).astype(np.uint8)
+    orientation = int(page.tags[274].value) if 274 in page.tags else 1
+    return _displayed(pixels, orientation, page.photometric.name, int(np.max(page.bitspersample)))
+
+
+def _to_8_bit(path: Path, samples: np.ndarray, bits: int) -> np.ndarray:
+    """Samples of up to 16 bit or float, scaled to uint8 without saturation."""
+    if samples.dtype == np.uint8:
+        return samples
+    if samples.dtype == np.uint16:
+        largest = 2 ** min(bits, 16) - 1
+        scaled: np.ndarray = (samples.astype(np.uint32) * 255 + largest // 2) // largest
+        return scaled.astype(np.uint8)
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: holds NaN or infinite values; export it again with finite ones")
+    low, high = float(samples.min()), float(samples.max())
+    if low < 0 or high > 255:
+        raise InputError(f"{path}: float values from {low:g} to {high:g}; scale them to 0-1 or 0-255")
+    return np.rint(samples * (255.0 if high <= 1 else 1.0)).astype(np.uint8)
+
+
+def _decoded(path: Path, image: Image.Image, bits: int) -> Decoded:
+    """Decode what Pillow has opened."""
+    image.load()  # for TIFF this applies the orientation, too
+    convert = _TO_RGB.get(image.mode)
+    if convert is None:
+        raise InputError(f"{path}: colour mode {image.mode} cannot be read; save it as RGB")
+    if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
+        image = Image.fromarray(255 - np.asarray(image), "CMYK")  # Pillow inverts every CMYK JPEG
+    pixels = convert(path, image, bits)
+    return _displayed(pixels, _orientation(image), image.mode, bits)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(274, 1))
+    except Exception:  # a damaged EXIF block does not make the picture unreadable
+        return 1
+
+
+def _displayed(pixels: np.ndarray, orientation: int, mode: str, bits: int) -> Decoded:
+    """Turn the stored pixels the way they are shown, and describe them."""
+    orientation = orientation if orientation in ORIENTATIONS else 1
+    shown = np.ascontiguousarray(ORIENTATIONS[orientation](pixels))
+    facts = {"mode": mode, "bits": bits, "height": shown.shape[0], "width": shown.shape[1]}
+    return shown, {**facts, "orientation": orientation}
+
+
+def _colour(path: Path, image: Image.Image, bits: int) -> np.ndarray:
+    """Every 8-bit mode; alpha, also of a palette or a transparent colour, is composited on black."""
+    if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA"):
+        rgba = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, rgba)
+    return np.array(image.convert("RGB"))
+
+
+def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
+    """16-bit or float grey that only Pillow could decompress."""
+    values = _to_8_bit(path, np.asarray(image), bits)
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0:
+        values = 255 - values
+    return np.repeat(values[..., None], 3, axis=2)
+
+
+_TO_RGB: dict[str, Callable[[Path, Image.Image, int], np.ndarray]] = {
+    **dict.fromkeys(("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"), _colour),
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "F"), _deep_grey),
+}
+
+# The classes themselves: Image.open would warn of large files, and guess the kind once more.
+_PILLOW: dict[str, type[ImageFile.ImageFile]] = {"JPEG": JpegImageFile, "PNG": PngImageFile, "TIFF": TiffImageFile}
+
+READERS: dict[str, Callable[[Path, int | None], Decoded]] = {
+    "JPEG": _read_jpeg,
+    "PNG": _read_png,
+    "TIFF": _read_tiff,
+}

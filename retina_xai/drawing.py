@@ -1,0 +1,75 @@
+"""Pictures: evidence laid over the photograph, and contours of lesions in the published colours.
+
+Colours as in the lesion pictures of FGVis: green hard exudates, blue soft exudates, orange haemorrhages, red red
+small dots. Evidence is drawn in one hue range that the retina does not have (matplotlib's "viridis" reads from
+violet to yellow), more opaque where there is more of it, after normalising by its own maximum; where there is none,
+the photograph is untouched.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+
+from retina_xai.lesions import Lesion
+
+LESION_COLOURS: dict[str, tuple[int, int, int]] = {
+    "hard_exudates": (0, 200, 0),
+    "soft_exudates": (40, 110, 255),
+    "haemorrhages": (255, 150, 0),
+    "red_small_dots": (255, 0, 0),
+}
+CANDIDATE_COLOUR = (0, 255, 255)
+OPACITY = 0.85
+
+
+def heatmap(evidence: np.ndarray) -> np.ndarray:
+    """Evidence (H, W) as colours (H, W, 3) uint8, normalised by its maximum; all zero gives the lowest colour."""
+    peak = float(evidence.max())
+    colours = mpl.colormaps["viridis"](evidence / peak if peak > 0 else evidence)
+    return np.rint(colours[..., :3] * 255).astype(np.uint8)
+
+
+def overlay(pixels: np.ndarray, evidence: np.ndarray, floor: float = 0.04) -> np.ndarray:
+    """Evidence (H, W) in [0, 1] over a photograph (H, W, 3) uint8, the same shape and type.
+
+    Below `floor` times the maximum nothing is drawn; opacity grows with the square root, so that faint evidence shows.
+    """
+    peak = float(evidence.max())
+    if peak <= 0:
+        return pixels.copy()
+    share = evidence / peak
+    opacity = np.where(share >= floor, OPACITY * np.sqrt(share), 0)[..., None]
+    return np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)).astype(np.uint8)
+
+
+def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A copy of a photograph (H, W, 3) uint8 with the outlines of (H, W) bool masks in their lesion type's colour."""
+    picture = pixels.copy()
+    for lesion_type, mask in masks.items():
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, LESION_COLOURS[lesion_type], line_width(pixels), cv2.LINE_AA)
+    return picture
+
+
+def candidates(pixels: np.ndarray, lesions: Sequence[Lesion], most: int = 20) -> np.ndarray:
+    """A copy of a photograph with boxes round the `most` strongest lesion candidates."""
+    picture, margin = pixels.copy(), 2 * line_width(pixels)
+    for lesion in lesions[:most]:
+        x0, y0, x1, y1 = lesion.box
+        corners = (x0 - margin, y0 - margin), (x1 + margin, y1 + margin)
+        cv2.rectangle(picture, *corners, CANDIDATE_COLOUR, line_width(pixels), cv2.LINE_AA)
+    return picture
+
+
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures (H, W, 3) of one height in a row, with a white gap between them."""
+    gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
+    row = [part for picture in pictures for part in (picture, gap)]
+    return np.concatenate(row[:-1], axis=1)
+
+
+def line_width(pixels: np.ndarray) -> int:
+    """A line width that shows at this size of picture, in pixels."""
+    return max(1, round(int(max(pixels.shape[:2])) / 750))

@@ -1,0 +1,11 @@
+"""Explanation methods under one contract (`explainer`): one method a file, and the registry that names them."""
+
+from collections.abc import Callable
+
+from retina_xai.explainers.explainer import Explainer, Explanation
+from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.gradients import Saliency
+
+EXPLAINERS: dict[str, Callable[[], Explainer]] = {"fgvis": FGVis, "saliency": Saliency}
+
+__all__ = ["EXPLAINERS", "Explainer", "Explanation", "FGVis", "Saliency"]

@@ -1,0 +1,185 @@
+"""FGVis: fine-grained explanations by the defended optimisation games (Wagner et al., CVPR 2019).
+
+    explain = FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, reference="zero", seed=0)
+    result = explain(model, images)
+
+The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the step) and `games.line_search`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retina_xai.errors import UsageError
+from retina_xai.explainers.explainer import Explanation, check_images, check_logits, concatenate, resolve_targets
+from retina_xai.games.defence import Bounds, record_bounds
+from retina_xai.games.engine import OnStep, Settings
+from retina_xai.games.game import GAMES, class_score
+from retina_xai.games.line_search import LAMBDAS, line_search
+from retina_xai.games.position import Position
+from retina_xai.games.references import Reference, reference_for
+from retina_xai.models.inference import inference
+
+
+@dataclass(frozen=True)
+class FGVis:
+    """One of the four games with its settings.
+
+    Args:
+        game: a key of `games.GAMES`: preservation, generation, deletion or repression.
+        lam: weight of the mask's sum in the loss; a sequence is a line search, largest first (the paper's 13 by
+            default).
+        lr: step of the normalised gradient, in mask units.
+        iterations: most steps of one game.
+        stop_score: end a deletion or repression game when the target's score falls below this, in (0, 1].
+        stop_ratio: the same, as a share of the original image's score. With both, the higher of the two ends the game.
+        defended: cut gradients that invent evidence.
+        reference: what removed pixels become: "zero", "noise", "blur", a `games.Reference`, or a tensor that expands
+            to the images.
+        seed: of the start mask and of random references.
+        batch_size: images played at once; by default one on a CPU and all on an accelerator. A game amplifies
+            rounding: a unit
+            that flips at its bound changes the steps that follow. One by one the result depends on nothing but the
+            image, and a CPU is no slower for it.
+
+    Raises:
+        UsageError: a value outside these ranges.
+    """
+
+    game: str = "deletion"
+    lam: float | Sequence[float] = LAMBDAS
+    lr: float = 0.1
+    iterations: int = 500
+    stop_score: float | None = None
+    stop_ratio: float | None = None
+    defended: bool = True
+    reference: str | Reference | Tensor = "zero"
+    seed: int = 0
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.game not in GAMES:
+            raise UsageError(f"unknown game {self.game!r}: choose one of {', '.join(GAMES)}")
+        if not self._lams or any(not 0 <= lam < float("inf") for lam in self._lams):
+            raise UsageError(f"lam {self.lam!r}: give one number of at least 0, or several for a line search")
+        if self.lr <= 0 or self.iterations < 0:
+            raise UsageError(
+                f"lr {self.lr} and iterations {self.iterations}: give a positive rate and at least 0 steps"
+            )
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(f"batch_size {self.batch_size}: give at least 1, or None for the device's default")
+        stops = [stop for stop in (self.stop_score, self.stop_ratio) if stop is not None]
+        if any(not 0 < stop <= 1 for stop in stops):
+            raise UsageError(
+                f"stop_score {self.stop_score}, stop_ratio {self.stop_ratio}: give numbers above 0 and up to 1"
+            )
+        if stops and GAMES[self.game].keeps_class:
+            raise UsageError(f"a score stop ends deletion and repression only, not {self.game}: leave it out")
+
+    @property
+    def _lams(self) -> tuple[float, ...]:
+        return tuple(self.lam) if isinstance(self.lam, Sequence) else (self.lam,)
+
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        targets: Tensor | int | None = None,
+        start: Tensor | None = None,
+        on_step: OnStep | None = None,
+    ) -> Explanation:
+        """Explain a batch; every image plays its own game, with its own lambda, stop and result.
+
+        Args:
+            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device; it is left untouched.
+            images: (N, C, H, W) in the model's normalised space.
+            targets: class index for all, or (N,); the most likely class by default.
+            start: mask to start from, in [0, 1], expanding to the images' shape; the game's own random one by default.
+            on_step: progress, called as (step, scores of the images at play); an exception raised in it cancels the
+                game.
+
+        Raises:
+            InputError, ModelError, UsageError: images, model or arguments that do not fit.
+        """
+        check_images(images)
+        images = images.detach()
+        references = reference_for(self.reference, images, self.seed)
+        mask = (
+            GAMES[self.game].start_mask(images.shape, self.seed, images) if start is None else _checked(start, images)
+        )
+        mask = mask.expand_as(images)
+        if isinstance(targets, Tensor) and targets.numel() not in (1, len(images)):
+            raise UsageError(
+                f"{targets.numel()} targets for {len(images)} images: give one class index each, or one for all"
+            )
+        size = self.batch_size or (1 if images.device.type == "cpu" else len(images))
+        parts = []
+        with inference(model):
+            for first in range(0, len(images), size):
+                rows = slice(first, first + size)
+                wanted = targets[rows] if isinstance(targets, Tensor) and targets.numel() > 1 else targets
+                parts.append(self._explain(model, images[rows], references[rows], mask[rows], wanted, on_step))
+        return concatenate(parts)
+
+    def _explain(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        references: Tensor,
+        start: Tensor,
+        targets: Tensor | int | None,
+        on_step: OnStep | None,
+    ) -> Explanation:
+        game = GAMES[self.game]
+        bounds, logits = self._original(model, images)
+        target = resolve_targets(targets, logits)
+        before = class_score(logits, target)
+        position = Position(images, references, start, target, torch.zeros_like(before), self._stop(before))
+        outcome, lam = line_search(
+            model, game, position, bounds, Settings(self.lr, self.iterations), self._lams, on_step
+        )
+        return Explanation(
+            evidence=game.evidence(outcome.mask),
+            target=target,
+            score_before=before,
+            score_after=outcome.score,
+            iterations=outcome.iterations,
+            lam=lam,
+            converged=outcome.converged,
+            settings=self.settings(),
+            mask=outcome.mask,
+            explained=replace(position, mask=outcome.mask).explained(),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What the result depends on, as plain values for reports."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "batch_size"}
+        values["lam"] = list(self._lams) if len(self._lams) > 1 else self._lams[0]
+        if not isinstance(self.reference, str):
+            values["reference"] = "tensor" if isinstance(self.reference, Tensor) else repr(self.reference)
+        return {"method": "fgvis", **values}
+
+    def _original(self, model: nn.Module, images: Tensor) -> tuple[Bounds | None, Tensor]:
+        if self.defended:
+            bounds, logits = record_bounds(model, images)
+            return bounds, check_logits(logits, images)
+        with torch.no_grad():
+            return None, check_logits(model(images), images)
+
+    def _stop(self, before: Tensor) -> Tensor:
+        stop = torch.full_like(before, -torch.inf if self.stop_score is None else self.stop_score)
+        return stop if self.stop_ratio is None else torch.maximum(stop, self.stop_ratio * before)
+
+
+def _checked(start: Tensor, images: Tensor) -> Tensor:
+    try:
+        mask = start.detach().to(images).expand_as(images)
+    except RuntimeError as error:
+        shapes = f"{tuple(start.shape)}, images are {tuple(images.shape)}"
+        raise UsageError(f"start mask has shape {shapes}: give one that expands to the images' shape") from error
+    if not ((mask >= 0) & (mask <= 1)).all():
+        raise UsageError("start mask leaves [0, 1]: clamp it first")
+    return mask

@@ -1,0 +1,50 @@
+"""Image-specific saliency (Simonyan et al., 2014): max over channels of |dS_c/dI|, S_c the unnormalised class score.
+
+Computed by Captum; each map is divided by its own maximum so that evidence is in [0, 1].
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from captum.attr import Saliency as CaptumSaliency
+from torch import Tensor, nn
+
+from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets
+from retina_xai.games.game import class_score
+from retina_xai.models.inference import inference
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """Plain gradient saliency; it has no settings."""
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
+        """Explain images (N, C, H, W); see `explainer.Explanation`.
+
+        Raises:
+            InputError, ModelError, UsageError: images, model or targets that do not fit.
+        """
+        check_images(images)
+        with inference(model):
+            with torch.no_grad():
+                logits = check_logits(model(images), images)
+            target = resolve_targets(targets, logits)
+            gradient = CaptumSaliency(model).attribute(images.detach().clone(), target=target).detach()
+        evidence = gradient.amax(dim=1)
+        peak = evidence.amax(dim=(1, 2), keepdim=True)
+        score = class_score(logits, target)
+        return Explanation(
+            evidence=evidence / torch.where(peak > 0, peak, 1),
+            target=target,
+            score_before=score,
+            score_after=torch.full_like(score, torch.nan),
+            iterations=torch.zeros_like(target),
+            lam=torch.full_like(score, torch.nan),
+            converged=torch.ones_like(target, dtype=torch.bool),
+            settings=self.settings(),
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """The name alone."""
+        return {"method": "saliency"}

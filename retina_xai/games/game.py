@@ -1,0 +1,72 @@
+"""The four games (FGVis eq. 1-3, supplement A2): a mask decides how much of every pixel and channel stays.
+
+    e = m * x + (1 - m) * r                                                             (1)
+
+| game         | start of m   | minimised                  | succeeds when                      |
+|--------------|--------------|----------------------------|------------------------------------|
+| preservation | U(0.99, 1)   | CE(e) + lambda ||m||_1     | c is the most likely class of e    |
+| generation   | U(0, 0.01)   | CE(e) + lambda ||m||_1     | c is the most likely class of e    |
+| deletion     | U(0.99, 1)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
+| repression   | U(0, 0.01)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
+
+||m||_1 is the plain sum over all mask elements; a mean would make the published lambdas meaningless (ours).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Game:
+    """One row of the table above."""
+
+    name: str
+    start: tuple[float, float]
+    keeps_class: bool
+
+    @property
+    def sparsity_sign(self) -> int:
+        """Sign of lambda in the loss: +1 where a small mask is wanted, -1 where a large one is."""
+        return 1 if self.keeps_class else -1
+
+    def similarity(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss without lambda, (N,): cross-entropy of the target, or its softmax score."""
+        if self.keeps_class:
+            return F.cross_entropy(logits, targets, reduction="none")
+        return class_score(logits, targets)
+
+    def succeeded(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Whether the explanation ends the game, (N,) bool."""
+        return (logits.argmax(dim=1) == targets) == self.keeps_class
+
+    def start_mask(self, shape: torch.Size | tuple[int, ...], seed: int, like: Tensor) -> Tensor:
+        """The random mask (1, C, H, W) at which all images start: one draw per seed, so a batch equals its images."""
+        noise = torch.rand((1, *shape[1:]), generator=torch.Generator().manual_seed(seed))
+        low, high = self.start
+        return (low + (high - low) * noise).to(like)
+
+    def evidence(self, mask: Tensor) -> Tensor:
+        """Evidence of each pixel, (N, H, W) in [0, 1]: channel mean of the mask, of 1 - mask where the class is
+        removed.
+        """
+        kept = mask if self.keeps_class else 1 - mask
+        return kept.mean(dim=1)
+
+
+GAMES: dict[str, Game] = {
+    game.name: game
+    for game in (
+        Game("preservation", start=(0.99, 1.0), keeps_class=True),
+        Game("generation", start=(0.0, 0.01), keeps_class=True),
+        Game("deletion", start=(0.99, 1.0), keeps_class=False),
+        Game("repression", start=(0.0, 0.01), keeps_class=False),
+    )
+}
+
+
+def class_score(logits: Tensor, targets: Tensor) -> Tensor:
+    """Softmax score of each image's target class, (N,) in [0, 1]."""
+    return logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]

@@ -1,0 +1,59 @@
+"""Line search over lambda (FGVis supplement A2): the largest lambda whose game succeeds gives the sparsest explanation.
+
+Thirteen log-equally spaced values, largest first. An image takes the first lambda that succeeds and leaves the batch;
+an image for which none succeeds keeps the smallest lambda's mask and is marked as not converged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import torch
+from torch import Tensor, nn
+
+from retina_xai.games.defence import Bounds
+from retina_xai.games.engine import OnStep, Outcome, Settings, play
+from retina_xai.games.game import Game
+from retina_xai.games.position import Position
+
+LAMBDAS: tuple[float, ...] = tuple(10 ** (-4 - index / 2) for index in range(13))
+"""The paper's values: 1e-4, 10^-4.5, ..., 1e-10."""
+
+FAITHFULNESS_LAMBDAS: tuple[float, ...] = (1e-7, 1e-8, 1e-9, 1e-10)
+"""The shorter search of the deletion metric (supplement A4.1), played at learning rate 0.3."""
+
+
+def line_search(
+    model: nn.Module,
+    game: Game,
+    position: Position,
+    bounds: Bounds | None,
+    settings: Settings,
+    lams: Sequence[float],
+    on_step: OnStep | None = None,
+) -> tuple[Outcome, Tensor]:
+    """Play with each lambda in turn, largest first, and keep for every image the first that succeeds.
+
+    Returns:
+        The outcome over all images and the lambda each took, (N,); arguments are those of `engine.play`.
+    """
+    chosen = position.lam.clone()
+    best: Outcome | None = None
+    searching = torch.ones(len(position), dtype=torch.bool, device=position.mask.device)
+    for lam in sorted(lams, reverse=True):
+        current = position.rows(searching).with_lam(lam)
+        held = None if bounds is None else bounds.rows(searching)
+        outcome = play(model, game, current, held, settings, on_step)
+        best = outcome if best is None else _overwrite(best, searching, outcome)
+        chosen[searching] = lam
+        searching = ~best.converged
+        if not searching.any():
+            break
+    if best is None:
+        raise ValueError("line_search needs at least one lambda")
+    return best, chosen
+
+
+def _overwrite(best: Outcome, rows: Tensor, outcome: Outcome) -> Outcome:
+    for field in fields(Outcome):
+        getattr(best, field.name)[rows] = getattr(outcome, field.name)
+    return best

@@ -1,0 +1,111 @@
+"""Where a square crop lies in its file, and the way back for points and maps.
+
+The centre of pixel j lies at x = j (so an image spans [-0.5, W - 0.5]). The crop is the square with upper left
+corner (left, top) in *edge* coordinates, where pixel j spans [j, j + 1). Then for network pixel i
+
+    x_file = left + (i + 0.5) * side / size - 0.5
+
+and back by the inverse. Maps are taken as piecewise linear between pixel centres. Where the grid gets finer they
+are read at the new centres, where it gets coarser they are averaged over the new pixel, so that no lit pixel is lost;
+both keep linear ramps exactly, and both work on rows and columns in turn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from retina_xai.errors import InputError
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A square of the file, `side` pixels wide, resized to `size` x `size`; it may stick out of the file.
+
+    `file_shape` is (H, W); `left` and `top` are edge coordinates (pixel j spans [j, j + 1)).
+    """
+
+    file_shape: tuple[int, int]
+    left: float
+    top: float
+    side: float
+    size: int
+
+    def points_to_file(self, points: np.ndarray) -> np.ndarray:
+        """(K, 2) x, y of network pixels to x, y of the file; pixel centres are at integers in both."""
+        file: np.ndarray = (np.asarray(points, dtype=float) + 0.5) * (self.side / self.size) + self._corner - 0.5
+        return file
+
+    def points_from_file(self, points: np.ndarray) -> np.ndarray:
+        """(K, 2) x, y of the file to x, y of network pixels: the exact inverse of `points_to_file`."""
+        own: np.ndarray = (np.asarray(points, dtype=float) + 0.5 - self._corner) * (self.size / self.side) - 0.5
+        return own
+
+    def map_to_file(self, array: np.ndarray, order: int = 1) -> np.ndarray:
+        """A map (size, size) in the file's pixels: (H, W) float32, zero outside of the crop.
+
+        `order` 0 takes the nearest value (masks), 1 interpolates linearly.
+        """
+        self._check(array, (self.size, self.size))
+        step = self.size / self.side
+        rows = _resampler(self.size, self.file_shape[0], -self.top * step, step, order)
+        columns = _resampler(self.size, self.file_shape[1], -self.left * step, step, order)
+        return _separably(rows, array, columns)
+
+    def map_from_file(self, array: np.ndarray, order: int = 1) -> np.ndarray:
+        """A map (H, W) of the file in the network's pixels: (size, size) float32, zero outside of the file."""
+        self._check(array, self.file_shape)
+        step = self.side / self.size
+        rows = _resampler(self.file_shape[0], self.size, self.top, step, order)
+        columns = _resampler(self.file_shape[1], self.size, self.left, step, order)
+        return _separably(rows, array, columns)
+
+    @property
+    def _corner(self) -> np.ndarray:
+        return np.array([self.left, self.top])
+
+    @staticmethod
+    def _check(array: np.ndarray, shape: tuple[int, int]) -> None:
+        if array.shape != shape:
+            raise InputError(f"got a map of shape {array.shape}, expected {shape}; use the geometry of its own image")
+
+
+def _resampler(source: int, target: int, start: float, step: float, order: int) -> sparse.csr_matrix:
+    """(target, source) weights; target pixel t spans [start + t * step, start + (t + 1) * step) of the source.
+
+    Rows whose centre lies outside of the source are zero, all others sum to 1.
+    """
+    low = start + np.arange(target) * step
+    centre = low + step / 2
+    inside = (centre >= 0) & (centre < source)
+    if order == 0:
+        columns = np.floor(centre)[:, None]
+        weights = np.ones((target, 1))
+    elif step <= 1:
+        position = np.clip(centre - 0.5, 0, source - 1)
+        columns = np.floor(position)[:, None] + np.arange(2)
+        weights = np.maximum(0, 1 - np.abs(position[:, None] - columns))
+    else:
+        columns = np.floor(low - 0.5)[:, None] + np.arange(int(np.ceil(step)) + 2)
+        place = columns + 0.5
+        weights = _hat_integral((low + step)[:, None] - place) - _hat_integral(low[:, None] - place)
+    weights = np.where((columns >= 0) & (columns < source) & inside[:, None], np.maximum(weights, 0), 0)
+    total = weights.sum(axis=1, keepdims=True)
+    weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    rows = np.repeat(np.arange(target), columns.shape[1])
+    columns = np.clip(columns, 0, source - 1).astype(int)
+    return sparse.csr_matrix((weights.ravel(), (rows, columns.ravel())), shape=(target, source))
+
+
+def _hat_integral(x: np.ndarray) -> np.ndarray:
+    """Integral of the hat max(0, 1 - |t|) from minus infinity to x."""
+    x = np.clip(x, -1, 1)
+    integral: np.ndarray = 0.5 + x - np.sign(x) * x**2 / 2
+    return integral
+
+
+def _separably(rows: sparse.csr_matrix, array: np.ndarray, columns: sparse.csr_matrix) -> np.ndarray:
+    """rows @ array @ columns^T in double precision, returned as float32."""
+    half: np.ndarray = rows @ np.asarray(array, dtype=float)
+    result: np.ndarray = (columns @ half.T).T
+    return np.ascontiguousarray(result, dtype=np.float32)

@@ -1,0 +1,131 @@
+"""From one photograph to its verdict, evidence and lesion candidates, all in the photograph's own pixels.
+
+    photograph -> gradability, field of view, network input -> p(RDR) -> explanation -> evidence -> candidates
+
+The default method is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10, learning
+rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. Evidence outside the field of view is dropped (ours): the
+black border is no retina. An ungradable photograph is scored but not explained, and never reported as free of
+disease.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from retina_xai.errors import UsageError
+from retina_xai.explainers import Explainer, Explanation, FGVis, Saliency
+from retina_xai.fundus import FundusImage, prepare
+from retina_xai.gradability import Gradability, gradability
+from retina_xai.images import Photograph
+from retina_xai.lesions import Lesion, lesion_candidates
+from retina_xai.models.checkpoint import RDR, RdrClassifier
+
+METHODS: dict[str, Explainer] = {
+    "fgvis": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1),
+    "fgvis-undefended": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, defended=False),
+    "saliency": Saliency(),
+}
+"""What `--method` offers for fundus photographs."""
+
+FRACTION = 0.04
+FLOOR = 0.01
+
+REFER = "refer"
+NO_REFERABLE_DR = "no referable DR found"
+UNGRADABLE = "ungradable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of a photograph: quality first, then p(RDR) in [0, 1] and the decision at the weights' threshold."""
+
+    gradability: Gradability
+    score: float
+    threshold: float
+
+    @property
+    def decision(self) -> str:
+        """REFER, NO_REFERABLE_DR or UNGRADABLE; quality comes first."""
+        if self.gradability.verdict == "ungradable":
+            return UNGRADABLE
+        return REFER if self.score >= self.threshold else NO_REFERABLE_DR
+
+
+@dataclass(frozen=True, eq=False)
+class Localization:
+    """A verdict with its evidence (H, W) float32 in [0, 1] and lesion candidates, in pixels of the file.
+
+    `explanation` is None, and evidence zero, where the photograph is ungradable.
+    """
+
+    fundus: FundusImage
+    verdict: Verdict
+    evidence: np.ndarray
+    lesions: tuple[Lesion, ...]
+    explanation: Explanation | None
+
+    def field_of_view(self) -> np.ndarray:
+        """Where the file shows retina, (H, W) bool."""
+        return self.fundus.geometry.map_to_file(self.fundus.field_of_view.astype(np.float32), order=0) > 0
+
+
+def method_named(name: str) -> Explainer:
+    """The explainer that `--method NAME` means.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
+    """Quality, score and decision, without any explanation."""
+    return _verdict(prepare(photograph, classifier.facts.preprocessing.size), classifier)
+
+
+def localize(
+    photograph: Photograph, classifier: RdrClassifier, explainer: Explainer | None = None, *, ungradable: bool = False
+) -> Localization:
+    """Score and explain one photograph for the class RDR.
+
+    Args:
+        explainer: any of the contract; the paper's game (`METHODS["fgvis"]`) by default.
+        ungradable: explain ungradable photographs too.
+    """
+    fundus = prepare(photograph, classifier.facts.preprocessing.size)
+    verdict = _verdict(fundus, classifier)
+    if verdict.decision == UNGRADABLE and not ungradable:
+        return Localization(fundus, verdict, np.zeros(photograph.pixels.shape[:2], np.float32), (), None)
+    images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
+    explanation = (explainer or METHODS["fgvis"])(classifier.model, images, RDR)
+    evidence = explanation.evidence[0].cpu().numpy() * fundus.field_of_view
+    in_file = np.clip(fundus.geometry.map_to_file(evidence), 0, 1).astype(np.float32)
+    lesions = tuple(lesion_candidates(in_file, FRACTION, FLOOR))
+    return Localization(fundus, verdict, in_file, lesions, explanation)
+
+
+def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:
+    """The figures of a one-image explanation as plain values; undefined ones are None."""
+    if explanation is None:
+        return None
+    figures = {
+        name: _plain(getattr(explanation, name))
+        for name in ("target", "score_before", "score_after", "iterations", "lam", "converged")
+    }
+    return {"settings": dict(explanation.settings), **figures}
+
+
+def _verdict(fundus: FundusImage, classifier: RdrClassifier) -> Verdict:
+    images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None]
+    score = float(classifier.scores(images)[0])
+    return Verdict(gradability(fundus.photograph), score, classifier.facts.threshold)
+
+
+def _plain(values: torch.Tensor) -> float | int | bool | None:
+    value: float | int | bool = values[0].item()
+    return None if value != value else value  # noqa: PLR0124 (NaN differs from itself)

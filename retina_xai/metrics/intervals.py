@@ -1,0 +1,85 @@
+"""Confidence intervals of the figures in every table.
+
+Wilson's score interval for k successes in n independent trials (E. B. Wilson, JASA 22, 1927), with z the normal
+quantile of the level:
+
+    centre = (k + z^2 / 2) / (n + z^2),   half width = z / (n + z^2) * sqrt(k (n - k) / n + z^2 / 4)
+
+Percentile bootstrap (B. Efron, 1979): units (images, patients) are drawn with replacement, the statistic is
+computed on each draw, and the interval is cut from the draws' quantiles. Lesions of one photograph are not
+independent, which Wilson's interval assumes, so per-lesion and per-pixel figures are bootstrapped over images.
+
+Ours: draws on which the statistic is undefined (NaN) are left out; if none is defined, the interval is NaN.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from retina_xai.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Both ends of a confidence interval; NaN where undefined."""
+
+    low: float
+    high: float
+
+
+UNDEFINED = Interval(math.nan, math.nan)
+
+
+def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share; undefined (NaN) without trials.
+
+    Raises:
+        UsageError: successes outside of 0..trials, or level outside of (0, 1).
+    """
+    _check_level(level)
+    if not 0 <= successes <= trials:
+        raise UsageError(f"{successes} successes in {trials} trials: expected 0 <= successes <= trials")
+    if trials == 0:
+        return UNDEFINED
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    centre = (successes + z * z / 2) / (trials + z * z)
+    half = z / (trials + z * z) * math.sqrt(successes * (trials - successes) / trials + z * z / 4)
+    # At both ends the closed form is exactly 0 and 1; rounding must not say 1e-17.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == trials else min(1.0, centre + half)
+    return Interval(low, high)
+
+
+def bootstrap(
+    statistic: Callable[[npt.NDArray[np.int64]], float],
+    count: int,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Percentile interval of `statistic`, a function of the drawn units' indices (count,) in 0..count - 1.
+
+    Raises:
+        UsageError: negative count, no resamples, or level outside of (0, 1).
+    """
+    _check_level(level)
+    if count < 0 or resamples < 1:
+        raise UsageError(f"{count} units, {resamples} resamples: expected at least 0 units and 1 resample")
+    if count == 0:
+        return UNDEFINED
+    rng = np.random.default_rng(seed)
+    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)], dtype=np.float64)
+    defined = values[~np.isnan(values)]
+    if defined.size == 0:
+        return UNDEFINED
+    low, high = np.quantile(defined, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(low), float(high))
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise UsageError(f"confidence level {level:g}: expected a value between 0 and 1, such as 0.95")

@@ -1,0 +1,202 @@
+"""Overlap of predicted blobs with annotated lesions: image, lesion and pixel level, counts first.
+
+FGVis table 3 reports one sensitivity per lesion type without saying at which level. We count all three:
+
+    image    of the images that hold the lesion type, those with at least one of its pixels predicted
+    lesion   of the 8-connected annotated regions, those hit: at least one pixel predicted;
+             strict: at least half of its pixels predicted, or touched by a predicted blob whose centroid is no
+             farther from the region's centroid than sqrt(area / pi), the radius of a disc of the region's area
+    pixel    of the annotated pixels, those predicted (sensitivity); of the predicted pixels, those annotated with
+             the type (precision)
+
+A predicted blob that touches no lesion of *any* type is a false positive: evidence on a haemorrhage is no mistake
+of the row "hard exudates". A prediction is a list of blobs, not a mask, so that a random prediction (`chance`) is
+counted by the very same code; blobs are the 8-connected regions of a binary mask, cut at the field of view.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from retina_xai.lesions import Regions, label_regions
+
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """A prediction in an image of `shape` (H, W): `pixels` (P,) flat indices and, for each, its `owner` 0..count-1.
+
+    Pixels of one blob are contiguous, blobs in the order of their numbers.
+    """
+
+    shape: tuple[int, int]
+    pixels: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int64]
+    count: int
+
+    def centroids(self) -> npt.NDArray[np.float64]:
+        """(count, 2) centroids as x, y."""
+        areas = np.maximum(np.bincount(self.owner, minlength=self.count), 1)
+        rows, columns = np.divmod(self.pixels, self.shape[1])
+        x = np.bincount(self.owner, weights=columns, minlength=self.count) / areas
+        y = np.bincount(self.owner, weights=rows, minlength=self.count) / areas
+        return np.stack([x, y], axis=1)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one lesion type adds up to over images; every ratio of the tables follows from these integers.
+
+    `images` hold the type and `images_without` do not; `predicted_pixels` are counted over all images.
+    """
+
+    images: int = 0
+    images_without: int = 0
+    images_found: int = 0
+    lesions: int = 0
+    lesions_hit: int = 0
+    lesions_hit_strict: int = 0
+    pixels: int = 0
+    pixels_found: int = 0
+    predicted_pixels: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def image_sensitivity(self) -> float:
+        """Share of the images holding the type in which it was found."""
+        return ratio(self.images_found, self.images)
+
+    @property
+    def lesion_sensitivity(self) -> float:
+        """Share of the annotated regions with at least one pixel predicted."""
+        return ratio(self.lesions_hit, self.lesions)
+
+    @property
+    def strict_lesion_sensitivity(self) -> float:
+        """Share of the annotated regions that are half covered or met centrally (module docstring)."""
+        return ratio(self.lesions_hit_strict, self.lesions)
+
+    @property
+    def pixel_sensitivity(self) -> float:
+        """Share of the annotated pixels that are predicted."""
+        return ratio(self.pixels_found, self.pixels)
+
+    @property
+    def pixel_precision(self) -> float:
+        """Share of the predicted pixels that are annotated with the type."""
+        return ratio(self.pixels_found, self.predicted_pixels)
+
+
+@dataclass(frozen=True)
+class PredictionCounts:
+    """What is predicted, whatever the lesion type, over images; `field_pixels` is the area of the fields of view."""
+
+    images: int = 0
+    blobs: int = 0
+    false_blobs: int = 0
+    predicted_pixels: int = 0
+    field_pixels: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def false_positives_per_image(self) -> float:
+        """Predicted blobs that touch no lesion of any type, per image."""
+        return ratio(self.false_blobs, self.images)
+
+    @property
+    def area_fraction(self) -> float:
+        """Share of the fields of view that is predicted."""
+        return ratio(self.predicted_pixels, self.field_pixels)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Annotated regions per lesion type of one image, with the row "any" for the union of all types."""
+
+    regions: Mapping[str, Regions]
+
+    @classmethod
+    def of(cls, masks: Mapping[str, npt.NDArray[np.bool_]]) -> Self:
+        """From one (H, W) mask per lesion type; at least one."""
+        union = np.logical_or.reduce(list(masks.values()))
+        return cls({name: label_regions(mask) for name, mask in {**masks, ANY: union}.items()})
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """One image: counts per lesion type, and which blobs (count,) are false positives."""
+
+    types: Mapping[str, Counts]
+    prediction: PredictionCounts
+    false: npt.NDArray[np.bool_]
+
+
+def ratio(part: int, whole: int) -> float:
+    """part / whole, NaN where whole is 0."""
+    return part / whole if whole else math.nan
+
+
+def blobs_of(mask: npt.NDArray[np.bool_]) -> Blobs:
+    """The 8-connected regions of a mask (H, W) as blobs, numbered as `label_regions` numbers them."""
+    regions = label_regions(mask)
+    inside = np.flatnonzero(regions.labels)
+    owner = regions.labels.ravel()[inside].astype(np.int64) - 1
+    order = np.argsort(owner, kind="stable")
+    height, width = mask.shape
+    return Blobs((height, width), inside[order], owner[order], regions.count)
+
+
+def measure(blobs: Blobs, truth: Truth, field_pixels: int) -> Overlap:
+    """Count one image's blobs against its annotated regions; `field_pixels` is the area of the field of view."""
+    centroids = blobs.centroids()
+    # Thrown blobs may overlap where nothing else fits: a pixel counts once.
+    covered = np.zeros(blobs.shape, dtype=bool)
+    covered.ravel()[blobs.pixels] = True
+    distinct = np.flatnonzero(covered)
+    types = {name: _count(blobs, centroids, distinct, regions) for name, regions in truth.regions.items()}
+    touching = np.zeros(blobs.count, dtype=bool)
+    touching[blobs.owner[truth.regions[ANY].labels.ravel()[blobs.pixels] > 0]] = True
+    prediction = PredictionCounts(1, blobs.count, int((~touching).sum()), len(distinct), field_pixels)
+    return Overlap(types, prediction, ~touching)
+
+
+def touching_pairs(blobs: Blobs, regions: Regions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Every (blob, region) pair, each numbered from 0, that shares a pixel: two arrays of equal length."""
+    labels = regions.labels.ravel()[blobs.pixels].astype(np.int64)
+    on = labels > 0
+    pairs = np.unique(blobs.owner[on] * (regions.count + 1) + labels[on] - 1)
+    blob, region = np.divmod(pairs, regions.count + 1)
+    return blob, region
+
+
+def _count(
+    blobs: Blobs,
+    centroids: npt.NDArray[np.float64],
+    distinct: npt.NDArray[np.int64],
+    regions: Regions,
+) -> Counts:
+    found = np.bincount(regions.labels.ravel()[distinct], minlength=regions.count + 1)[1:]
+    blob, region = touching_pairs(blobs, regions)
+    distance = np.linalg.norm(centroids[blob] - regions.centroids[region], axis=1)
+    central = np.zeros(regions.count, dtype=bool)
+    central[region[distance <= np.sqrt(regions.areas[region] / np.pi)]] = True
+    return Counts(
+        images=int(regions.count > 0),
+        images_without=int(regions.count == 0),
+        images_found=int(found.any()),
+        lesions=regions.count,
+        lesions_hit=int((found > 0).sum()),
+        lesions_hit_strict=int(((2 * found >= regions.areas) | central).sum()),
+        pixels=int(regions.areas.sum()),
+        pixels_found=int(found.sum()),
+        predicted_pixels=len(distinct),
+    )

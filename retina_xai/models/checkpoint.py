@@ -1,0 +1,143 @@
+"""Weights on disk: safetensors (no code is ever executed on loading) whose metadata carry all that is needed to use
+them.
+
+The metadata hold one JSON object: format version, architecture, width, classes, preprocessing, decision threshold and
+the facts of the training. Everything is checked on loading, and each mismatch is named.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+import retina_xai
+from retina_xai.errors import ModelError
+from retina_xai.files import replacing, sha256_of
+from retina_xai.fundus import Preprocessing
+from retina_xai.models.inference import inference
+from retina_xai.models.rdr import RdrNet
+
+FORMAT_VERSION = 1
+METADATA_KEY = "retina_xai"
+CLASSES = ("non-RDR", "RDR")
+RDR = CLASSES.index("RDR")
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the weights are: network, classes, preprocessing, threshold on p(RDR) in [0, 1], and how they came about."""
+
+    architecture: str
+    width: float
+    preprocessing: Preprocessing
+    threshold: float = 0.5
+    classes: tuple[str, ...] = CLASSES
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RdrClassifier:
+    """A network in evaluation mode with its facts and the SHA-256 of its weights file."""
+
+    model: RdrNet
+    facts: ModelFacts
+    sha256: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network's weights live."""
+        return self.model.classifier.weight.device
+
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        """p(RDR), shape (N,) in [0, 1], of normalised images (N, 3, S, S)."""
+        with inference(self.model), torch.no_grad():
+            scores: torch.Tensor = self.model(images.to(self.device)).softmax(dim=1)[:, RDR]
+        return scores
+
+
+def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
+    """Write weights and facts as safetensors, whole or not at all."""
+    content = {"format": FORMAT_VERSION, **asdict(facts)}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with replacing(path) as partial:
+        save_file(state, partial, metadata={METADATA_KEY: json.dumps(content)})
+
+
+def load_classifier(path: Path, device: str | torch.device = "cpu") -> RdrClassifier:
+    """Read weights written by `save_weights` and check that they fit together.
+
+    Raises:
+        ModelError: no such file, no safetensors, truncated, metadata missing or of another version, tensors that
+            do not fit the named architecture, or values that are not finite.
+    """
+    facts, state = _read(path)
+    model = RdrNet(facts.architecture, facts.width, len(facts.classes))
+    _check_fit(path, model.state_dict(), state)
+    model.load_state_dict(state)
+    return RdrClassifier(model.eval().to(device), facts, sha256_of(path))
+
+
+def default_weights() -> Path:
+    """The weights that come with the package.
+
+    Raises:
+        ModelError: this build ships none.
+    """
+    shipped = sorted((Path(retina_xai.__file__).parent / "weights").glob("*.safetensors"))
+    if not shipped:
+        raise ModelError("this build ships no weights: give --weights FILE, as `retina-xai train` writes it")
+    return shipped[0]
+
+
+def _read(path: Path) -> tuple[ModelFacts, dict[str, torch.Tensor]]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file; give the rdr.safetensors that training wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from error
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: no {METADATA_KEY} metadata; these are not weights written by `retina-xai train`")
+    return _facts(path, metadata[METADATA_KEY]), state
+
+
+def _facts(path: Path, text: str) -> ModelFacts:
+    try:
+        content = json.loads(text)
+        version = content.pop("format")
+        if version != FORMAT_VERSION:
+            raise ModelError(
+                f"{path}: weights format {version}, this version reads {FORMAT_VERSION}; update retina-xai"
+            )
+        content["preprocessing"] = Preprocessing.from_dict(content["preprocessing"])
+        content["classes"] = tuple(content["classes"])
+        facts = ModelFacts(**content)
+    except ModelError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: unreadable metadata ({error}); train or fetch the weights again") from error
+    if facts.classes != CLASSES:
+        raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights answer another question")
+    return facts
+
+
+def _check_fit(path: Path, expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
+    if odd := sorted(expected.keys() ^ state.keys()):
+        raise ModelError(
+            f"{path}: {len(odd)} tensors missing or unknown (first {odd[0]!r}); the weights are of another architecture"
+        )
+    for name, tensor in state.items():
+        if tensor.shape != expected[name].shape:
+            shapes = f"{tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
+            raise ModelError(
+                f"{path}: tensor {name!r} has shape {shapes}; the weights are of another width or class count"
+            )
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{path}: tensor {name!r} holds NaN or infinity; train or fetch the weights again")

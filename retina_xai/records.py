@@ -1,0 +1,88 @@
+"""What is kept of a localized photograph: JSON, 16-bit evidence and overlay, named after the file.
+
+`<stem>_evidence.png` holds the evidence map with 65535 = 1.0; `<stem>_overlay.png` the map over the photograph;
+`<stem>.json` all else. The JSON is written last, so where it exists the photograph is done. Every file is whole or
+absent.
+"""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retina_xai import __version__, drawing
+from retina_xai.errors import InputError
+from retina_xai.files import write_json
+from retina_xai.images import write_png
+from retina_xai.localization import FLOOR, FRACTION, Localization, summary
+from retina_xai.models.checkpoint import RdrClassifier
+
+SCHEMA_VERSION = 1
+EVIDENCE_SCALE = 65535
+
+
+def write_record(folder: Path, stem: str, localization: Localization, run: Mapping[str, Any]) -> None:
+    """Write the three files of one photograph; `run` is `run_facts` of the batch."""
+    pixels = localization.fundus.photograph.pixels
+    evidence = np.rint(localization.evidence * EVIDENCE_SCALE).astype(np.uint16)
+    write_png(folder / f"{stem}_evidence.png", evidence)
+    write_png(folder / f"{stem}_overlay.png", drawing.overlay(pixels, localization.evidence))
+    write_json(folder / f"{stem}.json", record_of(localization, run))
+
+
+def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of the JSON file."""
+    photograph, verdict = localization.fundus.photograph, localization.verdict
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
+        "gradability": asdict(verdict.gradability),
+        "prediction": {
+            "rdr_score": verdict.score,
+            "threshold": verdict.threshold,
+            "decision": verdict.decision,
+        },
+        "explanation": summary(localization.explanation),
+        "binarisation": {"fraction_of_maximum": FRACTION, "floor": FLOOR},
+        "lesions": [asdict(lesion) for lesion in localization.lesions],
+        "geometry": asdict(localization.fundus.geometry),
+        **run,
+    }
+
+
+def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What all photographs of a batch share: method, settings, weights and versions."""
+    facts = classifier.facts
+    return {
+        "method": {"name": method, "settings": dict(settings)},
+        "model": {
+            "sha256": classifier.sha256,
+            "architecture": facts.architecture,
+            "width": facts.width,
+            "classes": list(facts.classes),
+            "preprocessing": facts.preprocessing.to_dict(),
+            "threshold": facts.threshold,
+        },
+        "versions": {"retina_xai": __version__, "torch": version("torch"), "python": platform.python_version()},
+    }
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a JSON file that `write_record` wrote.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        known = record["schema_version"] == SCHEMA_VERSION and {"file", "lesions", "prediction"} <= record.keys()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a result of retina-xai localize; remove it or choose another folder") from error
+    if not known:
+        raise InputError(f"{path}: a result of another version; choose another output folder")
+    return dict(record)

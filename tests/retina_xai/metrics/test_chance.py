@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from retina_xai.metrics.chance import _Board, _settle, throw
+from retina_xai.metrics.overlap import ANY, Truth, blobs_of, measure
+
+ROWS, COLUMNS = np.mgrid[:120, :150]
+FIELD = (ROWS - 60) ** 2 + (COLUMNS - 75) ** 2 <= 55**2
+
+
+def mask_of(pixels, shape=FIELD.shape):
+    mask = np.zeros(shape, dtype=bool)
+    mask.ravel()[pixels] = True
+    return mask
+
+
+def blotches(quantile, sigma, seed=0):
+    noise = gaussian_filter(np.random.default_rng(seed).random(FIELD.shape), sigma)
+    return (noise > np.quantile(noise[FIELD], quantile)) & FIELD
+
+
+def shapes(blobs):
+    """Every blob as the smallest of its eight turned and mirrored pixel sets: equal for equal shapes."""
+    found = []
+    for number in range(blobs.count):
+        points = np.stack(np.divmod(blobs.pixels[blobs.owner == number], blobs.shape[1]), axis=1)
+        turned = [
+            points[:, order] * sign for order in ([0, 1], [1, 0]) for sign in ([1, 1], [1, -1], [-1, 1], [-1, -1])
+        ]
+        found.append(min(sorted(map(tuple, (p - p.min(axis=0)).tolist())) for p in turned))
+    return found
+
+
+@pytest.mark.parametrize(("quantile", "sigma"), [(0.97, 0.5), (0.9, 2), (0.8, 6)])
+def test_blobs_keep_their_shape_stay_in_the_field_and_do_not_overlap(quantile, sigma):
+    blobs = blobs_of(blotches(quantile, sigma))
+    thrown = throw(blobs, FIELD, np.random.default_rng(1))
+    assert FIELD.ravel()[thrown.pixels].all()
+    assert len(np.unique(thrown.pixels)) == len(blobs.pixels)
+    assert shapes(thrown) == shapes(blobs)
+    assert not np.array_equal(thrown.pixels, blobs.pixels)
+
+
+def test_single_pixels_fall_uniformly():
+    scattered = np.zeros(FIELD.shape, dtype=bool)
+    scattered[20:100:8, 40:110:8] = True
+    blobs = blobs_of(scattered & FIELD)
+    hits = np.zeros(FIELD.shape)
+    rng = np.random.default_rng(2)
+    for _ in range(400):
+        hits += mask_of(throw(blobs, FIELD, rng).pixels)
+    quarter = FIELD & (ROWS < 60) & (COLUMNS < 75)
+    total = hits.sum()
+    expected = quarter.sum() / FIELD.sum()
+    assert hits[quarter].sum() / total == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / total))
+    ring = FIELD & ((ROWS - 60) ** 2 + (COLUMNS - 75) ** 2 > 45**2)
+    expected = ring.sum() / FIELD.sum()
+    assert hits[ring].sum() / total == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / total))
+
+
+def test_pixel_sensitivity_of_chance_is_the_predicted_area():
+    truth = Truth.of({"a": blotches(0.9, 3, seed=5) & ((ROWS - 60) ** 2 + (COLUMNS - 75) ** 2 < 30**2)})
+    predicted = np.random.default_rng(8).random(FIELD.shape) < 0.05
+    blobs, rng = blobs_of(predicted & FIELD), np.random.default_rng(3)
+    area = int(FIELD.sum())
+    values = [measure(throw(blobs, FIELD, rng), truth, area).types["a"].pixel_sensitivity for _ in range(200)]
+    expected = len(blobs.pixels) / area
+    assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / np.sqrt(200))
+
+
+def test_a_mask_of_the_whole_field_stays_and_scores_everything():
+    blobs = blobs_of(FIELD)
+    thrown = throw(blobs, FIELD, np.random.default_rng(0))
+    assert np.array_equal(mask_of(thrown.pixels), FIELD)
+    result = measure(thrown, Truth.of({"a": blotches(0.9, 3)}), int(FIELD.sum()))
+    assert result.types[ANY].pixel_sensitivity == 1
+
+
+def test_a_field_too_full_for_free_places_stays_in_the_field():
+    blobs = blobs_of(blotches(0.4, 1.5))
+    thrown = throw(blobs, FIELD, np.random.default_rng(0))
+    assert FIELD.ravel()[thrown.pixels].all()
+    assert shapes(thrown) == shapes(blobs)
+    assert len(np.unique(thrown.pixels)) <= len(blobs.pixels)
+
+
+def test_no_blobs_and_equal_seeds():
+    assert throw(blobs_of(np.zeros_like(FIELD)), FIELD, np.random.default_rng(0)).count == 0
+    blobs = blobs_of(blotches(0.9, 2))
+    once, again = (throw(blobs, FIELD, np.random.default_rng(9)).pixels for _ in range(2))
+    assert np.array_equal(once, again)
+
+
+def test_where_two_blobs_meet_the_earlier_stays_and_the_other_leaves_nothing_behind():
+    board = _Board((1, 10), np.ones(10, dtype=bool), np.arange(10))
+    flat, owner = np.array([2, 3, 4, 4, 5, 6, 8, 9]), np.array([0, 0, 0, 1, 1, 1, 2, 2])
+    stays = _settle(board, flat, owner, np.ones(3, dtype=bool))
+    assert stays.tolist() == [True, False, True]
+    assert board.taken.tolist() == [-1, -1, 0, 0, 0, -1, -1, -1, 2, 2]

@@ -1,0 +1,245 @@
+"""The defence: what it cuts, what it leaves, and that it leaves no trace on the model."""
+
+import copy
+
+import pytest
+import torch
+from helpers.networks import TinyNet, alive, smooth_images
+from torch import nn
+from torch.nn import functional as F
+
+from retina_xai.errors import ModelError
+from retina_xai.explainers import FGVis
+from retina_xai.games import GAMES
+from retina_xai.games.defence import NONLINEARITIES, defended_forward, record_bounds
+
+MODULES = [
+    *(nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.LeakyReLU(0.1), nn.LeakyReLU(0.1, inplace=True), nn.PReLU()),
+    *(nn.ELU(), nn.SELU(), nn.CELU(), nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.SiLU(inplace=True)),
+    *(nn.Mish(), nn.Hardswish(), nn.Hardtanh(), nn.Hardsigmoid(), nn.Sigmoid(), nn.Tanh(), nn.Softplus()),
+]
+FUNCTIONS = [
+    *(F.relu, F.relu_, torch.relu, F.leaky_relu, F.gelu, F.silu, F.mish, F.hardswish, F.relu6, F.elu, F.selu),
+    *(torch.sigmoid, torch.tanh, F.sigmoid, F.tanh, torch.Tensor.relu, torch.Tensor.sigmoid, torch.special.expit),
+    lambda h: h.clone().relu_(),
+    lambda h: h * torch.sigmoid(h),
+]
+
+
+class Net(nn.Module):
+    """A convolution, one nonlinearity, a head."""
+
+    def __init__(self, act):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.act, self.head = nn.Conv2d(3, 6, 3, padding=1), act, nn.Linear(6, 4)
+
+    def forward(self, images):
+        return self.head(self.act(self.conv(images)).mean(dim=(2, 3)))
+
+
+def input_gradient(model, images, forward):
+    leaf = images.clone().requires_grad_()
+    return torch.autograd.grad(forward(model, leaf).square().sum(), leaf)[0]
+
+
+def fingerprint(model):
+    """Everything that must not change: modules, flags, gradients, hooks, attributes, and the state dict's bytes."""
+    return (
+        [(name, type(module), module.training, sorted(module.__dict__)) for name, module in model.named_modules()],
+        [(name, p.requires_grad, None if p.grad is None else p.grad.clone()) for name, p in model.named_parameters()],
+        [
+            len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
+            for module in model.modules()
+        ],
+        {name: tensor.clone() for name, tensor in model.state_dict().items()},
+    )
+
+
+def assert_same(before, after):
+    assert before[0] == after[0]
+    assert before[2] == after[2]
+    for (name, flag, grad), (name2, flag2, grad2) in zip(before[1], after[1], strict=True):
+        assert (name, flag) == (name2, flag2)
+        assert grad is grad2 is None or torch.equal(grad, grad2)
+    assert all(torch.equal(tensor, after[3][name]) for name, tensor in before[3].items())
+
+
+@pytest.mark.parametrize("act", [*MODULES, *FUNCTIONS], ids=str)
+def test_every_nonlinearity_is_seen_and_cut_exactly_where_it_leaves_its_bounds(act):
+    model = Net(act).requires_grad_(False)
+    images = 3 * smooth_images(2, 16)
+    explained = images * torch.rand_like(images)
+    bounds, _ = record_bounds(model, images)
+    assert len(bounds.calls) == 1
+    hidden = model.conv(explained).detach()
+    reference = torch.sigmoid if "sigmoid(h)" in str(act) else act
+    original, leaf = model.conv(images).detach(), hidden.clone().requires_grad_()
+    is_gate = not isinstance(act, nn.Module) and act is FUNCTIONS[-1]
+    inner = torch.sigmoid if is_gate else reference
+    h_original, h_explained = inner(original.clone()), inner(leaf * 1.0)
+    room = 1e-5 * h_original.abs().amax(dim=(1, 2, 3), keepdim=True)
+    inside = (h_explained <= h_original.clamp(min=0) + room) & (h_explained >= h_original.clamp(max=0) - room)
+    assert inside.any()
+    assert not inside.all()
+    signal = torch.randn_like(h_explained)
+    if is_gate:
+        (expected,) = torch.autograd.grad(h_explained, leaf, signal * inside * hidden)
+        expected = expected + signal * torch.sigmoid(hidden)
+    else:
+        (expected,) = torch.autograd.grad(h_explained, leaf, signal * inside)
+
+    class Tail(nn.Module):
+        def forward(self, z):
+            return (act(z * 1.0) * signal).flatten(1).sum(1, keepdim=True)
+
+    tail_bounds, _ = record_bounds(Tail(), original)
+    z = hidden.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(defended_forward(Tail(), z, tail_bounds).sum(), z)
+    torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("name", ["rdr", "resnet18", "mobilenet_v2"])
+def test_on_the_same_image_nothing_is_cut(name):
+    images = smooth_images(4, 64)
+    model = alive(name, images).requires_grad_(False)
+    bounds, _ = record_bounds(model, images)
+    plain = input_gradient(model, images, lambda model, leaf: model(leaf))
+    defended = input_gradient(model, images, lambda model, leaf: defended_forward(model, leaf, bounds))
+    torch.testing.assert_close(defended, plain, rtol=0, atol=0)
+
+
+def share_cut(model, images, slack):
+    """Share of units cut on the same images when they are run one by one instead of as a batch."""
+    bounds, _ = record_bounds(model, images, slack)
+    cut = total = 0
+    for row, image in enumerate(images.split(1)):
+        keep = torch.arange(len(images)) == row
+        single, _ = record_bounds(model, image, 0.0)
+        for wide, exact in zip(bounds.rows(keep).calls, single.calls, strict=True):
+            # with slack 0 the recorded bounds hold the output itself: max(0, h) and min(0, h) add up to h
+            output = exact.upper if exact.lower is None else exact.upper + exact.lower
+            cut += int((~wide.holds(output)).sum())
+            total += output.numel()
+    return cut / total
+
+
+def test_without_slack_rounding_cuts_units_on_the_same_image_and_with_it_none():
+    images = smooth_images(8, 64)
+    model = alive("resnet18", images).requires_grad_(False)
+    assert share_cut(model, images, 0.0) > 0
+    assert share_cut(model, images, 1e-5) == 0
+
+
+def test_calls_are_counted_not_modules():
+    images = smooth_images(8, 64)
+    bounds, _ = record_bounds(alive("resnet18", images), images)
+    assert len(bounds.calls) == 17
+    torchvision_modules = sum(isinstance(module, nn.ReLU) for module in alive("resnet18", images).modules())
+    assert torchvision_modules == 9
+
+
+def test_attention_and_windows_are_defended_too():
+    from torchvision.models import swin_t, vit_b_16
+
+    for build, calls in ((vit_b_16, 12), (swin_t, 12)):
+        torch.manual_seed(0)
+        bounds, _ = record_bounds(build(weights=None).eval(), smooth_images(2, 224))
+        assert sum(bound is not None for bound in bounds.calls) == calls
+        rows = bounds.rows(torch.tensor([False, True]))
+        assert rows.images == 1
+
+
+def test_a_net_without_nonlinearity_is_an_error_that_says_so():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(48, 4))
+    with pytest.raises(ModelError, match="no nonlinearity was found in Sequential"):
+        FGVis(lam=1e-4)(model, torch.rand(1, 3, 4, 4))
+    assert FGVis(lam=1e-4, iterations=2, defended=False)(model, torch.rand(1, 3, 4, 4)).mask is not None
+
+
+class Moody(Net):
+    """Makes another call from its third forward pass on, or raises."""
+
+    def __init__(self, mood):
+        super().__init__(nn.ReLU())
+        self.mood, self.passes = mood, [0]
+
+    def forward(self, images):
+        self.passes[0] += 1
+        if self.passes[0] < 3:
+            return super().forward(images)
+        if self.mood == "raises":
+            self.act(self.conv(images))
+            raise RuntimeError("broken inside")
+        hidden = self.act(self.conv(images)) if self.mood != "other" else torch.tanh(self.conv(images))
+        hidden = torch.relu(hidden) if self.mood == "more" else hidden
+        return self.head(hidden.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("mood", "message"), [("more", "2: relu|2 calls, expected 1"), ("other", r"nonlinearity 1: tanh .*, expected relu")]
+)
+def test_calls_that_differ_between_two_passes_are_an_error(mood, message):
+    with pytest.raises(ModelError, match=message):
+        FGVis(lam=1e-4, iterations=5)(Moody(mood), smooth_images(1, 16))
+
+
+@pytest.mark.parametrize("explainer", [FGVis(lam=1e-4, iterations=4), FGVis(lam=1e-4, iterations=4, defended=False)])
+def test_nothing_is_left_on_the_model_after_success(explainer):
+    model = TinyNet().train()
+    model.norm.eval()
+    model.head.bias.requires_grad_(False)
+    model(smooth_images(2, 16)).sum().backward()
+    before = fingerprint(model)
+    explainer(model, smooth_images(2, 16))
+    assert_same(before, fingerprint(model))
+
+
+def test_nothing_is_left_on_the_model_after_an_exception_inside_the_forward_pass():
+    model = Moody("raises").train()
+    before = fingerprint(model)
+    with pytest.raises(RuntimeError, match="broken inside"):
+        FGVis(lam=1e-4, iterations=4)(model, smooth_images(1, 16))
+    assert_same(before, fingerprint(model))
+    assert torch.relu(torch.tensor([-1.0])).item() == 0, "no mode is left on torch either"
+
+
+def test_the_defence_keeps_a_black_image_black_where_the_plain_game_invents_a_class():
+    images = smooth_images(8, 64)
+    model = alive("resnet18", images)
+    black = torch.zeros(1, 3, 64, 64)
+    with torch.no_grad():
+        start_class = model(black).argmax(1)
+    target = (start_class + 3) % 10
+    reference = smooth_images(1, 64, seed=9)
+    settings = {"game": "generation", "lam": 0.0, "iterations": 60, "reference": reference}
+    plain = FGVis(**settings, defended=False)(model, black, target)
+    defended = FGVis(**settings)(model, black, target)
+    assert plain.score_after[0] > defended.score_after[0]
+
+
+def test_copies_and_originals_explain_alike():
+    model = TinyNet().eval()
+    images = smooth_images(1, 24)
+    explain = FGVis(lam=1e-4, iterations=6)
+    assert torch.equal(explain(model, images).mask, explain(copy.deepcopy(model), images).mask)
+
+
+def test_nonlinearities_named_by_the_method_are_known():
+    named = {
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "hardswish",
+        "sigmoid",
+        "tanh",
+        "hardtanh",
+    }
+    assert named <= NONLINEARITIES.keys()
+    assert GAMES.keys() == {"preservation", "generation", "deletion", "repression"}

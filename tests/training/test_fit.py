@@ -1,0 +1,246 @@
+"""Whole trainings on sixteen small patients: results, refusals, and exact resumption after SIGKILL and SIGTERM."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.models.checkpoint import load_classifier
+from training.config import TrainingConfig
+from training.fit import SIGTERM_EXIT, train
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS: dict[str, Any] = {
+    "stages": [{"size": 32, "epochs": 3, "batch": 4}, {"size": 48, "epochs": 3, "batch": 4}],
+    "network": {"width": 0.05},
+    "hardware": {"accelerator": "cpu", "devices": 1},
+}
+RESULTS = ("rdr.safetensors", "metrics.json", "log.csv", "split.csv", "left_out.csv")
+
+# A training in a process of its own that sends itself a signal before a step, or in the midst of a checkpoint.
+DRIVER = """
+import json, os, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from training import module, state
+from training.config import TrainingConfig
+from training.fit import train
+
+data, out, settings, number, step, save = sys.argv[1:7]
+counts = {"step": 0, "save": 0}
+take_step, save_file = module.RdrModule.training_step, torch.save
+
+def training_step(self, batch, batch_idx):
+    counts["step"] += 1
+    if counts["step"] == int(step):
+        os.kill(os.getpid(), int(number))
+    return take_step(self, batch, batch_idx)
+
+def half_save(content, file, *rest):
+    counts["save"] += 1
+    if counts["save"] == int(save):
+        Path(file).write_bytes(b"half a file")
+        os.kill(os.getpid(), int(number))
+    return save_file(content, file, *rest)
+
+module.RdrModule.training_step, torch.save = training_step, half_save
+if __name__ == "__main__":
+    train(Path(data), Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two eyes of sixteen patients, discs with as many dark dots as the grade says."""
+    folder, rng = tmp_path_factory.mktemp("eyepacs"), np.random.default_rng(0)
+    (folder / "train").mkdir()
+    rows = ["image,level"]
+    for number in range(1, 17):
+        for side in ("left", "right"):
+            level = int(rng.integers(0, 5))
+            image = np.zeros((96, 128, 3), np.uint8)
+            cv2.circle(image, (64, 48), 44, (40, 90, 160), -1)
+            for x, y in rng.integers(30, 70, (4 * level, 2)).tolist():
+                cv2.circle(image, (x, y), 3, (20, 20, 60), -1)
+            cv2.imwrite(str(folder / "train" / f"{number}_{side}.jpeg"), image)
+            rows.append(f"{number}_{side},{level}")
+    (folder / "trainLabels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("driver") / "driver.py"
+    path.write_text(DRIVER)
+    return path
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(phantoms: Path, driver: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert _run(driver, phantoms, out) == 0
+    return out
+
+
+def _run(driver: Path, data: Path, out: Path, number: int = 9, step: int = 0, save: int = 0, workers: int = 0) -> int:
+    settings = {**SETTINGS, "hardware": {**SETTINGS["hardware"], "workers": workers}}
+    command = [sys.executable, driver, data, out, json.dumps(settings), number, step, save]
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(out.parent)}
+    done = subprocess.run(
+        [str(part) for part in command], env=environment, capture_output=True, check=False, timeout=300
+    )
+    return done.returncode
+
+
+def _small(**change: Any) -> TrainingConfig:
+    one = {**SETTINGS, "stages": [{"size": 32, "epochs": 1, "batch": 8}]}
+    return TrainingConfig.from_mapping({**one, **change})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "step", "save", "workers", "code"),
+    [
+        (signal.SIGKILL, 3, 0, 0, -signal.SIGKILL),  # in the first epoch: nothing is kept yet
+        (signal.SIGKILL, 10, 0, 1, -signal.SIGKILL),  # in the second epoch, with a loader process
+        (signal.SIGKILL, 0, 5, 0, -signal.SIGKILL),  # while the checkpoint of stage 2, epoch 2 is written
+        (signal.SIGTERM, 28, 0, 0, SIGTERM_EXIT),
+    ],
+)
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    phantoms: Path,
+    driver: Path,
+    uninterrupted: Path,
+    tmp_path: Path,
+    number: int,
+    step: int,
+    save: int,
+    workers: int,
+    code: int,
+) -> None:
+    out = tmp_path / "run"
+    assert _run(driver, phantoms, out, number, step, save, workers) == code
+    assert not (out / "metrics.json").exists()
+    assert _run(driver, phantoms, out, workers=workers) == 0
+    for name in RESULTS:
+        assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_a_finished_run_holds_everything(uninterrupted: Path) -> None:
+    metrics = json.loads((uninterrupted / "metrics.json").read_text())
+    log = (uninterrupted / "log.csv").read_text().splitlines()
+    facts = load_classifier(uninterrupted / "rdr.safetensors").facts
+    assert len(log) == 1 + 6 and log[0].startswith("stage,size,epoch")
+    assert facts.preprocessing.size == 48 and facts.threshold == metrics["threshold"]
+    assert facts.training["validation"]["images"] == metrics["images"]
+    stage, size, epoch, *_, auroc = max(log[4:], key=lambda row: float(row.split(",")[-1])).split(",")
+    assert (stage, size) == ("2", "48") and metrics["training"]["stages"][1]["best_epoch"] == int(epoch)
+    assert metrics["auroc"] == pytest.approx(float(auroc))
+    low, high = metrics["auroc_interval"]
+    assert low <= metrics["auroc"] <= high
+    for name in ("roc.png", "calibration.png", "learning_curve.png"):
+        assert cv2.imread(str(uninterrupted / name)) is not None
+    assert str(uninterrupted) not in json.dumps(metrics) + json.dumps(dict(facts.training))
+
+
+def test_validation_of_one_class_has_no_auroc_and_no_crash(phantoms: Path, tmp_path: Path) -> None:
+    rows = (phantoms / "trainLabels.csv").read_text().split()[1:]
+    grades = dict(row.split(",") for row in rows)
+    mixed = {name.split("_")[0] for name, grade in grades.items() if int(grade) >= 2}
+    parts = [f"{name},{'training' if name.split('_')[0] in mixed else 'validation'}" for name in grades]
+    (tmp_path / "split.csv").write_text("\n".join(["image,part", *parts]))
+    result = train(phantoms, tmp_path / "out", _small(data={"split": tmp_path / "split.csv"}), progress=False)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["auroc"] is None and metrics["auroc_interval"] == [None, None]
+    assert metrics["sensitivity_at_90_specificity"] is None and metrics["threshold"] == 0.5
+    assert load_classifier(result.weights).facts.threshold == 0.5
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import module
+
+    take = module.RdrModule.training_step
+
+    def explode(self: module.RdrModule, batch: Any, batch_idx: int) -> Any:
+        images, levels = batch
+        return take(self, (images * (float("nan") if self.current_epoch == 1 else 1.0), levels), batch_idx)
+
+    monkeypatch.setattr(module.RdrModule, "training_step", explode)
+    config = _small(stages=[{"size": 32, "epochs": 3, "batch": 8}])
+    with pytest.raises(ModelError, match="training loss became nan in stage 1, epoch 2, step 1"):
+        train(phantoms, tmp_path / "out", config, progress=False)
+    assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 2
+    monkeypatch.undo()
+    train(phantoms, tmp_path / "out", config, resume=True, progress=False)
+    assert (tmp_path / "out" / "rdr.safetensors").is_file()
+
+
+def test_early_stop_ends_a_stage(phantoms: Path, tmp_path: Path) -> None:
+    # a vanishing learning rate: the network stays as it was drawn, and no epoch is better than the first
+    config = _small(
+        stages=[{"size": 32, "epochs": 9, "batch": 8, "lr": 1e-30}],
+        patience=2,
+        optimiser={"name": "sgd", "weight_decay": 0, "average": None},
+        augmentation={"rotation": 0, "flips": False, "zoom": 1, "translation": 0, "colour": 0},
+    )
+    result = train(phantoms, tmp_path / "out", config, progress=False)
+    stage = result.metrics["training"]["stages"][0]
+    assert stage["epochs"] == stage["best_epoch"] + 2 < 9
+
+
+def test_resuming_with_other_data_is_refused(phantoms: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "train").mkdir(parents=True)
+    for file in (phantoms / "train").iterdir():
+        (data / "train" / file.name).write_bytes(file.read_bytes())
+    labels = (phantoms / "trainLabels.csv").read_text()
+    (data / "trainLabels.csv").write_text(labels)
+    train(data, tmp_path / "out", _small(), progress=False)
+    with pytest.raises(UsageError, match="not an empty folder"):
+        train(data, tmp_path / "out", _small(), progress=False)
+    first = labels.splitlines()[1]
+    (data / "trainLabels.csv").write_text(labels.replace(first, f"{first[:-1]}{(int(first[-1]) + 1) % 5}"))
+    with pytest.raises(UsageError, match="photographs, grades or split changed"):
+        train(data, tmp_path / "out", _small(), resume=True, progress=False)
+
+
+def test_starting_weights_must_fit(phantoms: Path, tmp_path: Path) -> None:
+    first = train(phantoms, tmp_path / "first", _small(), progress=False)
+    again = _small(network={"width": 0.05, "start": first.weights})
+    train(phantoms, tmp_path / "again", again, progress=False)
+    wider = _small(network={"width": 0.1, "start": first.weights})
+    with pytest.raises(ModelError, match=r"rdr5x5 of width 0.05, the settings say rdr5x5 of width 0.1"):
+        train(phantoms, tmp_path / "wider", wider, progress=False)
+
+
+def test_unreadable_photographs_are_listed_and_counted(phantoms: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "train").mkdir(parents=True)
+    for file in (phantoms / "train").iterdir():
+        (data / "train" / file.name).write_bytes(file.read_bytes())
+    (data / "trainLabels.csv").write_text((phantoms / "trainLabels.csv").read_text())
+    (data / "train" / "3_left.jpeg").write_text("no picture")
+    result = train(data, tmp_path / "out", _small(), progress=False)
+    assert result.metrics["training"]["left_out"] == 1
+    assert "3_left" in (tmp_path / "out" / "left_out.csv").read_text()
+    assert "3_left" not in (tmp_path / "out" / "split.csv").read_text()
+
+
+def test_missing_photographs_are_an_error_unless_allowed(phantoms: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train").symlink_to(phantoms / "train")
+    (data / "trainLabels.csv").write_text((phantoms / "trainLabels.csv").read_text() + "99_left,0\n")
+    with pytest.raises(InputError, match="1 of 33 labelled images have no file"):
+        train(data, tmp_path / "out", _small(), progress=False)

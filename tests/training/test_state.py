@@ -1,0 +1,130 @@
+"""What a run keeps: the best epoch, the stop, refusals, and checkpoints that are whole and execute nothing."""
+
+import math
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from retina_xai.errors import InputError, UsageError
+from training.config import TrainingConfig
+from training.module import EpochScore
+from training.state import AtomicCheckpoints, Keeper, RunFolder, read_state
+
+SETTINGS = {"stages": [{"size": 32, "epochs": 6}], "patience": 2}
+CONFIG = TrainingConfig.from_mapping(SETTINGS)
+
+
+def _keeper(aurocs: list[float], config: TrainingConfig = CONFIG) -> Keeper:
+    keeper = Keeper(RunFolder(Path("unused")), config, 0)
+    for epoch, value in enumerate(aurocs):
+        keeper.note(EpochScore(1.0, 1.0 - epoch / 10, value), {"w": torch.tensor([float(epoch)])})
+    return keeper
+
+
+def test_the_best_epoch_is_the_first_of_the_highest_auroc() -> None:
+    keeper = _keeper([0.6, 0.8, 0.8, 0.7])
+    assert keeper.best_epoch == 1 and keeper.best["w"].item() == 1.0
+
+
+def test_the_kept_weights_are_a_copy() -> None:
+    weights = {"w": torch.zeros(1)}
+    keeper = _keeper([])
+    keeper.note(EpochScore(1.0, 1.0, 0.5), weights)
+    weights["w"].fill_(7)
+    assert keeper.best["w"].item() == 0
+
+
+def test_without_auroc_the_lowest_loss_wins() -> None:
+    assert _keeper([math.nan] * 3).best_epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("aurocs", "finished"),
+    [([0.5, 0.6], False), ([0.6, 0.5], False), ([0.6, 0.5, 0.6], True), ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], True)],
+)
+def test_a_stage_ends_by_patience_or_by_epochs(aurocs: list[float], finished: bool) -> None:
+    assert _keeper(aurocs).finished is finished
+
+
+def test_the_state_survives_a_file(tmp_path: Path) -> None:
+    keeper, path = _keeper([0.6, math.nan, 0.7]), tmp_path / "a.ckpt"
+    AtomicCheckpoints().save_checkpoint({"callbacks": {"k": keeper.state_dict()}}, path)
+    state = read_state(path)
+    assert state is not None
+    other = _keeper([])
+    other.load_state_dict(state["callbacks"]["k"])
+    assert repr(other.scores) == repr(keeper.scores) and other.best_epoch == 2
+    assert torch.equal(other.best["w"], keeper.best["w"])
+
+
+def test_a_failed_save_leaves_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.ckpt"
+    AtomicCheckpoints().save_checkpoint({"callbacks": {}, "n": 1}, path)
+
+    def half(content: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(InputError, match="No space left on device"):
+        AtomicCheckpoints().save_checkpoint({"callbacks": {}, "n": 2}, path)
+    monkeypatch.undo()
+    assert (read_state(path) or {})["n"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+class _Payload:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('executed')",)
+
+
+@pytest.mark.parametrize("content", [pickle.dumps({"callbacks": _Payload()}), b"", b"PK\x03\x04 cut"])
+def test_a_foreign_checkpoint_executes_nothing_and_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "stage-1.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"stage-1.ckpt: not a whole checkpoint"):
+        read_state(path)
+
+
+def test_a_payload_in_torch_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stage-1.ckpt"
+    torch.save({"callbacks": _Payload()}, path)
+    with pytest.raises(InputError, match="not a whole checkpoint"):
+        read_state(path)
+    torch.save([1, 2], path)
+    with pytest.raises(InputError, match="not a checkpoint of a training"):
+        read_state(path)
+    assert read_state(tmp_path / "none.ckpt") is None
+
+
+def test_a_used_folder_is_refused_without_resume(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path / "run", CONFIG, resume=False)
+    with pytest.raises(UsageError, match="run: not an empty folder;.*--resume"):
+        RunFolder.open(tmp_path / "run", CONFIG, resume=False)
+    RunFolder.open(tmp_path / "run", CONFIG, resume=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file: not an empty folder"):
+        RunFolder.open(tmp_path / "file", CONFIG, resume=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed was 0 and is now 1"),
+        ({"stages": [{"size": 64, "epochs": 6}]}, "stages.0.size was 32 and is now 64"),
+        ({"stages": [*SETTINGS["stages"], *SETTINGS["stages"]]}, "stages.1.batch was None and is now 32"),  # type: ignore[misc]
+        ({"patience": None}, "patience was 2 and is now None"),
+        ({"hardware": {"precision": "bf16-mixed"}}, "hardware.precision was '32-true' and is now 'bf16-mixed'"),
+    ],
+)
+def test_resuming_with_other_settings_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    RunFolder.open(tmp_path / "run", CONFIG, resume=False)
+    with pytest.raises(UsageError, match=message):
+        RunFolder.open(tmp_path / "run", TrainingConfig.from_mapping({**SETTINGS, **change}), resume=True)
+
+
+def test_resuming_with_other_loader_processes_is_allowed(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path / "run", CONFIG, resume=False)
+    RunFolder.open(tmp_path / "run", TrainingConfig.from_mapping({**SETTINGS, "hardware": {"workers": 2}}), resume=True)

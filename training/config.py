@@ -1,0 +1,185 @@
+"""Settings of a training, read from TOML and checked before anything runs.
+
+The defaults are the o_O team's recipe (Kaggle diabetic retinopathy detection, 2015;
+github.com/sveitser/kaggle_diabetic) with a modern optimiser (ours): AdamW with a linear warm-up and a cosine decay
+reaches the same place in tens of epochs instead of 250, and its step size hardly depends on the width, the size or
+the batch, so that one setting serves the phantoms of the demo, eighteen hundred photographs and the whole of
+EyePACS. `optimiser.name = "sgd"` is the published one: Nesterov 0.9, L2 5e-4, learning rate 0.003, divided by 10
+after 150 and 220 of 250 epochs (kept as shares of a stage).
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from retina_xai.errors import InputError, UsageError
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+GradeWeights = Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Network(Section):
+    """The network: a key of `retina_xai.models.rdr.ARCHITECTURES` and its width; `start` = weights to continue from."""
+
+    architecture: str = "rdr5x5"
+    width: float = Field(default=1.0, gt=0, le=8)
+    start: Path | None = None
+
+
+class Data(Section):
+    """Which labels are used, how patients are split, and where prepared copies of the photographs are kept.
+
+    `labels`: official files to read, "train" = trainLabels.csv and "test" = retinopathy_solution.csv (used if present).
+    `usage`: rows of the solution to use. `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20).
+    `split`: a split.csv to use instead. `cache`: folder of prepared copies; by default OUT/cache.
+    """
+
+    labels: tuple[Literal["train", "test"], ...] = ("train", "test")
+    usage: Literal["all", "Public", "Private"] = "all"
+    folds: int = Field(default=5, ge=2)
+    fold: int = Field(default=0, ge=0)
+    split: Path | None = None
+    cache: Path | None = None
+    drop_ungradable: bool = False
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}: folds are counted from 0")
+        return self
+
+
+class Stage(Section):
+    """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's."""
+
+    size: int = Field(ge=32, le=2048)
+    epochs: Positive
+    batch: Positive = 32
+    lr: float | None = Field(default=None, gt=0)
+
+
+class Augmentation(Section):
+    """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma."""
+
+    rotation: float = Field(default=360.0, ge=0, le=360)
+    flips: bool = True
+    zoom: float = Field(default=1.15, ge=1)
+    translation: float = Field(default=40.0, ge=0)
+    colour: float = Field(default=0.25, ge=0)
+
+
+class Balance(Section):
+    """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch); epochs count over all stages."""
+
+    start: GradeWeights = (1.36, 14.38, 6.64, 40.24, 49.61)
+    end: GradeWeights = (1.0, 2.0, 2.0, 2.0, 2.0)
+    decay: Share = 0.975
+
+
+class Optimiser(Section):
+    """`adamw`: warm-up over a share of the steps, then cosine. `sgd`: Nesterov 0.9, /10 at 0.6 and 0.88 of a stage."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: Share = 0.1
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    average: float | None = Field(default=0.99, gt=0, lt=1)
+
+
+class Hardware(Section):
+    """Lightning's names; `workers` (loader processes) may change between runs, it does not change the result."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int | Literal["auto"] = "auto"
+    num_nodes: Positive = 1
+    strategy: str = "auto"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    workers: int = Field(default=0, ge=0)
+    channels_last: bool = True
+    tensorboard: bool = False
+
+
+class TrainingConfig(Section):
+    """Everything that decides the result of a training.
+
+    `patience`: a stage ends after so many epochs without a better validation AUROC (None: never).
+    `threshold`: rule for the operating point on the validation part: Youden's J, or specificity of at least 0.9.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    stages: tuple[Stage, ...] = Field(
+        default=(
+            Stage(size=112, epochs=20, batch=128),
+            Stage(size=224, epochs=20, batch=64),
+            Stage(size=448, epochs=20),
+        ),
+        min_length=1,
+    )
+    patience: Positive | None = None
+    threshold: Literal["youden", "specificity"] = "youden"
+    network: Network = Network()
+    data: Data = Data()
+    augmentation: Augmentation = Augmentation()
+    balance: Balance = Balance()
+    optimiser: Optimiser = Optimiser()
+    hardware: Hardware = Hardware()
+
+    @classmethod
+    def from_mapping(cls, settings: dict[str, Any], name: str = "training settings") -> Self:
+        """Check a nested dict of settings.
+
+        Raises:
+            UsageError: an unknown key, or a value of the wrong type or range; `name` and the key are named.
+        """
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise UsageError(f"{name}: {where}: {first['msg']}; correct this setting") from error
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read a TOML file.
+
+        Raises:
+            InputError: no such file, or no TOML.  UsageError: as `from_mapping`.
+        """
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot read the settings ({error.strerror}); give a TOML file") from error
+        except ValueError as error:
+            raise InputError(f"{path}: not a TOML file ({error}); correct it") from error
+        return cls.from_mapping(settings, str(path))
+
+    def to_toml(self) -> str:
+        """Every setting, defaults included, as TOML that `from_toml` reads back to an equal object."""
+        content = self.model_dump(mode="json", exclude_none=True)
+        plain = {key: value for key, value in content.items() if not _is_table(value)}
+        lines = [f"{key} = {_literal(value)}" for key, value in plain.items()]
+        for key, value in content.items():
+            for table in (value if isinstance(value, list) else [value]) if _is_table(value) else []:
+                lines += ["", f"[[{key}]]" if isinstance(value, list) else f"[{key}]"]
+                lines += [f"{name} = {_literal(item)}" for name, item in table.items()]
+        return "\n".join(lines) + "\n"
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and isinstance(value[0], dict))
+
+
+def _literal(value: Any) -> str:
+    # a JSON scalar or list of scalars is TOML too
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,190 @@
+"""The training, top to bottom: read, split, prepare, fit every stage, keep the best weights, measure them.
+
+    retina-xai train --data DIR --out DIR [--config FILE.toml] [--resume] [--allow-missing]
+    torchrun --nproc-per-node 8 -m app.cli train ...        # or srun: many processes, one shared OUT
+
+OUT holds rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
+left_out.csv (photographs that could not be read, or were ungradable), config.toml (all settings), cache/, and
+state/ (what a resumed run needs).
+
+Interruptions: after every epoch the whole state is written beside the former and renamed over it, so kill -9 at any
+time loses the epoch under way and nothing else; as every random draw is a function of (seed, stage, epoch,
+position), the resumed run then repeats that epoch exactly, and on CPU its result equals an uninterrupted run's bit
+for bit. SIGTERM ends the run at the next step with exit code 143 = 128 + 15; --resume continues it in the same way.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from retina_xai.errors import InputError, ModelError
+from retina_xai.models.checkpoint import load_classifier
+from retina_xai.models.rdr import RdrNet
+from training.cache import Cache, CacheRequest, fill_cache
+from training.config import TrainingConfig
+from training.eyepacs import PARTS, EyePacs, Labelled, check_disjoint, read_eyepacs, read_split, split_patients
+from training.loading import StageData
+from training.measure import Trained, write_results
+from training.module import RdrModule
+from training.state import AtomicCheckpoints, Keeper, RunFolder, first_process, read_state
+
+SIGTERM_EXIT = 143
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where the weights are, and the content of metrics.json (empty in all but the first of many processes)."""
+
+    weights: Path
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The cache and the photographs of both parts."""
+
+    cache: Cache
+    parts: dict[str, list[Labelled]]
+
+
+def train(
+    data: Path,
+    out: Path,
+    config: TrainingConfig,
+    *,
+    resume: bool = False,
+    allow_missing: bool = False,
+    progress: bool = True,
+) -> TrainingResult:
+    """Train on a folder in the official EyePACS layout and write everything to `out`.
+
+    Args:
+        resume: continue the run in `out` (start it, where there is none).
+        allow_missing: labelled images without a file are counted, not an error.
+        progress: show bars on the terminal.
+
+    Raises:
+        InputError: unfit data (see `training.eyepacs`).
+        UsageError: `out` holds something and `resume` is not given, or settings or data changed since the run began.
+        ModelError: unfit starting weights, or a loss that is not finite.
+        SystemExit: code 143 after SIGTERM.
+    """
+    run = RunFolder.open(out, config, resume)
+    found = read_eyepacs(data, config.data, allow_missing)
+    photographs = _prepare(run, found, config, progress)
+    net = _first_network(config)
+    history: list[Keeper] = []
+    for stage in range(len(config.stages)):
+        history.append(_fit_stage(net, run, photographs, config, stage, progress))
+        net.load_state_dict(history[-1].best)
+    if not first_process():
+        return TrainingResult(run.weights, {})
+    trained = Trained(net, config, found, photographs.parts, photographs.cache.left_out, history)
+    last = StageData(photographs.parts, photographs.cache, config, len(config.stages) - 1)
+    return TrainingResult(run.weights, write_results(run, trained, last.val_dataloader()))
+
+
+def _prepare(run: RunFolder, found: EyePacs, config: TrainingConfig, progress: bool) -> TrainingData:
+    """Fill the cache (the first process; others wait for it), split what is readable, record both."""
+    run.wait_for_first_process()
+    sizes = tuple(sorted({stage.size for stage in config.stages}))
+    request = CacheRequest(config.data.cache or run.folder / "cache", sizes, config.data.drop_ungradable)
+    cache = fill_cache(found.photographs, request, progress)
+    usable = [photo for photo in found.photographs if photo.image in cache.hashes]
+    if config.data.split is None:
+        parts = split_patients(usable, config.data.folds, config.data.fold, config.seed)
+    else:
+        parts = read_split(config.data.split, usable)
+    check_disjoint(parts, "split.csv")
+    run.record_data(usable, parts, cache)
+    sides = {side: [photo for photo in usable if parts[photo.image] == side] for side in PARTS}
+    if empty := [side for side, photos in sides.items() if not photos]:
+        raise InputError(f"{run.folder}: no photograph is left for {empty[0]}; see left_out.csv and the split")
+    return TrainingData(cache, sides)
+
+
+def _first_network(config: TrainingConfig) -> RdrNet:
+    """The network drawn from the seed, or the weights to continue from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = RdrNet(config.network.architecture, config.network.width)
+    if config.network.start is not None:
+        facts = (start := load_classifier(config.network.start)).facts
+        if (facts.architecture, facts.width) != (config.network.architecture, config.network.width):
+            raise ModelError(
+                f"{config.network.start}: {facts.architecture} of width {facts.width}, the settings say"
+                f" {config.network.architecture} of width {config.network.width}; make them equal"
+            )
+        net.load_state_dict(start.model.state_dict())
+    return net
+
+
+def _fit_stage(
+    net: RdrNet, run: RunFolder, photographs: TrainingData, config: TrainingConfig, stage: int, progress: bool
+) -> Keeper:
+    """Train one stage from `net`, or from where its checkpoint stands; returns the keeper of its best weights."""
+    path = run.checkpoint(stage)
+    keeper = Keeper(run, config, stage)
+    state = read_state(path)
+    if state is not None:
+        keeper.load_state_dict(state["callbacks"][keeper.state_key])
+        if keeper.finished:
+            return keeper
+    data = StageData(photographs.parts, photographs.cache, config, stage)
+    data.epoch = len(keeper.scores)
+    try:
+        with _quiet():
+            trainer = _trainer(config, stage, run, keeper, progress)
+            trainer.fit(RdrModule(net, config, stage), data, ckpt_path=path if state else None, weights_only=True)
+    except SIGTERMException as signal:
+        raise SystemExit(SIGTERM_EXIT) from signal
+    return keeper
+
+
+def _trainer(config: TrainingConfig, stage: int, run: RunFolder, keeper: Keeper, progress: bool) -> Trainer:
+    chosen = config.hardware
+    return Trainer(
+        accelerator=chosen.accelerator,
+        devices=chosen.devices,
+        num_nodes=chosen.num_nodes,
+        strategy=chosen.strategy,
+        precision=chosen.precision,
+        max_epochs=config.stages[stage].epochs,
+        callbacks=[keeper, *([RichProgressBar(leave=True)] if progress else [])],
+        plugins=[AtomicCheckpoints()],
+        logger=TensorBoardLogger(run.folder, name="tensorboard", version=f"stage-{stage + 1}")
+        if chosen.tensorboard
+        else False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        default_root_dir=run.folder,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advertisements and its advice on loader processes off the terminal."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            warnings.filterwarnings("ignore", module="monai")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,203 @@
+"""What a run keeps on disk so that it can be continued: settings, data, and one checkpoint a stage.
+
+A checkpoint is Lightning's (weights, running average, optimiser, schedule, progress) and holds the state of
+`Keeper` too: scores of all epochs, best weights, early-stop count. It is one file, replaced in one step, and read
+with weights_only=True, so that opening it executes nothing.
+"""
+
+import hashlib
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.files import replacing, write_text
+from training.cache import Cache
+from training.config import TrainingConfig
+from training.eyepacs import Labelled, write_split
+from training.module import EpochScore, RdrModule
+
+LOG_COLUMNS = "stage,size,epoch,train_loss,val_loss,val_auroc"
+FREE_SETTINGS = ("hardware.workers", "hardware.tensorboard", "data.cache")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The output folder of a run."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path, config: TrainingConfig, resume: bool) -> "RunFolder":
+        """Begin a run, or continue one with the same settings; only the first of many processes checks and writes.
+
+        Raises:
+            UsageError: the folder holds something and `resume` is not given, or a setting changed.
+        """
+        run = cls(folder)
+        if not first_process():
+            return run
+        if folder.exists() and not resume and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder}: not an empty folder; choose another --out, or continue its run with --resume")
+        settings = folder / "config.toml"
+        if settings.is_file():
+            _refuse_changes(settings, TrainingConfig.from_toml(settings), config)
+        write_text(settings, config.to_toml())
+        return run
+
+    @property
+    def weights(self) -> Path:
+        """The result."""
+        return self.folder / "rdr.safetensors"
+
+    def checkpoint(self, stage: int) -> Path:
+        """The resumable state of a stage (counted from 0)."""
+        return self.folder / "state" / f"stage-{stage + 1}.ckpt"
+
+    def wait_for_first_process(self) -> None:
+        """In all but the first process: wait until that one has prepared the photographs."""
+        while not first_process() and not self._fingerprint.is_file():
+            time.sleep(1)
+
+    def record_data(self, photographs: Sequence[Labelled], parts: Mapping[str, str], cache: Cache) -> None:
+        """Write split.csv and left_out.csv.
+
+        Raises:
+            UsageError: the run began with other photographs, grades or parts.
+        """
+        if not first_process():
+            return
+        rows = [
+            f"{photo.image},{photo.level},{parts[photo.image]},{cache.hashes[photo.image]}" for photo in photographs
+        ]
+        digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        if self._fingerprint.is_file() and self._fingerprint.read_text(encoding="utf-8") != digest:
+            raise UsageError(
+                f"{self.folder}: photographs, grades or split changed since this run began; choose another --out"
+            )
+        write_split(self.folder / "split.csv", photographs, parts)
+        left_out = [f'{image},"{reason.replace(chr(34), chr(39))}"' for image, reason in cache.left_out.items()]
+        write_text(self.folder / "left_out.csv", "\n".join(["image,reason", *left_out]) + "\n")
+        write_text(self._fingerprint, digest)
+
+    @property
+    def _fingerprint(self) -> Path:
+        return self.folder / "state" / "data.sha256"
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside the former checkpoint and renames; reads without executing anything."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Replace the file at `path` in one step."""
+        with replacing(Path(path)) as partial:
+            torch.save(checkpoint, partial)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Read a checkpoint to the CPU; `weights_only` is always true."""
+        return read_state(Path(path)) or {}
+
+
+class Keeper(Checkpoint):
+    """After every epoch: note its score, keep the best weights, decide whether to stop, write state and log."""
+
+    def __init__(self, run: RunFolder, config: TrainingConfig, stage: int) -> None:
+        self.run, self.config, self.stage = run, config, stage
+        self.scores: list[EpochScore] = []
+        self.best: dict[str, torch.Tensor] = {}
+        self.best_epoch = -1
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage has had all its epochs, or `patience` epochs without a better one."""
+        waited = len(self.scores) - 1 - self.best_epoch
+        done = len(self.scores) >= self.config.stages[self.stage].epochs
+        return done or (self.config.patience is not None and waited >= self.config.patience)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Runs after validation, and after every other callback."""
+        if not isinstance(pl_module, RdrModule):
+            raise TypeError(f"Keeper watches an RdrModule, not a {type(pl_module).__name__}")
+        self.note(pl_module.last, pl_module.result.state_dict())
+        trainer.should_stop = trainer.should_stop or self.finished
+        trainer.save_checkpoint(self.run.checkpoint(self.stage))
+        if trainer.is_global_zero:
+            self._write_log()
+
+    def note(self, score: EpochScore, weights: Mapping[str, torch.Tensor]) -> None:
+        """Take an epoch's score, and a copy of its weights if it is the best so far."""
+        self.scores.append(score)
+        if self.best_epoch < 0 or score.rank > self.scores[self.best_epoch].rank:
+            self.best_epoch = len(self.scores) - 1
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers and tensors."""
+        scores = [list(astuple(score)) for score in self.scores]
+        return {"scores": scores, "best_epoch": self.best_epoch, "best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        self.scores = [EpochScore(*score) for score in state_dict["scores"]]
+        self.best_epoch, self.best = state_dict["best_epoch"], state_dict["best"]
+
+    def _write_log(self) -> None:
+        """Replace this stage's rows (and later ones) of log.csv."""
+        path, number = self.run.folder / "log.csv", self.stage + 1
+        former = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
+        rows = [row for row in former if int(row.split(",")[0]) < number]
+        size = self.config.stages[self.stage].size
+        for epoch, score in enumerate(self.scores, start=1):
+            rows.append(f"{number},{size},{epoch},{score.train_loss!r},{score.loss!r},{score.auroc!r}")
+        write_text(path, "\n".join([LOG_COLUMNS, *rows]) + "\n")
+
+
+def first_process() -> bool:
+    """Whether this process is the first of a run's (the only one that writes)."""
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """A checkpoint on the CPU, or None where there is none.
+
+    Raises:
+        InputError: no checkpoint of ours, or damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a whole checkpoint of a training; delete it to repeat this stage") from error
+    if not isinstance(state, dict) or "callbacks" not in state:
+        raise InputError(f"{path}: not a checkpoint of a training; delete it to repeat this stage")
+    return state
+
+
+def _refuse_changes(path: Path, former: TrainingConfig, config: TrainingConfig) -> None:
+    old, new = _flat(former.model_dump(mode="json")), _flat(config.model_dump(mode="json"))
+    changed = [key for key in sorted(old.keys() | new) if old.get(key) != new.get(key) and key not in FREE_SETTINGS]
+    if changed:
+        key = changed[0]
+        raise UsageError(
+            f"{path}: {key} was {old.get(key)!r} and is now {new.get(key)!r}; resume with the settings the run began"
+            " with, or choose another --out"
+        )
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts and lists as one level: {"stages.0.size": 112}."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict | list) else {f"{prefix}{key}": value}
+    return flat
