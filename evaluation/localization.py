@@ -55,7 +55,7 @@ def evaluate_diaretdb1(
 
     def explain(photograph: Photograph) -> Explained:
         result = localize(photograph, experiment.classifier, explainer, ungradable=True)
-        return Explained(result.evidence, result.field_of_view(), result.verdict.score)
+        return Explained(result.evidence, result.field_of_view, result.verdict.score)
 
     def draw(photograph: Photograph, truth: CaseTruth, explained: Explained) -> None:
         for panel, pixels in _panels(photograph, truth, explained).items():

@@ -28,7 +28,7 @@ def heatmap(evidence: np.ndarray) -> np.ndarray:
     """Evidence (H, W) as colours (H, W, 3) uint8, normalised by its maximum; all zero gives the lowest colour."""
     peak = float(evidence.max())
     colours = mpl.colormaps["viridis"](evidence / peak if peak > 0 else evidence)
-    return np.rint(colours[..., :3] * 255).astype(np.uint8)
+    return np.asarray(np.rint(colours[..., :3] * 255), np.uint8)
 
 
 def overlay(pixels: np.ndarray, evidence: np.ndarray, floor: float = 0.04) -> np.ndarray:
@@ -41,7 +41,7 @@ def overlay(pixels: np.ndarray, evidence: np.ndarray, floor: float = 0.04) -> np
         return pixels.copy()
     share = evidence / peak
     opacity = np.where(share >= floor, OPACITY * np.sqrt(share), 0)[..., None]
-    return np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)).astype(np.uint8)
+    return np.asarray(np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)), np.uint8)
 
 
 def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -49,7 +49,7 @@ def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
     picture = pixels.copy()
     for lesion_type, mask in masks.items():
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, LESION_COLOURS[lesion_type], line_width(pixels), cv2.LINE_AA)
+        cv2.drawContours(picture, outlines, -1, LESION_COLOURS[lesion_type], line_width(pixels))
     return picture
 
 
@@ -59,7 +59,7 @@ def candidates(pixels: np.ndarray, lesions: Sequence[Lesion], most: int = 20) ->
     for lesion in lesions[:most]:
         x0, y0, x1, y1 = lesion.box
         corners = (x0 - margin, y0 - margin), (x1 + margin, y1 + margin)
-        cv2.rectangle(picture, *corners, CANDIDATE_COLOUR, line_width(pixels), cv2.LINE_AA)
+        cv2.rectangle(picture, *corners, CANDIDATE_COLOUR, line_width(pixels))
     return picture
 
 

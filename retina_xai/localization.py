@@ -56,7 +56,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Localization:
-    """A verdict with its evidence (H, W) float32 in [0, 1] and lesion candidates, in pixels of the file.
+    """A verdict with evidence (H, W) float32 in [0, 1], candidates and field of view (H, W) bool, all in file pixels.
 
     `explanation` is None, and evidence zero, where the photograph is ungradable.
     """
@@ -65,11 +65,8 @@ class Localization:
     verdict: Verdict
     evidence: np.ndarray
     lesions: tuple[Lesion, ...]
+    field_of_view: np.ndarray
     explanation: Explanation | None
-
-    def field_of_view(self) -> np.ndarray:
-        """Where the file shows retina, (H, W) bool."""
-        return self.fundus.geometry.map_to_file(self.fundus.field_of_view.astype(np.float32), order=0) > 0
 
 
 def method_named(name: str) -> Explainer:
@@ -99,14 +96,15 @@ def localize(
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     verdict = _verdict(fundus, classifier)
+    inside = fundus.geometry.map_to_file(fundus.field_of_view.astype(np.float32), order=0) > 0
     if verdict.decision == UNGRADABLE and not ungradable:
-        return Localization(fundus, verdict, np.zeros(photograph.pixels.shape[:2], np.float32), (), None)
+        return Localization(fundus, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
     images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
     explanation = (explainer or METHODS["fgvis"])(classifier.model, images, RDR)
-    evidence = explanation.evidence[0].cpu().numpy() * fundus.field_of_view
-    in_file = np.clip(fundus.geometry.map_to_file(evidence), 0, 1).astype(np.float32)
-    lesions = tuple(lesion_candidates(in_file, FRACTION, FLOOR))
-    return Localization(fundus, verdict, in_file, lesions, explanation)
+    evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
+    evidence = np.clip(evidence * inside, 0, 1).astype(np.float32)
+    lesions = tuple(lesion_candidates(evidence, FRACTION, FLOOR))
+    return Localization(fundus, verdict, evidence, lesions, inside, explanation)
 
 
 def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:

@@ -1,9 +1,16 @@
-"""Fixtures shared by all tests: the folder of real data and a tiny network."""
+"""Fixtures shared by all tests: the folder of real data phantoms and tiny weights."""
 
 import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from retina_xai.fundus import Preprocessing, prepare
+from retina_xai.images import photograph_of
+from retina_xai.models.checkpoint import ModelFacts, save_weights
+from retina_xai.models.rdr import RdrNet
+from training.phantoms import make_phantom
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -15,3 +22,34 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set RETINA_XAI_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_photograph():
+    """A referable phantom of 320 x 400 pixels."""
+    return photograph_of(make_phantom(3, 320, 400, grade=3).pixels, "phantom.png")
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """Weights of a small untrained network whose score of phantoms is well above the stop of the game."""
+    torch.manual_seed(0)
+    net = RdrNet(width=1 / 8)
+    images = torch.stack(
+        [
+            Preprocessing(size=96).to_tensor(
+                prepare(photograph_of(make_phantom(seed, 256, 320).pixels, "p"), 96).pixels
+            )
+            for seed in range(4)
+        ]
+    )
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        net.train()(images)
+        net.eval()
+        net.classifier.bias[1] += 1.0 - (net(images)[:, 1] - net(images)[:, 0]).mean()
+    path = tmp_path_factory.mktemp("weights") / "rdr.safetensors"
+    save_weights(path, net, ModelFacts("rdr5x5", 1 / 8, Preprocessing(size=96), threshold=0.5))
+    return path

@@ -79,13 +79,18 @@ def read_labels(path: Path, usage: str = "all") -> dict[str, int]:
 
 
 def find_photographs(folder: Path) -> dict[str, Path]:
-    """Image files of every sub-folder by stem; folders that start with a dot are skipped.
+    """Image files of every sub-folder (linked ones too) by stem; folders that start with a dot are skipped.
 
     Raises:
         InputError: two files share a stem; both are named.
     """
     found: dict[str, Path] = {}
-    for root, folders, files in os.walk(folder):
+    entered: set[Path] = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        if (real := Path(root).resolve()) in entered:
+            folders.clear()
+            continue
+        entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(root, name) for name in sorted(files)):
             if path.suffix.lower() not in SUFFIXES:

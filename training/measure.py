@@ -82,7 +82,8 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
 def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:
     """p(RDR) (N,) of the validation photographs, in their order."""
     on_gpu = trained.config.hardware.accelerator != "cpu" and torch.cuda.is_available()
-    net = trained.net.to("cuda" if on_gpu else "cpu").eval()
+    # one memory format, whether the network was just trained (channels last) or read from a finished run's state
+    net = trained.net.to("cuda" if on_gpu else "cpu").to(memory_format=torch.contiguous_format).eval()
     classifier = RdrClassifier(net, _model_facts(trained))
     parts = [classifier.scores(images).cpu().double() for images, _ in loader]
     return np.asarray(torch.cat(parts).numpy())

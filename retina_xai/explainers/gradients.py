@@ -30,7 +30,7 @@ class Saliency:
             with torch.no_grad():
                 logits = check_logits(model(images), images)
             target = resolve_targets(targets, logits)
-            gradient = CaptumSaliency(model).attribute(images.detach().clone(), target=target).detach()
+            gradient = CaptumSaliency(model).attribute(images.detach().clone().requires_grad_(), target=target).detach()
         evidence = gradient.amax(dim=1)
         peak = evidence.amax(dim=(1, 2), keepdim=True)
         score = class_score(logits, target)

@@ -3,8 +3,8 @@
 Convolutions, each followed by batch normalisation and leaky ReLU (slope 0.01), interleaved with 3x3 max pooling of
 stride 2; then global average pooling and one linear layer with two outputs (non-RDR, RDR). Against the Kaggle
 solution: no RMS pooling, no maxout and no dense layers, as in the weakly supervised localization work on it.
-Our additions: a width factor, and a pooling that leaves a map alone which it would shrink to one pixel, so that the same
-weights run at any input size (the staged training starts at 112 px).
+Our additions: a width factor, and a pooling that leaves a map alone which it would shrink to one pixel, so that the
+same weights run at any input size (the staged training starts at 112 px).
 
 Source: Antony and Brueggemann (o_O), Kaggle diabetic retinopathy detection, 2015; FGVis supplement A4.2.
 """

@@ -19,7 +19,7 @@ def _photograph(folder: Path, name: str, bright: int = 120) -> Labelled:
     cv2.circle(image, (80, 60), 55, (40, 80, bright), -1)
     path = folder / f"{name}.png"
     cv2.imwrite(str(path), image)
-    return Labelled(name, int(name.split("_")[0]), 0, path)
+    return Labelled(name, int(name.split("_", maxsplit=1)[0]), 0, path)
 
 
 def test_copies_are_the_prepared_photographs_in_every_size(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], key: str) -> None
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("seed = = 1")
-    with pytest.raises(InputError, match="broken.toml: not a TOML file"):
+    with pytest.raises(InputError, match=r"broken\.toml: not a TOML file"):
         TrainingConfig.from_toml(broken)
-    with pytest.raises(InputError, match="none.toml: cannot read"):
+    with pytest.raises(InputError, match=r"none\.toml: cannot read"):
         TrainingConfig.from_toml(tmp_path / "none.toml")

@@ -77,6 +77,8 @@ def test_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_photographs_are_found_in_every_folder_and_must_be_unique(tmp_path: Path) -> None:
     _touch(tmp_path, "a/1_left.jpeg", "b/deep/2_left.PNG", "b/notes.txt", ".hidden/3_left.png")
     assert sorted(find_photographs(tmp_path)) == ["1_left", "2_left"]
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert sorted(find_photographs(tmp_path)) == ["1_left", "2_left"]
     _touch(tmp_path, "b/1_left.png")
     with pytest.raises(InputError, match=r"b/1_left.png: also .*a/1_left.jpeg"):
         find_photographs(tmp_path)
@@ -102,12 +104,12 @@ def test_rows_and_images_without_a_partner_are_counted(tmp_path: Path, caplog: p
 def test_an_image_in_both_label_files_is_refused(tmp_path: Path) -> None:
     _csv(tmp_path, "image,level\n1_left,0\n")
     _csv(tmp_path, "image,level,Usage\n1_left,0,Public\n", "retinopathy_solution.csv")
-    with pytest.raises(InputError, match="1_left is labelled in trainLabels.csv too"):
+    with pytest.raises(InputError, match=r"1_left is labelled in trainLabels\.csv too"):
         read_eyepacs(tmp_path, Data())
 
 
 def test_a_folder_without_labels_or_photographs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no trainLabels.csv or retinopathy_solution.csv"):
+    with pytest.raises(InputError, match=r"no trainLabels\.csv or retinopathy_solution\.csv"):
         read_eyepacs(tmp_path, Data())
     _csv(tmp_path, "image,level\n1_left,0\n")
     with pytest.raises(InputError, match="no photograph has a grade"):

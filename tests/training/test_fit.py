@@ -1,9 +1,11 @@
 """Whole trainings on sixteen small patients: results, refusals, and exact resumption after SIGKILL and SIGTERM."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,12 @@ import json, os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from training import module, state
+from training import fit, module
 from training.config import TrainingConfig
-from training.fit import train
 
 data, out, settings, number, step, save = sys.argv[1:7]
 counts = {"step": 0, "save": 0}
-take_step, save_file = module.RdrModule.training_step, torch.save
+take_step, save_file, write = module.RdrModule.training_step, torch.save, fit.write_results
 
 def training_step(self, batch, batch_idx):
     counts["step"] += 1
@@ -51,10 +52,26 @@ def half_save(content, file, *rest):
         os.kill(os.getpid(), int(number))
     return save_file(content, file, *rest)
 
-module.RdrModule.training_step, torch.save = training_step, half_save
+def write_results(*arguments):
+    counts["save"] += 1
+    if counts["save"] == int(save):
+        os.kill(os.getpid(), int(number))
+    return write(*arguments)
+
+module.RdrModule.training_step, torch.save, fit.write_results = training_step, half_save, write_results
 if __name__ == "__main__":
-    train(Path(data), Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
+    fit.train(Path(data), Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
 """
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """A signal before training step `step`, or within save `save` (0: never): six epochs, then the results."""
+
+    number: signal.Signals = signal.SIGKILL
+    step: int = 0
+    save: int = 0
+    workers: int = 0
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +107,11 @@ def uninterrupted(phantoms: Path, driver: Path, tmp_path_factory: pytest.TempPat
     return out
 
 
-def _run(driver: Path, data: Path, out: Path, number: int = 9, step: int = 0, save: int = 0, workers: int = 0) -> int:
-    settings = {**SETTINGS, "hardware": {**SETTINGS["hardware"], "workers": workers}}
-    command = [sys.executable, driver, data, out, json.dumps(settings), number, step, save]
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(out.parent)}
+def _run(driver: Path, data: Path, out: Path, interruption: Interruption | None = None) -> int:
+    chosen = interruption or Interruption()
+    settings = {**SETTINGS, "hardware": {**SETTINGS["hardware"], "workers": chosen.workers}}
+    command = [sys.executable, driver, data, out, json.dumps(settings), int(chosen.number), chosen.step, chosen.save]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [str(part) for part in command], env=environment, capture_output=True, check=False, timeout=300
     )
@@ -107,29 +125,22 @@ def _small(**change: Any) -> TrainingConfig:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "step", "save", "workers", "code"),
+    ("interruption", "code"),
     [
-        (signal.SIGKILL, 3, 0, 0, -signal.SIGKILL),  # in the first epoch: nothing is kept yet
-        (signal.SIGKILL, 10, 0, 1, -signal.SIGKILL),  # in the second epoch, with a loader process
-        (signal.SIGKILL, 0, 5, 0, -signal.SIGKILL),  # while the checkpoint of stage 2, epoch 2 is written
-        (signal.SIGTERM, 28, 0, 0, SIGTERM_EXIT),
+        (Interruption(signal.SIGKILL, step=3), -signal.SIGKILL),  # in the first epoch: nothing is kept yet
+        (Interruption(signal.SIGKILL, step=10, workers=1), -signal.SIGKILL),  # in the second epoch
+        (Interruption(signal.SIGKILL, save=5), -signal.SIGKILL),  # while stage 2, epoch 2 is written
+        (Interruption(signal.SIGKILL, save=7), -signal.SIGKILL),  # after the last epoch, before the results
+        (Interruption(signal.SIGTERM, step=28), SIGTERM_EXIT),
     ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    phantoms: Path,
-    driver: Path,
-    uninterrupted: Path,
-    tmp_path: Path,
-    number: int,
-    step: int,
-    save: int,
-    workers: int,
-    code: int,
+    phantoms: Path, driver: Path, uninterrupted: Path, tmp_path: Path, interruption: Interruption, code: int
 ) -> None:
     out = tmp_path / "run"
-    assert _run(driver, phantoms, out, number, step, save, workers) == code
+    assert _run(driver, phantoms, out, interruption) == code
     assert not (out / "metrics.json").exists()
-    assert _run(driver, phantoms, out, workers=workers) == 0
+    assert _run(driver, phantoms, out, Interruption(workers=interruption.workers)) == 0
     for name in RESULTS:
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
@@ -234,7 +245,7 @@ def test_unreadable_photographs_are_listed_and_counted(phantoms: Path, tmp_path:
     result = train(data, tmp_path / "out", _small(), progress=False)
     assert result.metrics["training"]["left_out"] == 1
     assert "3_left" in (tmp_path / "out" / "left_out.csv").read_text()
-    assert "3_left" not in (tmp_path / "out" / "split.csv").read_text()
+    assert "\n3_left," not in (tmp_path / "out" / "split.csv").read_text()
 
 
 def test_missing_photographs_are_an_error_unless_allowed(phantoms: Path, tmp_path: Path) -> None:

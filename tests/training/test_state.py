@@ -101,7 +101,7 @@ def test_a_payload_in_torch_format_is_refused(tmp_path: Path) -> None:
 
 def test_a_used_folder_is_refused_without_resume(tmp_path: Path) -> None:
     RunFolder.open(tmp_path / "run", CONFIG, resume=False)
-    with pytest.raises(UsageError, match="run: not an empty folder;.*--resume"):
+    with pytest.raises(UsageError, match=r"run: not an empty folder;.*--resume"):
         RunFolder.open(tmp_path / "run", CONFIG, resume=False)
     RunFolder.open(tmp_path / "run", CONFIG, resume=True)
     (tmp_path / "file").write_text("")

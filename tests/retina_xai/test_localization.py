@@ -1,0 +1,124 @@
+"""From a photograph to lesions in its own pixels."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from retina_xai.errors import UsageError
+from retina_xai.explainers import EXPLAINERS, FGVis, Saliency
+from retina_xai.explainers.explainer import Explanation
+from retina_xai.gradability import Gradability
+from retina_xai.images import photograph_of
+from retina_xai.localization import METHODS, UNGRADABLE, Verdict, localize, method_named, predict, summary
+from retina_xai.models.checkpoint import load_classifier
+
+
+class OneSpot:
+    """An explainer whose evidence is one network pixel."""
+
+    def __init__(self, row, column):
+        self.place = row, column
+
+    def __call__(self, model, images, targets=None):
+        evidence = torch.zeros(1, *images.shape[-2:])
+        evidence[0][self.place] = 1.0
+        one = torch.ones(1)
+        return Explanation(evidence, one.long(), one, one, one.long(), one, one.bool(), {"method": "spot"})
+
+    def settings(self):
+        return {"method": "spot"}
+
+
+def test_evidence_lands_where_the_network_pixel_lies_in_the_photograph(phantom_photograph, weights):
+    classifier = load_classifier(weights)
+    result = localize(phantom_photograph, classifier, OneSpot(40, 60))
+    assert result.evidence.shape == phantom_photograph.pixels.shape[:2]
+    (lesion,) = result.lesions
+    expected = result.fundus.geometry.points_to_file(np.array([[60, 40]]))[0]
+    assert (lesion.x, lesion.y) == pytest.approx(tuple(expected), abs=0.75)
+
+
+def test_evidence_outside_the_field_of_view_is_dropped(phantom_photograph, weights):
+    result = localize(phantom_photograph, load_classifier(weights), OneSpot(0, 0))
+    assert result.evidence.max() == 0
+    assert result.lesions == ()
+
+
+def test_the_paper_s_game_runs_on_a_photograph(phantom_photograph, weights):
+    classifier = load_classifier(weights)
+    game = FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=30, stop_score=0.1)
+    result = localize(phantom_photograph, classifier, game)
+    assert result.verdict.score == pytest.approx(predict(phantom_photograph, classifier).score)
+    assert result.explanation.target.item() == 1
+    figures = summary(result.explanation)
+    assert figures["score_after"] < figures["score_before"] == pytest.approx(result.verdict.score, abs=1e-6)
+    assert not result.evidence[~result.field_of_view].any()
+    assert len(result.lesions) > 0
+
+
+def test_the_methods_are_those_of_the_paper():
+    assert METHODS["fgvis"] == FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
+    assert not METHODS["fgvis-undefended"].defended
+    with pytest.raises(UsageError, match="unknown method 'magic': choose one of fgvis, fgvis-undefended, saliency"):
+        method_named("magic")
+
+
+def test_an_ungradable_photograph_is_never_called_free_of_disease(weights):
+    classifier = load_classifier(weights)
+    black = photograph_of(np.zeros((300, 300, 3), np.uint8), "black.png")
+    result = localize(black, classifier)
+    assert result.verdict.decision == UNGRADABLE
+    assert result.explanation is None
+    assert summary(None) is None
+    assert localize(black, classifier, Saliency(), ungradable=True).explanation is not None
+
+
+@pytest.mark.parametrize(
+    ("quality", "score", "decision"),
+    [
+        ("good", 0.5, "refer"),
+        ("usable", 0.49, "no referable DR found"),
+        ("ungradable", 0.1, "ungradable"),
+        ("ungradable", 0.9, "ungradable"),
+    ],
+)
+def test_quality_comes_first_then_the_threshold(quality, score, decision):
+    assert Verdict(Gradability(quality, ""), score, 0.5).decision == decision
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_every_explainer_keeps_the_contract(name):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    model.train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    images = torch.randn(2, 3, 20, 24)
+    explainer = EXPLAINERS[name]()
+    result = explainer(model, images, targets=torch.tensor([1, 2]))
+    assert result.evidence.shape == (2, 20, 24)
+    assert torch.isfinite(result.evidence).all()
+    assert result.evidence.min() >= 0
+    assert result.evidence.max() <= 1
+    assert result.target.tolist() == [1, 2]
+    singles = [explainer(model, image, targets=target) for image, target in zip(images.split(1), (1, 2), strict=True)]
+    torch.testing.assert_close(result.evidence, torch.cat([one.evidence for one in singles]))
+    assert torch.equal(result.evidence, explainer(model, images, targets=torch.tensor([1, 2])).evidence)
+    assert explainer.settings()["method"] == name
+    assert model.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_saliency_is_the_gradient_of_the_logit():
+    weight = torch.randn(2, 3, 5, 5)
+
+    class Linear(nn.Module):
+        def forward(self, images):
+            return torch.einsum("nchw,kchw->nk", images, weight)
+
+    result = Saliency()(Linear(), torch.randn(1, 3, 5, 5), targets=1)
+    expected = weight[1].abs().amax(0)
+    torch.testing.assert_close(result.evidence[0], expected / expected.max())
