@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -34,19 +35,18 @@ def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
         yield on_done
 
 
-def print_table(frame: pd.DataFrame, title: str, caption: str = "") -> None:
-    """A table of texts with its index, as wide as it needs to be."""
-    table = Table(title=title, caption=caption or None, caption_justify="left")
-    names = [str(name) for name in frame.index.names] if frame.index.nlevels > 1 else [str(frame.index.name or "")]
-    for name in names:
-        table.add_column(name)
+def print_table(frame: pd.DataFrame, title: str) -> None:
+    """A table of texts with its index."""
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), title_justify="left")
+    for name in frame.index.names:
+        table.add_column(str(name), no_wrap=True)
     for name in frame.columns:
-        table.add_column(str(name), justify="right")
+        table.add_column(str(name), justify="right", no_wrap=True)
     for index, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         keys = index if isinstance(index, tuple) else (index,)
         table.add_row(*map(str, keys), *map(str, row))
-    width = max(console.width, console.measure(table).maximum)
-    console.print(table, width=width, soft_wrap=True)
+    wide = Console(width=max(console.width, 100))
+    wide.print(table)
 
 
 def show_training(result: "TrainingResult") -> None:
@@ -57,9 +57,16 @@ def show_training(result: "TrainingResult") -> None:
 
 def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: Path) -> None:
     """The table of lesion sensitivity with its chance rows, and where the report is."""
-    from evaluation.report import caption, readable, table
+    from evaluation.report import brief, caption, table
 
-    print_table(readable(table(summary)), "Lesion sensitivity", caption(summary, settings))
+    print_table(brief(table(summary)), "Lesion sensitivity")
+    spread = {name: (figure.value, figure.chance) for name, figure in summary.figures.items()}
+    false, area = spread["false_positives_per_image"], spread["area_fraction"]
+    console.print(
+        f"false positives per image {false[0]:.1f} (chance {false[1]:.1f}), area {area[0]:.1%}", highlight=False
+    )
+    console.print(caption(summary, settings), style="dim", highlight=False)
+    console.print("Intervals and FROC curves are in the report.")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
@@ -89,6 +96,9 @@ def _show_eyepacs(folder: Path) -> None:
     grades = pd.Series([photo.level for photo in found.photographs]).value_counts().sort_index()
     counts = grades.rename_axis("grade").to_frame("photographs").astype(str)
     print_table(counts, f"EyePACS layout: {len(found.photographs)} photographs with a grade")
+    patients = len({photo.patient for photo in found.photographs})
+    lonely = f"{found.rows_without_image} rows without an image, {found.images_without_row} images without a row"
+    console.print(f"{patients} patients; {lonely}", highlight=False)
 
 
 def _flat(content: Any, prefix: str = "") -> dict[str, Any]:

@@ -135,6 +135,25 @@ def readable(figures: pd.DataFrame) -> pd.DataFrame:
     return text
 
 
+BRIEF = {
+    "image level": "image",
+    "lesion level": "lesion",
+    "lesion level, strict": "strict",
+    "pixel level": "pixel",
+    "pixel precision": "precision",
+}
+
+
+def brief(figures: pd.DataFrame) -> pd.DataFrame:
+    """The table of `table` for a terminal of 80 columns: percentages without intervals, then AP and FROC."""
+    text = figures[["images", "lesions"]].astype(str)
+    for column, short in BRIEF.items():
+        text[short] = [_number(100 * value, "{:.0f} %") for value in figures[column]]
+    for column in ("AP", "FROC"):
+        text[column] = [_number(value, "{:.2f}") for value in figures[column]]
+    return text.rename(index={"explanation": "method"}, level="prediction")
+
+
 def caption(summary: Summary, settings: SensitivitySettings) -> str:
     """What stands under the table: the consensus rule and the definition of every column."""
     rates = ", ".join(f"{rate:g}" for rate in RATES)
