@@ -23,7 +23,7 @@ from retina_xai.gradability import gradability
 from retina_xai.images import read_image
 from training.eyepacs import Labelled
 
-PREPARATION = "1"
+PREPARATION = "2"
 THREADS = 4
 
 

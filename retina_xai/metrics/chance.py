@@ -5,7 +5,7 @@ mask that knows nothing. The random mask keeps the predicted blobs: each is turn
 degrees, mirrored at random, and thrown to a random place. (Turn, mirror, place) is drawn uniformly from all those
 in which no pixel of the blob leaves the field of view, by rejection: a field pixel is drawn for the blob's first
 pixel, and the draw is repeated until the whole blob fits and meets no blob that lies already. Area, number and size
-of blobs are thus kept exactly.
+of blobs are thus kept exactly, and so is their order: blob i stays blob i, and keeps its score in a chance FROC.
 
 Large blobs are thrown first, one by one; the many small ones in rounds, all at once, the larger winning where two
 meet. A blob that finds no free place may overlap others (then the area shrinks, which the counts show), and one
@@ -53,7 +53,10 @@ class _Board:
 
 
 def throw(blobs: Blobs, field_of_view: BoolArray, rng: np.random.Generator) -> Blobs:
-    """The same blobs at random places, turns and mirrorings inside of `field_of_view` (H, W), which holds them."""
+    """The same blobs in the same order at random places, turns and mirrorings in `field_of_view` (H, W).
+
+    The field of view must hold all of them.
+    """
     if blobs.count == 0:
         return blobs
     areas = np.bincount(blobs.owner, minlength=blobs.count)

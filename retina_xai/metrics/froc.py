@@ -8,7 +8,12 @@ score >= t remain, and
 
 The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), read
 as a step: the best sensitivity that the curve reaches at that rate or below, with no point invented between two
-thresholds, and beyond the curve's end its last value.
+thresholds, and beyond the curve's end its last value. With N images, r N false positives are allowed; let s_r be the
+score of the first one that is too many (0 if there is none). Every threshold above s_r is allowed and none below, so
+
+    sensitivity at r = lesions with a score > s_r / lesions
+
+which needs no curve, and serves resampled images as well: an image drawn k times counts k times.
 
 The points of the curve come from MONAI's compute_froc_curve_data. Its companion compute_fp_tp_probs is not used: it
 asks which lesion a detection's *single* point lies in, while here a blob hits every lesion that it shares a pixel
@@ -17,9 +22,9 @@ threshold, taking it for the score 0 of missed lesions; a 0 is therefore added f
 every lesion is found would lack its end.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +41,26 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Froc:
-    """Points of the curve, both (T,) ascending, and the sensitivities at `RATES` with their mean (NaN: no lesion)."""
+    """Points of a curve, both (T,) ascending; none without a lesion."""
 
     false_positives_per_image: FloatArray
     sensitivity: FloatArray
-    at_rates: tuple[float, ...]
-    mean: float
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Scores of all images, `values` (S,) descending, and the image 0..N-1 that each comes from."""
+
+    values: FloatArray
+    image: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: Sequence[FloatArray]) -> Self:
+        """From the scores of each image, at least one image."""
+        values = np.concatenate(scores)
+        image = np.repeat(np.arange(len(scores)), [len(one) for one in scores])
+        order = np.argsort(-values, kind="stable")
+        return cls(values[order], image[order])
 
 
 def lesion_scores(blobs: Blobs, scores: FloatArray, regions: Regions) -> FloatArray:
@@ -52,22 +71,32 @@ def lesion_scores(blobs: Blobs, scores: FloatArray, regions: Regions) -> FloatAr
     return best
 
 
-def froc(false_scores: Sequence[float], found_scores: Sequence[float], images: int) -> Froc:
-    """The curve from the false positives' scores and, per lesion of all images, its `lesion_scores` value.
+def froc(false: FloatArray, found: FloatArray, images: int) -> Froc:
+    """The curve from the false positives' scores (F,) and the `lesion_scores` (L,) of all images.
 
     Raises:
         UsageError: no image, or a score outside of [0, 1] (for false positives: of (0, 1]).
     """
-    false = np.asarray(false_scores, dtype=np.float64)
-    found = np.asarray(found_scores, dtype=np.float64)
     if images < 1 or (false <= 0).any() or (found < 0).any() or max(false.max(initial=0), found.max(initial=0)) > 1:
         raise UsageError(f"{images} images: expected at least one, and detection scores above 0 and at most 1")
     if found.size == 0:
-        nothing = np.array([], dtype=np.float64)
-        return Froc(nothing, nothing, (math.nan,) * len(RATES), math.nan)
+        return Froc(found, found)
     rates, sensitivity = compute_froc_curve_data(false, np.append(found, 0.0), found.size, images)
     # Points come by ascending threshold, so from the many detections to none.
-    rates, sensitivity = np.asarray(rates)[::-1], np.asarray(sensitivity)[::-1]
-    reached = np.searchsorted(rates, RATES, side="right") - 1
-    at_rates = tuple(float(sensitivity[i]) for i in reached)
-    return Froc(rates, sensitivity, at_rates, float(np.mean(at_rates)))
+    return Froc(np.asarray(rates)[::-1], np.asarray(sensitivity)[::-1])
+
+
+def sensitivity_at(
+    false: Ranked, found: Ranked, drawn: npt.NDArray[np.int64], rates: Sequence[float] | FloatArray = RATES
+) -> FloatArray:
+    """(rates,) the sensitivity at each rate of false positives per image, NaN without a lesion.
+
+    `false` are the false positives' scores, `found` the `lesion_scores`, `drawn` (N,) how often each image counts.
+    """
+    lesions = np.append(0, drawn[found.image].cumsum())
+    if lesions[-1] == 0:
+        return np.full(len(rates), np.nan)
+    allowed = np.asarray(rates) * drawn.sum()
+    too_many = np.searchsorted(drawn[false.image].cumsum(), allowed, side="right")
+    limits = np.append(false.values, 0.0)[too_many]
+    return np.asarray(lesions[np.searchsorted(-found.values, -limits)] / lesions[-1])

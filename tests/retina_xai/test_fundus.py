@@ -5,10 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from retina_xai.aperture import field_of_view
 from retina_xai.errors import InputError
-from retina_xai.fundus import Preprocessing, prepare
+from retina_xai.fundus import Preprocessing, local_background, prepare
 from retina_xai.geometry import Geometry
 from retina_xai.images import find_images, photograph_of, read_image
 
@@ -218,19 +219,22 @@ def test_maps_of_another_size_are_refused():
         geometry.map_to_file(np.zeros((60, 50)))
 
 
-def test_preprocessing_is_invertible_and_matches_its_formula():
+def test_preprocessing_matches_its_formula():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     preprocessing = Preprocessing(size=32)
     tensor = preprocessing.to_tensor(pixels)
     assert tensor.shape == (3, 32, 32)
     assert tensor.dtype == torch.float32
     assert tensor[1, 5, 7].item() == pytest.approx((int(pixels[5, 7, 1]) - 75.87) / 51.71, abs=1e-5)
-    np.testing.assert_array_equal(preprocessing.to_pixels(tensor), pixels)
-    assert preprocessing.to_pixels(tensor + 100).min() == 255
     assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
     with pytest.raises(InputError, match=r"got pixels of shape \(32, 32, 3\), expected \(448, 448, 3\)"):
         Preprocessing().to_tensor(pixels)
-    for bad in ({}, {"size": 32, "mean": [1, 2], "std": [1, 1, 1]}, {"size": 32, "mean": [1, 2, 3], "std": [1, 0, 1]}):
+    for bad in (
+        {},
+        {"size": 32, "mean": [1, 2], "std": [1, 1, 1]},
+        {"size": 32, "mean": [1, 2, 3], "std": [1, 0, 1]},
+        {"size": 32, "mean": [0, 0, 0], "std": [1, 1, 1], "background": 2},
+    ):
         with pytest.raises(InputError, match=r"preprocessing .*: expected"):
             Preprocessing.from_dict(bad)
 
@@ -242,3 +246,45 @@ def test_real_photographs_have_a_field_of_view(real_data):
         assert view.support > 0.9
         assert 680 < view.radius < 750
         assert 690 < view.centre_x < 800
+
+
+def disc_of(colour, size=200):
+    """A uniform disc on black, as `prepare` leaves it."""
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    return ((rows**2 + columns**2 < (size / 2 - 5) ** 2)[..., None] * np.array(colour)).astype(np.uint8)
+
+
+def test_a_uniform_retina_is_zero_after_its_background_is_taken_off_up_to_the_rim():
+    preprocessing = Preprocessing(200, (0, 0, 0), (1, 1, 1), background=0.05)
+    tensor = preprocessing.to_tensor(disc_of((200, 90, 30)))
+    assert tensor.abs().max() < 0.01
+
+
+def test_the_local_background_leaves_a_small_spot_at_its_contrast_in_any_colour_of_light():
+    preprocessing = Preprocessing(200, (0, 0, 0), (4, 4, 4), background=0.05)
+    spots = []
+    for colour in ((200, 90, 30), (120, 110, 100)):
+        pixels = disc_of(colour)
+        pixels[100:103, 100:103] += np.uint8(20)
+        spots.append(preprocessing.to_tensor(pixels)[:, 101, 101])
+    # a spot of 9 pixels adds 9 / (2 pi 10^2) of its height to its own background
+    assert spots[0].tolist() == pytest.approx([20 * (1 - 9 / (2 * np.pi * 100)) / 4] * 3, rel=0.02)
+    torch.testing.assert_close(spots[0], spots[1])
+
+
+def test_the_coarse_background_equals_the_exact_one():
+    rng = np.random.default_rng(0)
+    pixels = disc_of((150, 90, 60), 256)
+    pixels[pixels > 0] += rng.integers(0, 40, (pixels > 0).sum(), dtype=np.uint8)
+    mask = (pixels.any(axis=2)).astype(np.float64)
+    exact = np.dstack([gaussian_filter(pixels[..., c].astype(float), 12) for c in range(3)])
+    exact /= np.maximum(gaussian_filter(mask, 12), 1e-3)[..., None]
+    assert np.abs(local_background(pixels, 12) - exact)[mask > 0].max() < 1
+
+
+def test_outside_the_field_of_view_the_square_is_black(phantom_photograph):
+    noisy = phantom_photograph.pixels.copy()
+    noisy[:30, :30] = 200
+    fundus = prepare(photograph_of(np.maximum(noisy, 3), "noisy"), 128)
+    assert not fundus.pixels[~fundus.field_of_view].any()
+    assert fundus.pixels[fundus.field_of_view].any(axis=1).all()
