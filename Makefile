@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

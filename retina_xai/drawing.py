@@ -12,7 +12,7 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
-from retina_xai.lesions import Lesion
+from retina_xai.lesions import Lesion, binarise
 
 LESION_COLOURS: dict[str, tuple[int, int, int]] = {
     "hard_exudates": (0, 200, 0),
@@ -31,16 +31,15 @@ def heatmap(evidence: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(colours[..., :3] * 255), np.uint8)
 
 
-def overlay(pixels: np.ndarray, evidence: np.ndarray, floor: float = 0.04) -> np.ndarray:
+def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """Evidence (H, W) in [0, 1] over a photograph (H, W, 3) uint8, the same shape and type.
 
-    Below `floor` times the maximum nothing is drawn; opacity grows with the square root, so that faint evidence shows.
+    Only what `lesions.binarise` counts is drawn; opacity grows with the square root, so that faint evidence shows.
     """
-    peak = float(evidence.max())
-    if peak <= 0:
+    shown = binarise(evidence)
+    if not shown.any():
         return pixels.copy()
-    share = evidence / peak
-    opacity = np.where(share >= floor, OPACITY * np.sqrt(share), 0)[..., None]
+    opacity = np.where(shown, OPACITY * np.sqrt(evidence / evidence.max()), 0)[..., None]
     return np.asarray(np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)), np.uint8)
 
 

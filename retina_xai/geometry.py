@@ -6,8 +6,8 @@ corner (left, top) in *edge* coordinates, where pixel j spans [j, j + 1). Then f
     x_file = left + (i + 0.5) * side / size - 0.5
 
 and back by the inverse. Maps are taken as piecewise linear between pixel centres. Where the grid gets finer they
-are read at the new centres, where it gets coarser they are averaged over the new pixel, so that no lit pixel is lost;
-both keep linear ramps exactly, and both work on rows and columns in turn.
+are read at the new centres, where it gets coarser they are averaged over the new pixel, so that no lit pixel is
+lost; both keep linear ramps exactly, and both work on rows and columns in turn.
 """
 
 from dataclasses import dataclass

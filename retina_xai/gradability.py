@@ -13,9 +13,9 @@ Plain measures of the aperture, scaled to a diameter of 512 pixels (its rim left
     sharpness  detail over the same between sigma 3 and 8: blur takes fine structure first, exposure leaves it alone
 
 The limits were set on photographs of EyePACS, IDRiD and DiaretDB1: 98 % have a sharpness over 0.6, and copies
-blurred by 0.8 % of the image's width (standard deviation) at most 0.54. Support and detail separate them from natural
-photographs. The verdict says whether the picture can be read, and
-nothing about the eye: an ungradable photograph must never be reported as healthy.
+blurred by 0.8 % of the image's width (standard deviation) at most 0.54. Support and detail separate them from
+natural photographs. The verdict says whether the picture can be read, and nothing about the eye: an ungradable
+photograph must never be reported as healthy.
 """
 
 from collections.abc import Callable

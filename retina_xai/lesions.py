@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from retina_xai.errors import UsageError
 
+FRACTION = 0.04
+FLOOR = 0.01
 LESION_TYPES = ("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots")
 
 
@@ -62,7 +64,9 @@ def label_regions(mask: npt.NDArray[np.bool_]) -> Regions:
     return Regions(labels.astype(np.int32), areas, boxes, centroids[1:].astype(np.float64))
 
 
-def binarise(evidence: npt.NDArray[np.floating], fraction: float = 0.04, floor: float = 0.01) -> npt.NDArray[np.bool_]:
+def binarise(
+    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
+) -> npt.NDArray[np.bool_]:
     """Where evidence (H, W) in [0, 1] reaches `fraction` of its maximum and exceeds `floor`; (H, W) bool.
 
     Raises:
@@ -73,7 +77,7 @@ def binarise(evidence: npt.NDArray[np.floating], fraction: float = 0.04, floor: 
 
 
 def lesion_candidates(
-    evidence: npt.NDArray[np.floating], fraction: float = 0.04, floor: float = 0.01, minimum_area: int = 1
+    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR, minimum_area: int = 1
 ) -> list[Lesion]:
     """Candidates of an evidence map (H, W) in [0, 1], highest score first; ties keep the order of their labels.
 

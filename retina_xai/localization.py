@@ -4,8 +4,8 @@
 
 The default method is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10, learning
 rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. Evidence outside the field of view is dropped (ours): the
-black border is no retina. An ungradable photograph is scored but not explained, and never reported as free of
-disease.
+black border is no retina; so is evidence of at most `lesions.FLOOR`, the noise of the start mask. An ungradable
+photograph is scored but not explained, and never reported as free of disease.
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,20 @@ import numpy as np
 import torch
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers import Explainer, Explanation, FGVis, Saliency
+from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, Saliency
 from retina_xai.fundus import FundusImage, prepare
 from retina_xai.gradability import Gradability, gradability
 from retina_xai.images import Photograph
-from retina_xai.lesions import Lesion, lesion_candidates
+from retina_xai.lesions import FLOOR, Lesion, lesion_candidates
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 
 METHODS: dict[str, Explainer] = {
     "fgvis": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1),
     "fgvis-undefended": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, defended=False),
+    "grad-cam": GradCam(),
     "saliency": Saliency(),
 }
 """What `--method` offers for fundus photographs."""
-
-FRACTION = 0.04
-FLOOR = 0.01
 
 REFER = "refer"
 NO_REFERABLE_DR = "no referable DR found"
@@ -102,8 +100,8 @@ def localize(
     images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
     explanation = (explainer or METHODS["fgvis"])(classifier.model, images, RDR)
     evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
-    evidence = np.clip(evidence * inside, 0, 1).astype(np.float32)
-    lesions = tuple(lesion_candidates(evidence, FRACTION, FLOOR))
+    evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
+    lesions = tuple(lesion_candidates(evidence))
     return Localization(fundus, verdict, evidence, lesions, inside, explanation)
 
 

@@ -19,7 +19,8 @@ from retina_xai import __version__, drawing
 from retina_xai.errors import InputError
 from retina_xai.files import write_json
 from retina_xai.images import write_png
-from retina_xai.localization import FLOOR, FRACTION, Localization, summary
+from retina_xai.lesions import FLOOR, FRACTION
+from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 
 SCHEMA_VERSION = 1

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from retina_xai.explainers.cam import GradCam
 from retina_xai.explainers.explainer import Explainer, Explanation
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.gradients import Saliency
 
-EXPLAINERS: dict[str, Callable[[], Explainer]] = {"fgvis": FGVis, "saliency": Saliency}
+EXPLAINERS: dict[str, Callable[[], Explainer]] = {"fgvis": FGVis, "grad-cam": GradCam, "saliency": Saliency}
 
-__all__ = ["EXPLAINERS", "Explainer", "Explanation", "FGVis", "Saliency"]
+__all__ = ["EXPLAINERS", "Explainer", "Explanation", "FGVis", "GradCam", "Saliency"]

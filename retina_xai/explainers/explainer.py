@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.games.game import class_score
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,23 @@ def concatenate(parts: Sequence[Explanation]) -> Explanation:
         values = [getattr(part, field.name) for part in parts]
         joined[field.name] = torch.cat(values) if isinstance(values[0], Tensor) else values[0]
     return Explanation(**joined)
+
+
+def without_mask(evidence: Tensor, target: Tensor, logits: Tensor, settings: Mapping[str, Any]) -> Explanation:
+    """The explanation of a method that has no mask: its evidence (N, H, W), not negative, divided by its maximum."""
+    peak = evidence.amax(dim=(1, 2), keepdim=True)
+    score = class_score(logits, target)
+    undefined = torch.full_like(score, torch.nan)
+    return Explanation(
+        evidence=evidence / torch.where(peak > 0, peak, 1),
+        target=target,
+        score_before=score,
+        score_after=undefined,
+        iterations=torch.zeros_like(target),
+        lam=undefined,
+        converged=torch.ones_like(target, dtype=torch.bool),
+        settings=settings,
+    )
 
 
 class Explainer(Protocol):

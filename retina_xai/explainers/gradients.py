@@ -10,8 +10,7 @@ import torch
 from captum.attr import Saliency as CaptumSaliency
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets
-from retina_xai.games.game import class_score
+from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
 from retina_xai.models.inference import inference
 
 
@@ -31,19 +30,7 @@ class Saliency:
                 logits = check_logits(model(images), images)
             target = resolve_targets(targets, logits)
             gradient = CaptumSaliency(model).attribute(images.detach().clone().requires_grad_(), target=target).detach()
-        evidence = gradient.amax(dim=1)
-        peak = evidence.amax(dim=(1, 2), keepdim=True)
-        score = class_score(logits, target)
-        return Explanation(
-            evidence=evidence / torch.where(peak > 0, peak, 1),
-            target=target,
-            score_before=score,
-            score_after=torch.full_like(score, torch.nan),
-            iterations=torch.zeros_like(target),
-            lam=torch.full_like(score, torch.nan),
-            converged=torch.ones_like(target, dtype=torch.bool),
-            settings=self.settings(),
-        )
+        return without_mask(gradient.amax(dim=1), target, logits, self.settings())
 
     def settings(self) -> dict[str, Any]:
         """The name alone."""

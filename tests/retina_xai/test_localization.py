@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from retina_xai.errors import UsageError
-from retina_xai.explainers import EXPLAINERS, FGVis, Saliency
+from retina_xai.errors import ModelError, UsageError
+from retina_xai.explainers import EXPLAINERS, FGVis, GradCam, Saliency
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.gradability import Gradability
 from retina_xai.images import photograph_of
@@ -60,7 +60,9 @@ def test_the_paper_s_game_runs_on_a_photograph(phantom_photograph, weights):
 def test_the_methods_are_those_of_the_paper():
     assert METHODS["fgvis"] == FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
     assert not METHODS["fgvis-undefended"].defended
-    with pytest.raises(UsageError, match="unknown method 'magic': choose one of fgvis, fgvis-undefended, saliency"):
+    with pytest.raises(
+        UsageError, match="unknown method 'magic': choose one of fgvis, fgvis-undefended, grad-cam, saliency"
+    ):
         method_named("magic")
 
 
@@ -122,3 +124,22 @@ def test_saliency_is_the_gradient_of_the_logit():
     result = Saliency()(Linear(), torch.randn(1, 3, 5, 5), targets=1)
     expected = weight[1].abs().amax(0)
     torch.testing.assert_close(result.evidence[0], expected / expected.max())
+
+
+def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    images = torch.randn(1, 3, 20, 24)
+    maps = model[1](model[0](images)).detach()
+    # the gradient of a logit with respect to a map is its head weight over the number of pixels, everywhere
+    expected = torch.relu(torch.einsum("k,nkhw->nhw", model[4].weight[2].detach(), maps))[:, None]
+    expected = nn.functional.interpolate(expected, size=(20, 24), mode="bilinear", align_corners=False)[0, 0]
+    for layer in (None, "1"):
+        result = GradCam(layer)(model, images, targets=2)
+        torch.testing.assert_close(result.evidence[0], expected / expected.max(), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ModelError, match="no layer 'nine' in Sequential"):
+        GradCam("nine")(model, images)
+    with pytest.raises(ModelError, match="has no module with a feature map"):
+        GradCam()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from retina_xai.metrics.chance import _Board, _settle, throw
+from retina_xai.metrics.chance import LARGE, _Board, _settle, throw
 from retina_xai.metrics.overlap import ANY, Truth, blobs_of, measure
 
 ROWS, COLUMNS = np.mgrid[:120, :150]
@@ -40,6 +40,22 @@ def test_blobs_keep_their_shape_stay_in_the_field_and_do_not_overlap(quantile, s
     assert len(np.unique(thrown.pixels)) == len(blobs.pixels)
     assert shapes(thrown) == shapes(blobs)
     assert not np.array_equal(thrown.pixels, blobs.pixels)
+
+
+def test_blobs_keep_their_order_so_that_scores_can_follow():
+    lengths = np.random.default_rng(0).permutation(np.arange(3, 31))
+    bars = np.zeros(FIELD.shape, dtype=bool)
+    for k, length in enumerate(lengths):
+        bars[30 + 2 * k, 60 : 60 + length] = True
+    blobs = blobs_of(bars)
+    areas = np.bincount(blobs.owner)
+    # Both ways of throwing are taken.
+    assert areas.tolist() == lengths.tolist()
+    assert areas.min() < LARGE * FIELD.sum() < areas.max()
+    thrown = throw(blobs, FIELD, np.random.default_rng(4))
+    for number, length in enumerate(lengths):
+        rows, columns = np.divmod(thrown.pixels[thrown.owner == number], thrown.shape[1])
+        assert sorted([np.ptp(rows), np.ptp(columns)]) == [0, length - 1]
 
 
 def test_single_pixels_fall_uniformly():

@@ -1,11 +1,9 @@
-import math
-
 import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
 from retina_xai.lesions import label_regions, region_maxima
-from retina_xai.metrics.froc import RATES, froc, lesion_scores
+from retina_xai.metrics.froc import RATES, Ranked, froc, lesion_scores, sensitivity_at
 from retina_xai.metrics.overlap import blobs_of
 
 
@@ -18,32 +16,58 @@ def slow(false, found, images, rate):
     return best
 
 
+def ranked(scores, images):
+    """The scores dealt out to the images in turn."""
+    return Ranked.of([np.array(scores[k::images], dtype=float) for k in range(images)])
+
+
+def at_rates(false, found, images, rates=RATES):
+    return sensitivity_at(ranked(false, images), ranked(found, images), np.ones(images, dtype=np.int64), rates)
+
+
 def test_closed_form():
-    curve = froc([0.8, 0.4], [0.9, 0.6, 0.0], images=2)
+    curve = froc(np.array([0.8, 0.4]), np.array([0.9, 0.6, 0.0]), images=2)
     assert curve.false_positives_per_image.tolist() == [0, 0, 0.5, 0.5, 1]
     assert curve.sensitivity.tolist() == [0, 1 / 3, 1 / 3, 2 / 3, 2 / 3]
-    assert curve.at_rates == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3, 2 / 3])
-    assert curve.mean == pytest.approx((2 / 3 + 5 * 2 / 3) / 7)
+    assert at_rates([0.8, 0.4], [0.9, 0.6, 0.0], 2) == pytest.approx([1 / 3, 1 / 3, *5 * [2 / 3]])
 
 
 def test_when_all_are_found_the_curve_reaches_its_end():
-    curve = froc([0.5], [0.9, 0.3], images=1)
+    curve = froc(np.array([0.5]), np.array([0.9, 0.3]), images=1)
     assert curve.sensitivity[-1] == 1
     assert curve.false_positives_per_image[-1] == 1
 
 
-def test_agrees_with_a_slow_version():
+def test_agrees_with_a_slow_version_and_with_the_curve():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        false = np.round(rng.uniform(0.01, 1, rng.integers(0, 40)), 1).clip(0.1).tolist()
-        found = np.round(rng.random(rng.integers(1, 20)), 1).tolist()
+        false = np.round(rng.uniform(0.01, 1, rng.integers(0, 40)), 1).clip(0.1)
+        found = np.round(rng.random(rng.integers(1, 20)), 1)
         images = int(rng.integers(1, 6))
-        assert froc(false, found, images).at_rates == pytest.approx([slow(false, found, images, r) for r in RATES])
+        values = at_rates(false, found, images)
+        assert values == pytest.approx([slow(false.tolist(), found.tolist(), images, rate) for rate in RATES])
+        curve = froc(false, found, images)
+        last = np.searchsorted(curve.false_positives_per_image, RATES, side="right") - 1
+        assert values == pytest.approx(curve.sensitivity[last])
+
+
+def test_an_image_drawn_twice_counts_like_two_images():
+    rng = np.random.default_rng(1)
+    false, found = ([np.round(rng.random(7), 1).clip(0.1) for _ in range(4)] for _ in range(2))
+    drawn = [2, 0, 1, 3]
+    repeated = [[one for one, times in zip(part, drawn, strict=True) for _ in range(times)] for part in (false, found)]
+    expected = sensitivity_at(Ranked.of(repeated[0]), Ranked.of(repeated[1]), np.ones(6, dtype=np.int64))
+    assert len(set(expected)) > 2
+    assert sensitivity_at(Ranked.of(false), Ranked.of(found), np.array(drawn)).tolist() == expected.tolist()
 
 
 def test_without_a_lesion_it_is_undefined_and_without_a_detection_zero():
-    assert math.isnan(froc([0.5], [], images=3).mean)
-    assert froc([], [0.0, 0.0], images=3).mean == 0
+    assert np.isnan(at_rates([0.5], [], 3)).all()
+    assert froc(np.array([0.5]), np.array([]), images=3).sensitivity.size == 0
+    assert at_rates([], [0.0, 0.0], 3).tolist() == 7 * [0]
+    # Drawn are only images without a lesion.
+    one = [np.array([0.5]), np.array([])]
+    assert np.isnan(sensitivity_at(Ranked.of(one), Ranked.of(one), np.array([0, 2]))).all()
 
 
 def test_a_blob_hits_every_lesion_that_it_touches_with_its_best_score():
@@ -60,6 +84,6 @@ def test_a_blob_hits_every_lesion_that_it_touches_with_its_best_score():
 
 def test_senseless_input_is_refused():
     with pytest.raises(UsageError, match="0 images: expected at least one"):
-        froc([], [], images=0)
+        froc(np.array([]), np.array([]), images=0)
     with pytest.raises(UsageError, match="detection scores above 0 and at most 1"):
-        froc([0.0], [0.5], images=1)
+        froc(np.array([0.0]), np.array([0.5]), images=1)

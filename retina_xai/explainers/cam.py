@@ -1,0 +1,77 @@
+"""Grad-CAM (Selvaraju et al., 2017): the last feature maps, weighted by the mean gradient of the class score.
+
+    evidence = relu(sum_k a_k A_k),     a_k = mean over positions of d S_c / d A_k
+
+upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is
+a map of more than one pixel, which for the networks here is the input of the global pooling.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from captum.attr import LayerGradCam
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from retina_xai.errors import ModelError
+from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.models.inference import inference
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """Grad-CAM; `layer` names a module (as in `model.named_modules()`), None finds the last map."""
+
+    layer: str | None = None
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
+        """Explain images (N, C, H, W); see `explainer.Explanation`.
+
+        Raises:
+            InputError, ModelError, UsageError: images, model, layer or targets that do not fit.
+        """
+        check_images(images)
+        with inference(model):
+            layer, logits = _last_map(model, images)
+            if self.layer is not None:
+                layer = _named(model, self.layer)
+            target = resolve_targets(targets, check_logits(logits, images))
+            leaf = images.detach().clone().requires_grad_()
+            maps = LayerGradCam(model, layer).attribute(leaf, target=target, relu_attributions=True).detach()
+        evidence = F.interpolate(maps, size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        return without_mask(evidence, target, logits, self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """The name and the layer."""
+        return {"method": "grad-cam", "layer": self.layer}
+
+
+def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
+    """The module that gave the last map of more than one pixel, and the logits."""
+    last: list[nn.Module] = []
+
+    def notice(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+            last[:] = [module]
+
+    handles = []
+    try:
+        handles += [module.register_forward_hook(notice) for module in model.modules() if module is not model]
+        with torch.no_grad():
+            logits: Tensor = model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not last:
+        raise ModelError(
+            f"{type(model).__name__} has no module with a feature map: Grad-CAM needs a convolutional network"
+        )
+    return last[0], logits
+
+
+def _named(model: nn.Module, name: str) -> nn.Module:
+    modules = dict(model.named_modules())
+    if name not in modules:
+        raise ModelError(f"no layer {name!r} in {type(model).__name__}: choose one of model.named_modules()")
+    return modules[name]
