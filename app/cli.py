@@ -64,7 +64,9 @@ OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by def
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="Folder in the EyePACS layout: trainLabels.csv and image folders.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder in the EyePACS or IDRiD layout; may be given several times.")
+    ],
     out: Out,
     config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.box import SIMPLE
@@ -37,7 +37,7 @@ def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """A table of texts with its index."""
-    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for name in frame.index.names:
         table.add_column(str(name), no_wrap=True)
     for name in frame.columns:
@@ -45,14 +45,17 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     for index, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         keys = index if isinstance(index, tuple) else (index,)
         table.add_row(*map(str, keys), *map(str, row))
-    wide = Console(width=max(console.width, 100))
-    wide.print(table)
+    console.print(title, soft_wrap=True, highlight=False)
+    Console(width=max(console.width, 100)).print(table)
 
 
 def show_training(result: "TrainingResult") -> None:
     """The figures of the validation part, and where the weights are."""
     console.print(f"weights: {result.weights}", soft_wrap=True)
-    console.print(pd.Series(_flat(result.metrics), dtype=object).to_string(), soft_wrap=True, highlight=False)
+    for name, value in result.metrics.items():
+        if not isinstance(value, dict | list) or name.endswith("interval"):
+            console.print(f"{name}: {value}", soft_wrap=True, highlight=False)
+    console.print("All figures are in metrics.json beside the weights.")
 
 
 def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: Path) -> None:
@@ -99,13 +102,3 @@ def _show_eyepacs(folder: Path) -> None:
     patients = len({photo.patient for photo in found.photographs})
     lonely = f"{found.rows_without_image} rows without an image, {found.images_without_row} images without a row"
     console.print(f"{patients} patients; {lonely}", highlight=False)
-
-
-def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(content, dict):
-        return {prefix: content}
-    return {
-        key: value
-        for name, part in content.items()
-        for key, value in _flat(part, f"{prefix}.{name}" if prefix else str(name)).items()
-    }

@@ -33,9 +33,12 @@ from retina_xai.lesions import binarise, label_regions, region_maxima
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
 from retina_xai.metrics.chance import throw
 from retina_xai.metrics.froc import lesion_scores
-from retina_xai.metrics.overlap import Counts, PredictionCounts, Truth, blobs_of, measure
+from retina_xai.metrics.overlap import Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+# Fields of an ImageResult that are arrays, and those that are one array per lesion type.
+ARRAYS = ("scores", "false", "chance_false", "field_levels")
+TYPE_ARRAYS = ("lesion_scores", "chance_lesion_scores", "levels")
 
 
 @dataclass(frozen=True)
@@ -147,28 +150,30 @@ def measure_image(
     _check_shapes(photograph, truth, explained)
     inside = explained.field_of_view
     predicted = binarise(explained.evidence, settings.fraction, settings.floor)
-    kept = predicted & inside
-    if settings.minimum_area > 1:
-        regions = label_regions(kept)
-        kept = np.append(False, regions.areas >= settings.minimum_area)[regions.labels]
+    kept = _large(predicted & inside, settings.minimum_area)
     blobs, reference = blobs_of(kept), Truth.of(truth.masks)
     area = int(inside.sum())
-    seen = measure(blobs, reference, area)
-    rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
-    thrown = [measure(throw(blobs, inside, rng), reference, area) for _ in range(settings.chance_repetitions)]
     scores = region_maxima(explained.evidence, label_regions(kept))
+    seen = _look(blobs, scores, reference, area)
+    rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
+    thrown = [_look(throw(blobs, inside, rng), scores, reference, area) for _ in range(settings.chance_repetitions)]
     levels = evidence_levels(explained.evidence)
     return ImageResult(
         name=truth.name,
         sha256=photograph.sha256,
         score=float(explained.score),
         outside_pixels=int((predicted & ~inside).sum()),
-        types=seen.types,
-        prediction=seen.prediction,
-        chance={name: [one.types[name] for one in thrown] for name in seen.types},
-        chance_prediction=[one.prediction for one in thrown],
-        false_scores=scores[seen.false],
-        lesion_scores={name: lesion_scores(blobs, scores, regions) for name, regions in reference.regions.items()},
+        types=seen.overlap.types,
+        prediction=seen.overlap.prediction,
+        chance={name: [one.overlap.types[name] for one in thrown] for name in reference.regions},
+        chance_prediction=[one.overlap.prediction for one in thrown],
+        scores=scores,
+        false=seen.overlap.false,
+        chance_false=np.array([one.overlap.false for one in thrown]),
+        lesion_scores=seen.lesion_scores,
+        chance_lesion_scores={
+            name: np.array([one.lesion_scores[name] for one in thrown]) for name in reference.regions
+        },
         levels={
             name: level_counts(levels, inside & (regions.labels > 0)) for name, regions in reference.regions.items()
         },
@@ -184,12 +189,11 @@ def save_image_result(path: Path, result: ImageResult) -> None:
         "types": {name: astuple(counts) for name, counts in result.types.items()},
         "prediction": astuple(result.prediction),
     }
-    arrays: dict[str, Any] = {"false_scores": result.false_scores, "field_levels": result.field_levels}
+    arrays: dict[str, Any] = {key: getattr(result, key) for key in ARRAYS}
     arrays["chance_prediction"] = np.array([astuple(one) for one in result.chance_prediction])
     for name in result.types:
         arrays[f"chance {name}"] = np.array([astuple(one) for one in result.chance[name]])
-        arrays[f"lesion_scores {name}"] = result.lesion_scores[name]
-        arrays[f"levels {name}"] = result.levels[name]
+        arrays |= {f"{key} {name}": getattr(result, key)[name] for key in TYPE_ARRAYS}
     with replacing(path) as partial:
         np.savez_compressed(partial, record=np.array(json.dumps(record)), **arrays)
 
@@ -201,19 +205,38 @@ def load_image_result(path: Path) -> ImageResult | None:
             arrays = dict(file.items())
         record = json.loads(str(arrays["record"]))
         names = list(record["types"])
+        by_type: dict[str, Any] = {key: {name: arrays[f"{key} {name}"] for name in names} for key in TYPE_ARRAYS}
         return ImageResult(
             **{key: record[key] for key in ("name", "sha256", "score", "outside_pixels")},
             types={name: Counts(*record["types"][name]) for name in names},
             prediction=PredictionCounts(*record["prediction"]),
             chance={name: [Counts(*row) for row in arrays[f"chance {name}"].tolist()] for name in names},
             chance_prediction=[PredictionCounts(*row) for row in arrays["chance_prediction"].tolist()],
-            false_scores=arrays["false_scores"],
-            lesion_scores={name: arrays[f"lesion_scores {name}"] for name in names},
-            levels={name: arrays[f"levels {name}"] for name in names},
-            field_levels=arrays["field_levels"],
+            **{key: arrays[key] for key in ARRAYS},
+            **by_type,
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _large(mask: npt.NDArray[np.bool_], minimum_area: int) -> npt.NDArray[np.bool_]:
+    if minimum_area == 1:
+        return mask
+    regions = label_regions(mask)
+    return np.append(False, regions.areas >= minimum_area)[regions.labels]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One prediction held against the truth: what it meets, and each annotated region's best blob score."""
+
+    overlap: Overlap
+    lesion_scores: dict[str, npt.NDArray[np.float64]]
+
+
+def _look(blobs: Blobs, scores: npt.NDArray[np.float64], reference: Truth, area: int) -> _Look:
+    found = {name: lesion_scores(blobs, scores, regions) for name, regions in reference.regions.items()}
+    return _Look(measure(blobs, reference, area), found)
 
 
 def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySettings, watch: Watch) -> ImageResult:

@@ -7,7 +7,6 @@ its pictures and curves (PNG, base64): it needs no other file, no script and no 
 
 import base64
 import html
-import io
 import math
 import platform
 from collections.abc import Mapping, Sequence
@@ -20,27 +19,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure as Plot
 
 from evaluation.diaretdb1 import CONSENSUS_TEXT
+from evaluation.froc_plot import froc_png
 from evaluation.lesion_sensitivity import SensitivitySettings
-from evaluation.sensitivity_summary import Figure, ImageResult, Summary, TypeSummary
+from evaluation.sensitivity_summary import Figure, FrocSummary, ImageResult, Summary, TypeSummary
 from retina_xai.files import write_json, write_text
 from retina_xai.images import read_image
-from retina_xai.metrics.froc import RATES, Froc
+from retina_xai.metrics.froc import RATES
 from retina_xai.metrics.overlap import ANY
 
 SCHEMA_VERSION = 1
 PANEL_WIDTH = 480
 PACKAGES = ("retina-xai", "torch", "monai", "numpy", "scikit-learn", "scikit-image", "opencv-python-headless")
-# The published colours: hard exudates green, soft exudates blue, haemorrhages orange, red small dots red.
-CURVE_COLOURS = {
-    "hard_exudates": "tab:green",
-    "soft_exudates": "tab:blue",
-    "haemorrhages": "tab:orange",
-    "red_small_dots": "tab:red",
-    ANY: "black",
-}
 # Column of the table -> figure of a lesion type; all are shares.
 LEVELS = {
     "image level": "image",
@@ -97,7 +88,7 @@ def versions() -> dict[str, str]:
 def table(summary: Summary) -> pd.DataFrame:
     """Figures as numbers: two rows per lesion type, indexed by (lesion type, "explanation" or "chance"); NaN undefined.
 
-    Columns as in `caption`, each of the five levels with its interval in "<level> low" and "<level> high".
+    Columns as in `caption`, each of the five levels and FROC with its interval in "<level> low" and "<level> high".
     """
     rows: dict[tuple[str, str], dict[str, float]] = {}
     false_positives = summary.figures["false_positives_per_image"]
@@ -105,12 +96,11 @@ def table(summary: Summary) -> pd.DataFrame:
     for name, one in summary.types.items():
         seen: dict[str, float] = {"images": one.counts.images, "lesions": one.counts.lesions}
         thrown: dict[str, float] = dict(seen)
-        for column, measure in LEVELS.items():
-            figure = one.figures[measure]
+        shares = {column: one.figures[measure] for column, measure in LEVELS.items()}
+        for column, figure in {**shares, "FROC": one.froc.mean}.items():
             seen |= _with_ends(column, figure.value, figure.interval.low, figure.interval.high)
             thrown |= _with_ends(column, figure.chance, figure.chance_interval.low, figure.chance_interval.high)
-        seen |= {"AP": one.average_precision, "FROC": one.froc.mean}
-        thrown |= {"AP": one.prevalence, "FROC": math.nan}
+        seen["AP"], thrown["AP"] = one.average_precision, one.prevalence
         seen |= {"false positives / image": false_positives.value, "area": area.value}
         thrown |= {"false positives / image": false_positives.chance, "area": area.chance}
         rows[name.replace("_", " "), "explanation"] = seen
@@ -126,10 +116,9 @@ def readable(figures: pd.DataFrame) -> pd.DataFrame:
     for column in ("images", "lesions"):
         text[column] = figures[column].astype(str)
     for column in LEVELS:
-        ends = zip(figures[column], figures[f"{column} low"], figures[f"{column} high"], strict=True)
-        text[column] = [_percent(value, low, high) for value, low, high in ends]
+        text[column] = [_percent(*ends) for ends in _ends(figures, column)]
     text["AP"] = [_number(value, "{:.3f}") for value in figures["AP"]]
-    text["FROC"] = [_number(value, "{:.3f}") for value in figures["FROC"]]
+    text["FROC"] = [_with_interval(*ends) for ends in _ends(figures, "FROC")]
     text["false positives / image"] = [_number(value, "{:.1f}") for value in figures["false positives / image"]]
     text["area"] = [_number(100 * value, "{:.2f} %") for value in figures["area"]]
     return text
@@ -173,38 +162,14 @@ def caption(summary: Summary, settings: SensitivitySettings) -> str:
         "pixel level: share of the annotated pixels predicted. "
         "pixel precision: share of all predicted pixels annotated with the type. "
         "AP: pixel-level average precision of the evidence; its chance value is the type's share of the field of view. "
-        f"FROC: mean lesion-level sensitivity at {rates} false positives per image. "
+        f"FROC: mean lesion-level sensitivity at {rates} false positives per image, blobs taken by descending score "
+        "(their largest evidence); for its chance value the thrown blobs keep their scores. "
         "false positives / image: blobs that touch no lesion of any type. area: share of the field of view predicted. "
         f"In brackets {settings.level:.0%} intervals: Wilson (image level), bootstrap over photographs (others). "
         f"chance: the same blobs, turned, mirrored and thrown at random inside the field of view, "
         f"{settings.chance_repetitions} times; mean, and the central 95 % of the repetitions. "
         "'any' is the union of the four types. NaN: undefined."
     )
-
-
-def froc_png(summary: Summary) -> bytes:
-    """FROC curves of all lesion types as a PNG: sensitivity against false positives per image, logarithmic."""
-    plot = Plot(figsize=(6.4, 4.4), layout="constrained")
-    axes = plot.add_subplot()
-    for name, one in summary.types.items():
-        if one.counts.lesions:
-            label = f"{name.replace('_', ' ')} ({one.counts.lesions} lesions)"
-            curve = one.froc
-            axes.step(
-                np.maximum(curve.false_positives_per_image, RATES[0] / 2),
-                curve.sensitivity,
-                where="post",
-                label=label,
-                color=CURVE_COLOURS.get(name, "grey"),
-                linestyle="--" if name == ANY else "-",
-            )
-    axes.set(xscale="log", ylim=(0, 1), xlabel="false positives per image", ylabel="lesion-level sensitivity")
-    axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.legend(fontsize=8)
-    buffer = io.BytesIO()
-    plot.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
 
 
 def write_page(
@@ -289,6 +254,15 @@ def _percent(value: float, low: float, high: float) -> str:
     return f"{100 * value:.1f} %{ends}"
 
 
+def _with_interval(value: float, low: float, high: float) -> str:
+    ends = "" if math.isnan(low) else f" ({low:.3f}-{high:.3f})"
+    return _number(value, "{:.3f}") + ends
+
+
+def _ends(figures: pd.DataFrame, column: str) -> list[tuple[float, float, float]]:
+    return list(zip(figures[column], figures[f"{column} low"], figures[f"{column} high"], strict=True))
+
+
 def _number(value: float, form: str) -> str:
     return "NaN" if math.isnan(value) else form.format(value)
 
@@ -307,15 +281,18 @@ def _figures(figures: Mapping[str, Figure]) -> dict[str, Any]:
     return {name: asdict(figure) for name, figure in figures.items()}
 
 
-def _froc_of(curve: Froc) -> dict[str, Any]:
-    """The curve's corners: of the points of one sensitivity the one with the fewest false positives, and its end."""
+def _froc_of(one: FrocSummary) -> dict[str, Any]:
+    """Figures, and the curve's corners: of one sensitivity's points that with the fewest false positives; the end."""
+    curve = one.curve
     corners = np.flatnonzero(np.diff(curve.sensitivity, prepend=-1.0) > 0).tolist()
     if len(curve.sensitivity):
         corners = sorted({*corners, len(curve.sensitivity) - 1})
     return {
         "rates": list(RATES),
-        "sensitivity_at_rates": list(curve.at_rates),
-        "mean": curve.mean,
+        "sensitivity_at_rates": list(one.at_rates),
+        "chance_at_rates": [chance for chance, _ in one.chance_at_rates],
+        "chance_intervals_at_rates": [asdict(interval) for _, interval in one.chance_at_rates],
+        "mean": asdict(one.mean),
         "false_positives_per_image": curve.false_positives_per_image[corners].tolist(),
         "sensitivity": curve.sensitivity[corners].tolist(),
     }

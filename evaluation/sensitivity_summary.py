@@ -3,7 +3,9 @@
 Every ratio is one of sums over images (never a mean of per-image ratios, which would weigh a photograph with one
 lesion like one with fifty). Intervals: Wilson for the image level, whose trials are independent; bootstrap over
 images for all others (see `retina_xai.metrics.intervals`). Chance: each repetition throws the blobs of all images anew,
-which gives one ratio per repetition; reported are their mean and the 2.5 % and 97.5 % quantiles.
+which gives one ratio per repetition; reported are their mean and the 2.5 % and 97.5 % quantiles. So it is with FROC,
+for which thrown blobs keep their scores: few large blobs with high scores reach a high FROC that means nothing, and
+only its chance value shows it.
 """
 
 import math
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_xai.metrics.average_precision import average_precision
-from retina_xai.metrics.froc import Froc, froc
+from retina_xai.metrics.froc import RATES, Froc, Ranked, froc, sensitivity_at
 from retina_xai.metrics.intervals import UNDEFINED, Interval, bootstrap, wilson
 from retina_xai.metrics.overlap import Counts, PredictionCounts, ratio
 
@@ -31,14 +33,19 @@ PREDICTION_MEASURES: dict[str, Callable[[PredictionCounts], float]] = {
 }
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+CURVE_POINTS = 97
 
 
 @dataclass(frozen=True)
 class ImageResult:
     """All that one photograph adds to the tables.
 
-    `chance` and `chance_prediction` hold one entry per repetition; `lesion_scores` one score per annotated region (0:
-    missed); `levels` and `field_levels` are evidence histograms (65536,) of the lesions and of the field of view.
+    `chance` and `chance_prediction` hold one entry per repetition, R in all. `scores` (B,) are those of the blobs,
+    thrown or not; `false` (B,) and `chance_false` (R, B) say which are false positives; `lesion_scores` (L,) and
+    `chance_lesion_scores` (R, L) hold one score per annotated region (0: missed). `levels` and `field_levels` are
+    evidence histograms (65536,) of the lesions and of the field of view.
     """
 
     name: str
@@ -49,8 +56,11 @@ class ImageResult:
     prediction: PredictionCounts
     chance: Mapping[str, Sequence[Counts]]
     chance_prediction: Sequence[PredictionCounts]
-    false_scores: npt.NDArray[np.float64]
-    lesion_scores: Mapping[str, npt.NDArray[np.float64]]
+    scores: FloatArray
+    false: BoolArray
+    chance_false: BoolArray
+    lesion_scores: Mapping[str, FloatArray]
+    chance_lesion_scores: Mapping[str, FloatArray]
     levels: Mapping[str, npt.NDArray[np.int32]]
     field_levels: npt.NDArray[np.int32]
 
@@ -66,6 +76,20 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class FrocSummary:
+    """FROC: the curve, its mean over `RATES`, and the sensitivities at `RATES`, each of them beside chance.
+
+    `chance_at_rates` holds mean and interval of the repetitions, `chance_curve` their mean sensitivity.
+    """
+
+    curve: Froc
+    mean: Figure
+    at_rates: tuple[float, ...]
+    chance_at_rates: tuple[tuple[float, Interval], ...]
+    chance_curve: Froc
+
+
+@dataclass(frozen=True)
 class TypeSummary:
     """One lesion type: counts, a figure per name of `TYPE_MEASURES`, pixel AP and its chance (prevalence), FROC."""
 
@@ -73,7 +97,7 @@ class TypeSummary:
     figures: Mapping[str, Figure]
     average_precision: float
     prevalence: float
-    froc: Froc
+    froc: FrocSummary
 
 
 @dataclass(frozen=True)
@@ -104,11 +128,14 @@ def summarise(results: Sequence[ImageResult], statistics: Statistics | None = No
         name: _figure(_on_row(PredictionCounts, measure), rows, chance, statistics)
         for name, measure in PREDICTION_MEASURES.items()
     }
-    types = {name: _summarise_type(name, results, statistics) for name in results[0].types}
+    false = _false_positives(results)
+    types = {name: _summarise_type(name, results, false, statistics) for name in results[0].types}
     return Summary(types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
 
 
-def _summarise_type(lesion_type: str, results: Sequence[ImageResult], statistics: Statistics) -> TypeSummary:
+def _summarise_type(
+    lesion_type: str, results: Sequence[ImageResult], false: "_FalsePositives", statistics: Statistics
+) -> TypeSummary:
     rows = _rows([result.types[lesion_type] for result in results])
     chance = _rows_by_repetition([result.chance[lesion_type] for result in results])
     counts = Counts(*rows.sum(axis=0).tolist())
@@ -119,14 +146,56 @@ def _summarise_type(lesion_type: str, results: Sequence[ImageResult], statistics
     figures["image"] = replace(figures["image"], interval=by_image)
     positive = _total([result.levels[lesion_type] for result in results])
     field = _total([result.field_levels for result in results])
-    false_scores = np.concatenate([result.false_scores for result in results])
-    found_scores = np.concatenate([result.lesion_scores[lesion_type] for result in results])
     return TypeSummary(
         counts,
         figures,
         average_precision(positive, field - positive),
         ratio(int(positive.sum()), int(field.sum())) if positive.any() else math.nan,
-        froc(false_scores.tolist(), found_scores.tolist(), len(results)),
+        _summarise_froc(lesion_type, results, false, statistics),
+    )
+
+
+@dataclass(frozen=True)
+class _FalsePositives:
+    """Their scores over all images, in the prediction and in each repetition of chance; the same for every type."""
+
+    seen: Ranked
+    thrown: Sequence[Ranked]
+
+
+def _false_positives(results: Sequence[ImageResult]) -> _FalsePositives:
+    seen = Ranked.of([one.scores[one.false] for one in results])
+    repetitions = range(len(results[0].chance_false))
+    return _FalsePositives(seen, [Ranked.of([one.scores[one.chance_false[k]] for one in results]) for k in repetitions])
+
+
+def _summarise_froc(
+    lesion_type: str, results: Sequence[ImageResult], false: _FalsePositives, statistics: Statistics
+) -> FrocSummary:
+    found = Ranked.of([one.lesion_scores[lesion_type] for one in results])
+    thrown = [
+        (one, Ranked.of([result.chance_lesion_scores[lesion_type][k] for result in results]))
+        for k, one in enumerate(false.thrown)
+    ]
+    count = len(results)
+    once = np.ones(count, dtype=np.int64)
+    interval = bootstrap(
+        lambda drawn: float(sensitivity_at(false.seen, found, np.bincount(drawn, minlength=count)).mean()),
+        count,
+        statistics.resamples,
+        statistics.seed,
+        statistics.level,
+    )
+    at_rates = sensitivity_at(false.seen, found, once)
+    chance = np.array([sensitivity_at(*pair, once) for pair in thrown])
+    end = max(RATES[-1], *(len(one.values) / count for one in false.thrown))
+    grid = np.geomspace(RATES[0] / 2, end, CURVE_POINTS)
+    return FrocSummary(
+        froc(false.seen.values, found.values, count),
+        Figure(float(at_rates.mean()), interval, *_spread(chance.mean(axis=1))),
+        tuple(at_rates.tolist()),
+        tuple(_spread(column) for column in chance.T),
+        Froc(grid, np.mean([sensitivity_at(*pair, once, grid) for pair in thrown], axis=0)),
     )
 
 
@@ -138,12 +207,16 @@ def _figure(measure: Callable[[IntArray], float], rows: IntArray, chance: IntArr
         statistics.seed,
         statistics.level,
     )
-    thrown = np.array([measure(row) for row in chance])
-    defined = thrown[~np.isnan(thrown)]
+    return Figure(measure(rows.sum(axis=0)), interval, *_spread(np.array([measure(row) for row in chance])))
+
+
+def _spread(repetitions: FloatArray) -> tuple[float, Interval]:
+    """Mean and central 95 % of the defined values."""
+    defined = repetitions[~np.isnan(repetitions)]
     if defined.size == 0:
-        return Figure(measure(rows.sum(axis=0)), interval, math.nan, UNDEFINED)
+        return math.nan, UNDEFINED
     low, high = np.quantile(defined, [0.025, 0.975])
-    return Figure(measure(rows.sum(axis=0)), interval, float(defined.mean()), Interval(float(low), float(high)))
+    return float(defined.mean()), Interval(float(low), float(high))
 
 
 def _on_row(kind: type, measure: Callable[..., float]) -> Callable[[IntArray], float]:

@@ -15,8 +15,10 @@ from evaluation.lesion_sensitivity import (
     measure_image,
 )
 from evaluation.report import result_of
+from evaluation.sensitivity_summary import Statistics, summarise
 from retina_xai.errors import InputError, UsageError
 from retina_xai.images import Photograph
+from retina_xai.metrics.intervals import Interval
 
 SETTINGS = SensitivitySettings(chance_repetitions=5, resamples=50)
 WHOLE = np.ones((90, 120), dtype=bool)
@@ -104,7 +106,7 @@ def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
     with pytest.raises(UsageError) as error:
         evaluate(cases, explain, out, replace(SETTINGS, method={"lam": 1e-9}, seed=4))
     assert str(error.value) == (
-        f"{out / 'settings.json'}: this folder was made with other settings (seed, method); "
+        f"{out / 'settings.json'}: this folder was made with other settings (method, seed); "
         "choose another output folder"
     )
 
@@ -128,11 +130,41 @@ def test_a_mask_of_everything_is_no_better_than_chance(diaretdb1, tmp_path):
         figure = summary.types["any"].figures[name]
         assert (figure.value, figure.chance) == (1, 1)
     assert summary.types["any"].average_precision == pytest.approx(summary.types["any"].prevalence)
+    # In the photograph without a lesion the blob is false: from 1/2 false positives per image on all is found.
+    froc = summary.types["any"].froc
+    assert froc.at_rates == (0, 0, 1, 1, 1, 1, 1)
+    assert froc.chance_at_rates == tuple((value, Interval(value, value)) for value in froc.at_rates)
+    assert (froc.mean.value, froc.mean.chance) == (5 / 7, 5 / 7)
+
+
+def froc_of(lesions, evidence):
+    photograph, truth = photograph_and_truth(haemorrhages=lesions)
+    result = measure_image(photograph, truth, Explained(evidence.astype(np.float32), WHOLE, 0.8), SETTINGS)
+    return summarise([result], Statistics(50)).types["haemorrhages"].froc.mean
+
+
+def test_a_perfect_detector_of_tiny_lesions_is_far_above_chance():
+    lesions = np.zeros((90, 120), dtype=bool)
+    lesions[10:90:20, 10:120:20] = True
+    mean = froc_of(lesions, lesions)
+    assert mean.value == 1
+    assert mean.chance < 0.05
+    assert mean.interval == Interval(1, 1)
+
+
+def test_a_huge_blob_reaches_a_high_froc_and_so_does_chance():
+    lesions = np.zeros((90, 120), dtype=bool)
+    lesions[10:90:20, 10:120:20] = True
+    evidence = np.zeros((90, 120))
+    evidence[:, :100] = 1
+    mean = froc_of(lesions, evidence)
+    assert mean.value == pytest.approx(20 / 24)
+    assert mean.chance == pytest.approx(mean.value, abs=0.05)
 
 
 def test_the_end_of_the_froc_curve_is_the_row_of_the_table(diaretdb1, tmp_path):
     summary = evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", SETTINGS)
-    curve = summary.types["any"].froc
+    curve = summary.types["any"].froc.curve
     assert curve.sensitivity[-1] == summary.types["any"].figures["lesion"].value
     assert curve.false_positives_per_image[-1] == summary.figures["false_positives_per_image"].value
 
@@ -160,7 +192,7 @@ def test_small_blobs_can_be_left_out():
     assert measure_image(photograph, truth, explained, SETTINGS).prediction.blobs == 2
     fewer = measure_image(photograph, truth, explained, replace(SETTINGS, minimum_area=2))
     assert fewer.prediction.blobs == 1
-    assert fewer.false_scores.tolist() == [0.5]
+    assert (fewer.scores.tolist(), fewer.false.tolist()) == ([0.5], [True])
 
 
 def test_no_evidence_is_no_prediction():

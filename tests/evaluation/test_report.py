@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+from dataclasses import asdict
 from html.parser import HTMLParser
 
 import cv2
@@ -10,7 +11,7 @@ from PIL import Image
 
 from evaluation.diaretdb1 import open_diaretdb1
 from evaluation.lesion_sensitivity import Explained, SensitivitySettings, evaluate
-from evaluation.report import PictureRow, caption, froc_png, readable, table, write_page, write_result
+from evaluation.report import PictureRow, caption, readable, table, write_page, write_result
 
 SETTINGS = SensitivitySettings(chance_repetitions=4, resamples=50, method={"name": "<b>FGVis</b>", "lam": 1e-10})
 
@@ -37,7 +38,13 @@ def test_result_json_holds_counts_figures_and_null_for_undefined(summary, tmp_pa
     assert haemorrhages["counts"]["lesions_hit"] == 1
     assert haemorrhages["figures"]["lesion"]["value"] == 1
     assert set(haemorrhages["figures"]["lesion"]) == {"value", "interval", "chance", "chance_interval"}
-    assert haemorrhages["froc"]["sensitivity"][-1] == 1
+    froc = haemorrhages["froc"]
+    assert froc["sensitivity"][-1] == 1
+    assert froc["mean"] == asdict(summary.types["haemorrhages"].froc.mean)
+    assert [len(froc[key]) for key in ("sensitivity_at_rates", "chance_at_rates", "chance_intervals_at_rates")] == 3 * [
+        7
+    ]
+    assert result["lesion_types"]["red_small_dots"]["froc"]["chance_at_rates"] == 7 * [None]
     assert result["lesion_types"]["red_small_dots"]["figures"]["image"]["value"] is None
     assert [image["name"] for image in result["images"]] == ["diaretdb1_image001", "diaretdb1_image002"]
 
@@ -52,13 +59,19 @@ def test_the_table_has_a_chance_row_below_each_explanation(summary):
     assert row["false positives / image"] == 1.5
     chance = figures.loc[("haemorrhages", "chance")]
     assert chance["pixel level"] == summary.types["haemorrhages"].figures["pixel"].chance
+    froc = summary.types["haemorrhages"].froc.mean
+    assert (row["FROC"], row["FROC low"], row["FROC high"]) == (froc.value, froc.interval.low, froc.interval.high)
+    assert (chance["FROC"], chance["FROC high"]) == (froc.chance, froc.chance_interval.high)
 
 
 def test_numbers_are_readable_and_undefined_is_nan(summary):
     text = readable(table(summary))
     assert text.loc[("haemorrhages", "explanation"), "image level"] == "100.0 % (20.7-100.0)"
     assert text.loc[("red small dots", "explanation"), "lesion level"] == "NaN"
-    assert text.loc[("haemorrhages", "chance"), "FROC"] == "NaN"
+    # The lesion's blob is weaker than the two false ones, one per photograph.
+    assert text.loc[("haemorrhages", "explanation"), "FROC"] == "0.429 (0.429-0.571)"
+    assert text.loc[("haemorrhages", "chance"), "FROC"] == "0.107 (0.000-0.396)"
+    assert text.loc[("red small dots", "chance"), "FROC"] == "NaN"
     assert text.loc[("any", "explanation"), "area"] == "1.38 %"
 
 
@@ -69,12 +82,6 @@ def test_the_caption_names_the_rule_and_every_column(summary):
     for column in readable(table(summary)).columns:
         name = column.removeprefix("lesion level, ")
         assert f"{name}:" in text or f"{name}," in text, column
-
-
-def test_the_curves_are_a_picture(summary):
-    pixels = cv2.imdecode(np.frombuffer(froc_png(summary), np.uint8), cv2.IMREAD_COLOR)
-    assert pixels.shape[2] == 3
-    assert pixels.std() > 5
 
 
 class Tags(HTMLParser):

@@ -23,8 +23,12 @@ def image(counts, chance, scores=(0.5,)):
         PREDICTION,
         both(chance),
         [PREDICTION] * len(chance),
-        np.array([0.25]),
+        np.array([0.5, 0.25]),
+        np.array([False, True]),
+        # Thrown, the better blob misses as well at first, then hits the first lesion.
+        np.array([[True, True], [False, True]]),
         both(np.array(scores)),
+        both(np.array([np.zeros(len(scores)), [0.5, *np.zeros(len(scores) - 1)]])),
         both(levels),
         field,
     )
@@ -64,6 +68,24 @@ def test_average_precision_and_its_chance():
 
 
 def test_froc_uses_all_images():
-    curve = summarise([FIRST, SECOND], Statistics(50)).types["a"].froc
+    curve = summarise([FIRST, SECOND], Statistics(50)).types["a"].froc.curve
     assert curve.sensitivity[-1] == 1 / 2
     assert curve.false_positives_per_image[-1] == 1
+
+
+def test_froc_of_chance_is_spread_over_repetitions():
+    froc = summarise([FIRST, SECOND], Statistics(50)).types["a"].froc
+    # The first repetition finds nothing; in the second both lesions score 0.5, above all false positives.
+    assert froc.at_rates == pytest.approx(7 * [1 / 2])
+    assert [chance for chance, _ in froc.chance_at_rates] == pytest.approx(7 * [1 / 2])
+    assert froc.mean.chance == pytest.approx(1 / 2)
+    assert (froc.mean.chance_interval.low, froc.mean.chance_interval.high) == pytest.approx((0.025, 0.975))
+    assert froc.chance_curve.sensitivity == pytest.approx(0.5)
+    assert froc.chance_curve.false_positives_per_image[[0, -1]] == pytest.approx([1 / 16, 8])
+
+
+def test_the_mean_of_froc_is_bootstrapped_over_images():
+    figure = summarise([FIRST, SECOND], Statistics(400)).types["a"].froc.mean
+    # Only the first photograph (its lesion found), only the second (missed), or both.
+    assert figure.value == 1 / 2
+    assert (figure.interval.low, figure.interval.high) == (0, 1)
