@@ -18,12 +18,15 @@ MODULES = [
     *(nn.ELU(), nn.SELU(), nn.CELU(), nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.SiLU(inplace=True)),
     *(nn.Mish(), nn.Hardswish(), nn.Hardtanh(), nn.Hardsigmoid(), nn.Sigmoid(), nn.Tanh(), nn.Softplus()),
 ]
-FUNCTIONS = [
-    *(F.relu, F.relu_, torch.relu, F.leaky_relu, F.gelu, F.silu, F.mish, F.hardswish, F.relu6, F.elu, F.selu),
-    *(torch.sigmoid, torch.tanh, F.sigmoid, F.tanh, torch.Tensor.relu, torch.Tensor.sigmoid, torch.special.expit),
-    lambda h: h.clone().relu_(),
-    lambda h: h * torch.sigmoid(h),
-]
+FUNCTIONS = {
+    **{f"F.{name}": getattr(F, name) for name in ("relu", "relu_", "leaky_relu", "gelu", "silu", "mish", "hardswish")},
+    **{f"F.{name}": getattr(F, name) for name in ("relu6", "elu", "selu", "sigmoid", "tanh")},
+    **{f"torch.{name}": getattr(torch, name) for name in ("relu", "sigmoid", "tanh")},
+    **{f"Tensor.{name}": getattr(torch.Tensor, name) for name in ("relu", "sigmoid", "tanh")},
+    "special.expit": torch.special.expit,
+    "Tensor.relu_": lambda h: h.clone().relu_(),
+}
+ACTIVATIONS = {**{str(module): module for module in MODULES}, **FUNCTIONS}
 
 
 class Net(nn.Module):
@@ -65,37 +68,63 @@ def assert_same(before, after):
     assert all(torch.equal(tensor, after[3][name]) for name, tensor in before[3].items())
 
 
-@pytest.mark.parametrize("act", [*MODULES, *FUNCTIONS], ids=str)
-def test_every_nonlinearity_is_seen_and_cut_exactly_where_it_leaves_its_bounds(act):
-    model = Net(act).requires_grad_(False)
-    images = 3 * smooth_images(2, 16)
-    explained = images * torch.rand_like(images)
-    bounds, _ = record_bounds(model, images)
-    assert len(bounds.calls) == 1
-    hidden = model.conv(explained).detach()
-    reference = torch.sigmoid if "sigmoid(h)" in str(act) else act
-    original, leaf = model.conv(images).detach(), hidden.clone().requires_grad_()
-    is_gate = not isinstance(act, nn.Module) and act is FUNCTIONS[-1]
-    inner = torch.sigmoid if is_gate else reference
-    h_original, h_explained = inner(original.clone()), inner(leaf * 1.0)
+def hidden_units():
+    """Pre-activations of two images, and of what a mask left of them."""
+    original = 3 * smooth_images(2, 16)
+    return original, original * torch.rand(original.shape, generator=torch.Generator().manual_seed(1))
+
+
+def cut_by_hand(act, original, explained, signal):
+    """Equation 6 on one call: (gradient that arrives before the call, where it was let through)."""
+    leaf = explained.clone().requires_grad_()
+    h_original, h_explained = act(original.clone()).detach(), act(leaf * 1.0)
     room = 1e-5 * h_original.abs().amax(dim=(1, 2, 3), keepdim=True)
     inside = (h_explained <= h_original.clamp(min=0) + room) & (h_explained >= h_original.clamp(max=0) - room)
-    assert inside.any()
+    (gradient,) = torch.autograd.grad(h_explained, leaf, signal * inside)
+    return gradient, inside
+
+
+def defended_gradient(forward, original, explained):
+    """The defended gradient of a model that sums `forward` of its input."""
+
+    class Model(nn.Module):
+        def forward(self, hidden):
+            return forward(hidden * 1.0).flatten(1).sum(1, keepdim=True)
+
+    bounds, _ = record_bounds(Model(), original)
+    assert len(bounds.calls) == 1
+    leaf = explained.clone().requires_grad_()
+    return torch.autograd.grad(defended_forward(Model(), leaf, bounds).sum(), leaf)[0]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_nonlinearity_is_seen_and_cut_exactly_where_it_leaves_its_bounds(name):
+    act = ACTIVATIONS[name]
+    if isinstance(act, nn.Module):
+        act.requires_grad_(False)
+    original, explained = hidden_units()
+    signal = torch.randn(original.shape, generator=torch.Generator().manual_seed(2))
+    expected, inside = cut_by_hand(act, original, explained, signal)
+    assert 0 < inside.float().mean() <= 1
+    gradient = defended_gradient(lambda hidden: act(hidden) * signal, original, explained)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_bounds_are_left_both_above_and_below():
+    original, explained = hidden_units()
+    ones = torch.ones_like(original)
+    for act in (nn.LeakyReLU(0.1), nn.GELU(), nn.SELU()):
+        assert not cut_by_hand(act, original, -explained, ones)[1].all()
+        assert not cut_by_hand(act, original, 2 * original, ones)[1].all()
+
+
+def test_a_gate_is_cut_in_its_sigmoid_only():
+    original, explained = hidden_units()
+    signal = torch.randn_like(original)
+    through_sigmoid, inside = cut_by_hand(torch.sigmoid, original, explained, signal * explained)
     assert not inside.all()
-    signal = torch.randn_like(h_explained)
-    if is_gate:
-        (expected,) = torch.autograd.grad(h_explained, leaf, signal * inside * hidden)
-        expected = expected + signal * torch.sigmoid(hidden)
-    else:
-        (expected,) = torch.autograd.grad(h_explained, leaf, signal * inside)
-
-    class Tail(nn.Module):
-        def forward(self, z):
-            return (act(z * 1.0) * signal).flatten(1).sum(1, keepdim=True)
-
-    tail_bounds, _ = record_bounds(Tail(), original)
-    z = hidden.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(defended_forward(Tail(), z, tail_bounds).sum(), z)
+    expected = through_sigmoid + signal * torch.sigmoid(explained)
+    gradient = defended_gradient(lambda hidden: hidden * torch.sigmoid(hidden) * signal, original, explained)
     torch.testing.assert_close(gradient, expected)
 
 
