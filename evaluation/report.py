@@ -180,7 +180,7 @@ def write_page(
     Raises:
         InputError: a picture cannot be read, or the page cannot be written.
     """
-    method = "; ".join(f"{key}: {value}" for key, value in settings.method.items())
+    method = "; ".join(f"{key}: {_plain(value)}" for key, value in settings.method.items())
     sections = [
         "<h1>Lesion sensitivity</h1>",
         f"<p>{html.escape(method)}</p>" if method else "",
@@ -218,6 +218,13 @@ img {{ max-width: 100% }}
 </body>
 </html>
 """
+
+
+def _plain(value: Any) -> str:
+    """A setting as a reader wants it: nested ones as "key value", without quotes."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    return " ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _picture_row(row: PictureRow) -> str:

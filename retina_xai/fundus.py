@@ -105,17 +105,26 @@ class FundusImage:
 
 
 def prepare(photograph: Photograph, size: int = 448) -> FundusImage:
-    """Crop the square round the field of view (black where it sticks out of the file) and resize it."""
+    """Crop the square round the field of view and resize it; all outside the field of view is black.
+
+    The outermost pixels of the square count as outside, so that every field of view has a rim.
+    """
     pixels, mask, geometry = square_of(photograph.pixels, field_of_view(photograph.pixels), size)
+    mask[[0, -1]] = mask[:, [0, -1]] = False
     return FundusImage(photograph, np.where(mask[..., None], pixels, np.uint8(0)), mask, geometry)
+
+
+def shows_retina(pixels: np.ndarray) -> np.ndarray:
+    """Where a prepared photograph (H, W, 3) uint8 is not black, (H, W) bool (faster than `any`)."""
+    red, green, blue = pixels.transpose(2, 0, 1)
+    return np.asarray((red | green | blue) > 0)
 
 
 def within_rim(pixels: np.ndarray) -> np.ndarray:
     """Where a square of `prepare` shows retina at least a hundredth of its side away from the black, (H, W) bool."""
-    inside = pixels.any(axis=2).astype(np.uint8)
-    inside = cv2.morphologyEx(inside, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    inside = cv2.morphologyEx(shows_retina(pixels).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     width = 2 * max(1, round(len(pixels) / 100)) + 1
-    return cv2.erode(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0
+    return np.asarray(cv2.erode(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0)
 
 
 def local_background(pixels: np.ndarray, sigma: float) -> np.ndarray:
@@ -126,7 +135,7 @@ def local_background(pixels: np.ndarray, sigma: float) -> np.ndarray:
     shape = pixels.shape[1], pixels.shape[0]
     step = 4 if sigma >= 8 else 1
     coarse = max(1, shape[0] // step), max(1, shape[1] // step)
-    layers = np.dstack([pixels, pixels.any(axis=2)]).astype(np.float32)
+    layers = np.dstack([pixels, shows_retina(pixels)]).astype(np.float32)
     blurred = cv2.GaussianBlur(cv2.resize(layers, coarse, interpolation=cv2.INTER_AREA), (0, 0), sigma / step)
     means = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-3)
     return np.asarray(cv2.resize(means, shape, interpolation=cv2.INTER_LINEAR), np.float32)

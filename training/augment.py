@@ -7,7 +7,11 @@ Geometry: one affine map about the centre c, content at p goes to
 
 resampled once, bilinearly, on uint8 (the source resamples the nearest pixel); what comes from outside is black like
 the photograph's own surround. Colour: the normalised image gets the constant U (a * EV), a ~ N(0, sigma)^3, along
-the principal axes U with standard deviations EV of the colours of EyePACS.
+the principal axes U with standard deviations EV of the colours of EyePACS. Where the preprocessing takes off the local
+background, a constant would be lost, and the contrast is scaled instead: exp(g + g_c), g ~ N(0, gain), g_c ~ N(0,
+channel_gain) per channel (ours). Blur and noise (ours) stand for focus and sensors: on half of the images a Gaussian
+of deviation U(0, blur) px, and on all of them one plane of noise, common to the channels, of deviation U(0, noise)
+grey levels.
 
 Balance: grade g is drawn (with replacement, as many draws as images) with weight start_g decay^epoch + end_g (1 -
 decay^epoch).
@@ -24,8 +28,9 @@ import numpy as np
 import torch
 from monai.transforms.transform import RandomizableTransform
 
-from retina_xai.fundus import Preprocessing
+from retina_xai.fundus import Preprocessing, local_background, shows_retina, within_rim
 from training.config import Augmentation, Balance
+from training.photographs import REFERABLE
 
 PCA_AXES = np.array(
     [
@@ -66,9 +71,10 @@ class Augment(RandomizableTransform):
         super().__init__()
         self.preprocessing, self.settings = preprocessing, settings
         self.warp, self.colour = Warp(0.0, (1.0, 1.0), (0.0, 0.0)), np.zeros(3)
+        self.gain, self.blur, self.noise, self.noise_seed = np.ones(3), 0.0, 0.0, 0
 
     def randomize(self, data: Any = None) -> None:
-        """Draw the next `warp` and `colour` constant (3,), in a fixed order."""
+        """Draw the next `warp`, `colour` constant (3,), `gain` (3,), `blur` and `noise`, in a fixed order."""
         chosen, zoom = self.settings, math.log(self.settings.zoom)
         reach = chosen.translation * self.preprocessing.size / REFERENCE_SIZE
         angle = self.R.uniform(0, chosen.rotation)
@@ -77,11 +83,21 @@ class Augment(RandomizableTransform):
         shift_x, shift_y = self.R.uniform(-reach, reach, 2)
         self.colour = PCA_AXES @ (self.R.normal(0.0, chosen.colour, 3) * PCA_DEVIATIONS)
         self.warp = Warp(angle, (flip * zoom_x, zoom_y), (shift_x, shift_y))
+        self.gain = np.exp(self.R.normal(0.0, chosen.gain) + self.R.normal(0.0, chosen.channel_gain, 3))
+        self.blur = self.R.uniform(0, chosen.blur) if self.R.uniform() < 0.5 else 0.0
+        self.noise, self.noise_seed = self.R.uniform(0, chosen.noise), int(self.R.randint(2**31))
 
     def __call__(self, data: np.ndarray) -> torch.Tensor:
         """Augment and normalise one image."""
         self.randomize()
-        return normalise(resample(data, self.warp), self.preprocessing, self.colour)
+        return self.finish(resample(data, self.warp))
+
+    def finish(self, pixels: np.ndarray) -> torch.Tensor:
+        """Blur, noise, normalisation and colour, as last drawn, of uint8 (H, W, 3) -> (3, H, W)."""
+        pixels = weather(pixels, self.blur, self.noise, self.noise_seed)
+        if not self.preprocessing.background:
+            return normalise(pixels, self.preprocessing, self.colour)
+        return contrast(pixels, self.preprocessing, self.gain)
 
 
 def resample(pixels: np.ndarray, warp: Warp) -> np.ndarray:
@@ -90,14 +106,55 @@ def resample(pixels: np.ndarray, warp: Warp) -> np.ndarray:
     return cv2.warpAffine(pixels, warp.matrix(size), (size, size), flags=cv2.INTER_LINEAR)
 
 
+def contrast(pixels: np.ndarray, preprocessing: Preprocessing, gain: np.ndarray | float = 1.0) -> torch.Tensor:
+    """`Preprocessing.to_tensor` with background, times a gain (3,), of a photograph or a rectangle (H, W, 3) of it."""
+    difference = pixels - local_background(pixels, preprocessing.background * preprocessing.size)
+    rim = within_rim(pixels).astype(np.float32)
+    planes = np.empty((3, *pixels.shape[:2]), np.float32)
+    scales = np.broadcast_to(gain / np.array(preprocessing.std), 3)
+    for channel, (plane, scale) in enumerate(zip(cv2.split(difference), scales, strict=True)):
+        cv2.multiply(plane, rim, planes[channel], scale=float(scale))
+    return torch.from_numpy(planes)
+
+
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing, colour: np.ndarray | float = 0.0) -> torch.Tensor:
-    """`Preprocessing.to_tensor` plus a colour constant (3,), by table: a uint8 has 256 values (0.2 ms at 448 px)."""
+    """`Preprocessing.to_tensor` without background, plus a colour (3,), by table of 256 values (0.2 ms at 448 px)."""
     values = np.arange(256.0)[:, None]
     table = ((values - np.array(preprocessing.mean)) / np.array(preprocessing.std) + colour).astype(np.float32)
     planes = np.empty((3, *pixels.shape[:2]), np.float32)
     for channel, plane in enumerate(cv2.split(pixels)):
         cv2.LUT(plane, np.ascontiguousarray(table[:, channel]), planes[channel])
     return torch.from_numpy(planes)
+
+
+def weather(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndarray:
+    """Blur (deviation in pixels) and add noise (in grey levels, one plane for all channels); black stays black."""
+    result = pixels
+    if blur > 0.2:
+        result = cv2.GaussianBlur(result, (0, 0), blur)
+    if noise > 0.1:
+        grain = noise * np.random.default_rng(seed).standard_normal(pixels.shape[:2], np.float32)
+        result = cv2.add(result, cv2.merge([np.round(grain).astype(np.int16)] * 3), dtype=cv2.CV_8U)
+    if result is pixels:
+        return pixels
+    lit = shows_retina(pixels).astype(np.uint8)
+    return np.asarray(cv2.multiply(np.maximum(result, 1), cv2.merge([lit] * 3)))
+
+
+def draw_weights(levels: np.ndarray, sources: np.ndarray, balance: Balance, epoch: int) -> np.ndarray:
+    """Probability (N,) of each photograph: the weight of its grade, and `balance.referable` within its source.
+
+    A source that lacks one of the classes keeps the weights of its grades.
+    """
+    weights = grade_weights(balance, epoch)[levels]
+    if balance.referable is not None:
+        for source in np.unique(sources):
+            here = sources == source
+            for side, share in ((levels >= REFERABLE, balance.referable), (levels < REFERABLE, 1 - balance.referable)):
+                total = weights[here & side].sum()
+                if 0 < total < weights[here].sum():
+                    weights[here & side] *= share * here.sum() / total
+    return np.asarray(weights / weights.sum())
 
 
 def grade_weights(balance: Balance, epoch: int) -> np.ndarray:

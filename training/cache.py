@@ -21,9 +21,9 @@ from retina_xai.files import replacing, sha256_of, write_text
 from retina_xai.fundus import prepare
 from retina_xai.gradability import gradability
 from retina_xai.images import read_image
-from training.eyepacs import Labelled
+from training.photographs import Labelled
 
-PREPARATION = "2"
+PREPARATION = "3"
 THREADS = 4
 
 

@@ -16,9 +16,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retina_xai.errors import InputError, UsageError
+from retina_xai.fundus import Preprocessing
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Triple = tuple[float, float, float]
 GradeWeights = Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
 
 
@@ -59,31 +61,87 @@ class Data(Section):
         return self
 
 
-class Stage(Section):
-    """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's."""
+class Input(Section):
+    """What the network sees of a photograph: the fields of `retina_xai.fundus.Preprocessing`, but for the size."""
 
+    mean: Triple = Preprocessing.mean
+    std: Triple = Preprocessing.std
+    background: float = Field(default=Preprocessing.background, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std}: three deviations above 0")
+        return self
+
+    def at(self, size: int) -> Preprocessing:
+        """The preprocessing at an input size."""
+        return Preprocessing(size, self.mean, self.std, self.background)
+
+
+class Stage(Section):
+    """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's.
+
+    `kind`: whole "photographs" by grade, or "patches" (see `training.patches`) of `size` pixels cut from disease-free
+    photographs of `source_size` pixels, half of them with drawn lesions.
+    `draws`: samples an epoch; by default as many as there are photographs to draw from.
+    `drawn`: share of a photographs stage's referable samples that are drawn lesions on disease-free photographs,
+    multiplied by `drawn_decay` after every epoch.
+    """
+
+    kind: Literal["photographs", "patches"] = "photographs"
     size: int = Field(ge=32, le=2048)
+    source_size: int = Field(default=448, ge=32, le=2048)
     epochs: Positive
     batch: Positive = 32
+    draws: Positive | None = None
+    drawn: Share = 0.0
+    drawn_decay: Share = 1.0
     lr: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kind == "patches" and self.size > self.source_size:
+            raise ValueError(f"patches of {self.size} pixels do not fit in photographs of {self.source_size}")
+        return self
+
+    @property
+    def photograph_size(self) -> int:
+        """Side in pixels of the prepared photographs that it reads."""
+        return self.source_size if self.kind == "patches" else self.size
 
 
 class Augmentation(Section):
-    """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma."""
+    """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma.
+
+    With a local background taken off, a constant colour is lost; instead the contrast is multiplied by log-normal
+    factors of deviation `gain` (common to the channels) and `channel_gain` (each its own).
+    `blur`: up to this deviation in pixels, on half of the images. `noise`: up to this deviation in grey levels.
+    """
 
     rotation: float = Field(default=360.0, ge=0, le=360)
     flips: bool = True
     zoom: float = Field(default=1.15, ge=1)
     translation: float = Field(default=40.0, ge=0)
     colour: float = Field(default=0.25, ge=0)
+    gain: float = Field(default=0.2, ge=0)
+    channel_gain: float = Field(default=0.1, ge=0)
+    blur: float = Field(default=0.0, ge=0)
+    noise: float = Field(default=0.0, ge=0)
 
 
 class Balance(Section):
-    """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch); epochs count over all stages."""
+    """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch).
+
+    Epochs count over all stages of photographs. Grade 1 lies between the classes: a low weight makes it rare.
+    `referable`: share of the referable draws in every set of photographs, so that no camera tells the class; None
+    leaves it to the weights of the grades.
+    """
 
     start: GradeWeights = (1.36, 14.38, 6.64, 40.24, 49.61)
     end: GradeWeights = (1.0, 2.0, 2.0, 2.0, 2.0)
     decay: Share = 0.975
+    referable: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Optimiser(Section):
@@ -130,10 +188,17 @@ class TrainingConfig(Section):
     threshold: Literal["youden", "specificity"] = "youden"
     network: Network = Network()
     data: Data = Data()
+    preprocessing: Input = Input()
     augmentation: Augmentation = Augmentation()
     balance: Balance = Balance()
     optimiser: Optimiser = Optimiser()
     hardware: Hardware = Hardware()
+
+    @model_validator(mode="after")
+    def _ends_with_photographs(self) -> Self:
+        if self.stages[-1].kind != "photographs":
+            raise ValueError("the last stage must be of kind photographs")
+        return self
 
     @classmethod
     def from_mapping(cls, settings: dict[str, Any], name: str = "training settings") -> Self:

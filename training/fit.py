@@ -1,6 +1,6 @@
 """The training, top to bottom: read, split, prepare, fit every stage, keep the best weights, measure them.
 
-    retina-xai train --data DIR --out DIR [--config FILE.toml] [--resume] [--allow-missing]
+    retina-xai train --data DIR [--data DIR] --out DIR [--config FILE.toml] [--resume] [--allow-missing]
     torchrun --nproc-per-node 8 -m app.cli train ...        # or srun: many processes, one shared OUT
 
 OUT holds rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
@@ -15,7 +15,7 @@ for bit. SIGTERM ends the run at the next step with exit code 143 = 128 + 15; --
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,12 @@ from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from training.cache import Cache, CacheRequest, fill_cache
 from training.config import TrainingConfig
-from training.eyepacs import PARTS, EyePacs, Labelled, check_disjoint, read_eyepacs, read_split, split_patients
 from training.loading import StageData
 from training.measure import Trained, write_results
 from training.module import RdrModule
+from training.photographs import Labelled, Photographs
+from training.sources import read_folders
+from training.split import PARTS, check_disjoint, read_split, split_patients
 from training.state import AtomicCheckpoints, Keeper, RunFolder, first_process, read_state
 
 SIGTERM_EXIT = 143
@@ -58,7 +60,7 @@ class TrainingData:
 
 
 def train(
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     config: TrainingConfig,
     *,
@@ -66,7 +68,7 @@ def train(
     allow_missing: bool = False,
     progress: bool = True,
 ) -> TrainingResult:
-    """Train on a folder in the official EyePACS layout and write everything to `out`.
+    """Train on one or several folders in the EyePACS or IDRiD layout and write everything to `out`.
 
     Args:
         resume: continue the run in `out` (start it, where there is none).
@@ -74,13 +76,13 @@ def train(
         progress: show bars on the terminal.
 
     Raises:
-        InputError: unfit data (see `training.eyepacs`).
+        InputError: unfit data (see `training.sources`).
         UsageError: `out` holds something and `resume` is not given, or settings or data changed since the run began.
         ModelError: unfit starting weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.
     """
     run = RunFolder.open(out, config, resume)
-    found = read_eyepacs(data, config.data, allow_missing)
+    found = read_folders([data] if isinstance(data, Path) else data, config.data, allow_missing)
     photographs = _prepare(run, found, config, progress)
     net = _first_network(config)
     history: list[Keeper] = []
@@ -94,10 +96,10 @@ def train(
     return TrainingResult(run.weights, write_results(run, trained, last.val_dataloader()))
 
 
-def _prepare(run: RunFolder, found: EyePacs, config: TrainingConfig, progress: bool) -> TrainingData:
+def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progress: bool) -> TrainingData:
     """Fill the cache (the first process; others wait for it), split what is readable, record both."""
     run.wait_for_first_process()
-    sizes = tuple(sorted({stage.size for stage in config.stages}))
+    sizes = tuple(sorted({stage.photograph_size for stage in config.stages}))
     request = CacheRequest(config.data.cache or run.folder / "cache", sizes, config.data.drop_ungradable)
     cache = fill_cache(found.photographs, request, progress)
     usable = [photo for photo in found.photographs if photo.image in cache.hashes]

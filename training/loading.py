@@ -1,4 +1,4 @@
-"""Photographs to the network: datasets, the balanced sampler and loaders of one stage.
+"""Photographs to the network: the dataset of photographs, the balanced sampler and the loaders of one stage.
 
 Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and every process of many takes
 its share of one common sequence of draws: neither worker processes nor an interruption changes what a training
@@ -6,7 +6,6 @@ sees.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,16 @@ from lightning.pytorch import LightningDataModule
 from monai.data.dataset import Dataset
 from torch.utils.data import DataLoader, Sampler, Subset
 
-from retina_xai.fundus import Preprocessing
-from training.augment import Augment, grade_weights, normalise
+from retina_xai.errors import InputError
+from training.augment import Augment, contrast, draw_weights, normalise
 from training.cache import Cache
-from training.config import Balance, TrainingConfig
-from training.eyepacs import Labelled
+from training.config import Balance, Stage, TrainingConfig
+from training.patches import VALIDATION_PATCHES, Draw, Patches
+from training.photographs import REFERABLE, Labelled
+from training.synthesis import draw_lesions, referable_plan
 
+VALIDATION_SEED = 2**20  # no epoch has this number
 Loader = DataLoader[tuple[torch.Tensor, int]]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One training sample: which photograph, and the seed of its augmentation."""
-
-    index: int
-    seed: tuple[int, ...]
 
 
 class Prepared(Dataset):
@@ -42,27 +36,47 @@ class Prepared(Dataset):
         self.augment = augment
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, int]:
-        """The image at an index as it is, or the augmented image of a draw."""
+        """The image at an index as it is, or the augmented image of a draw, with lesions drawn into it or without."""
         if isinstance(index, Draw):
             file, level = self.data[index.index]
+            pixels = np.load(file)
+            if index.drawn:
+                rng = np.random.default_rng([*index.seed, 1])
+                pixels, level = draw_lesions(pixels, referable_plan(rng), rng).pixels, REFERABLE
             self.augment.set_random_state(seed=int(np.random.SeedSequence(index.seed).generate_state(1)[0]))
-            return self.augment(np.load(file)), level
+            return self.augment(pixels), level
         file, level = self.data[index]
-        return normalise(np.load(file), self.augment.preprocessing), level
+        plain = contrast if self.augment.preprocessing.background else normalise
+        return plain(np.load(file), self.augment.preprocessing), level
+
+
+Samples = Prepared | Patches
 
 
 class BalancedSampler(Sampler[Draw]):
     """Draws of one epoch, the same on every machine; process `rank` of `world` takes every world-th of them.
 
     Args:
-        levels: grade of each photograph.
+        photographs: (level, source) of each.
         balance: resampling weights.
         seed: (seed, stage); the epoch comes from `set_epoch`, which Lightning calls.
         earlier: epochs of earlier stages, over which the balance has already decayed.
+        stage: how many draws, and how many of the referable ones become drawn lesions on disease-free photographs.
     """
 
-    def __init__(self, levels: Sequence[int], balance: Balance, seed: tuple[int, int], earlier: int = 0) -> None:
-        self.levels, self.balance, self.seed, self.earlier = np.asarray(levels), balance, seed, earlier
+    def __init__(
+        self,
+        photographs: Sequence[tuple[int, str]],
+        balance: Balance,
+        seed: tuple[int, int],
+        earlier: int = 0,
+        stage: Stage | None = None,
+    ) -> None:
+        self.balance, self.seed, self.earlier = balance, seed, earlier
+        self.levels = np.array([level for level, _ in photographs])
+        self.sources = np.array([source for _, source in photographs])
+        self.count = len(photographs) if stage is None or stage.draws is None else stage.draws
+        self.drawn, self.drawn_decay = (0.0, 1.0) if stage is None else (stage.drawn, stage.drawn_decay)
         self.epoch, self.rank, self.world = 0, 0, 1
 
     def set_epoch(self, epoch: int) -> None:
@@ -70,15 +84,29 @@ class BalancedSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.levels) // self.world
+        return self.count // self.world
 
     def __iter__(self) -> Iterator[Draw]:
-        weights = grade_weights(self.balance, self.earlier + self.epoch)[self.levels]
+        weights = draw_weights(self.levels, self.sources, self.balance, self.earlier + self.epoch)
         rng = np.random.default_rng([*self.seed, self.epoch])
-        chosen = rng.choice(len(weights), size=len(weights), p=weights / weights.sum())
+        chosen = rng.choice(len(weights), size=self.count, p=weights)
+        drawn = self._drawn(chosen, rng)
         for position in range(self.rank, len(self) * self.world, self.world):
             index = int(chosen[position])
-            yield Draw(index, (*self.seed, self.epoch, position, index))
+            yield Draw(index, (*self.seed, self.epoch, position, index), bool(drawn[position]))
+
+    def _drawn(self, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Replace a share of the referable choices, in place, by disease-free ones of their source; says which."""
+        share = self.drawn * self.drawn_decay**self.epoch
+        wanted = (self.levels[chosen] >= REFERABLE) & (rng.random(self.count) < share)
+        former, drawn = self.sources[chosen], np.zeros(self.count, dtype=bool)
+        for source in np.unique(self.sources):
+            here = np.flatnonzero(wanted & (former == source))
+            healthy = np.flatnonzero((self.levels == 0) & (self.sources == source))
+            if len(here) and len(healthy):
+                chosen[here] = rng.choice(healthy, size=len(here))
+                drawn[here] = True
+        return drawn
 
 
 class StageData(LightningDataModule):
@@ -90,29 +118,52 @@ class StageData(LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Augmented draws; the last, smaller batch is left out, as batch norm needs several images."""
-        levels = [photo.level for photo in self.parts["training"]]
-        earlier = sum(stage.epochs for stage in self.config.stages[: self.stage])
-        sampler = BalancedSampler(levels, self.config.balance, (self.config.seed, self.stage), earlier)
+        former = self.config.stages[: self.stage]
+        earlier = sum(stage.epochs for stage in former if stage.kind == "photographs")
+        photographs = [(photo.level, photo.source) for photo in self._chosen("training")]
+        seed = (self.config.seed, self.stage)
+        sampler = BalancedSampler(photographs, self.config.balance, seed, earlier, self.settings)
         sampler.set_epoch(self.epoch)
         sampler.rank, sampler.world = self._place()
-        return self._loader(self._photographs("training"), sampler, drop_last=True)
+        return self._loader(self._samples("training"), sampler, drop_last=True)
 
     def val_dataloader(self) -> Loader:
-        """The validation photographs as they are; each process takes its share."""
-        photographs = self._photographs("validation")
+        """The validation photographs as they are, or fixed patches of them; each process takes its share."""
+        samples = self._samples("validation")
+        count = len(samples) if self.settings.kind == "photographs" else VALIDATION_PATCHES
         rank, world = self._place()
-        return self._loader(Subset(photographs, range(rank, len(photographs), world)), None, drop_last=False)
+        return self._loader(Subset(samples, range(rank, count, world)), None, drop_last=False)
 
-    def _photographs(self, part: str) -> Prepared:
-        settings = self.config.stages[self.stage]
-        files = [self.cache.path(photo.image, settings.size) for photo in self.parts[part]]
-        augment = Augment(Preprocessing(settings.size), self.config.augmentation)
-        return Prepared(files, [photo.level for photo in self.parts[part]], augment)
+    @property
+    def settings(self) -> Stage:
+        """This stage's."""
+        return self.config.stages[self.stage]
+
+    def _chosen(self, part: str) -> list[Labelled]:
+        """The photographs that are drawn from: for patches the disease-free ones.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.settings.kind == "photographs":
+            return self.parts[part]
+        healthy = [photo for photo in self.parts[part] if photo.level == 0]
+        if not healthy:
+            raise InputError(f"no disease-free photograph (grade 0) for the patches of {part}; leave that stage out")
+        return healthy
+
+    def _samples(self, part: str) -> Samples:
+        chosen, size = self._chosen(part), self.settings.photograph_size
+        files = [self.cache.path(photo.image, size) for photo in chosen]
+        augment = Augment(self.config.preprocessing.at(size), self.config.augmentation)
+        if self.settings.kind == "patches":
+            return Patches(files, self.settings.size, augment, (self.config.seed, self.stage, VALIDATION_SEED))
+        return Prepared(files, [photo.level for photo in chosen], augment)
 
     def _place(self) -> tuple[int, int]:
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
-    def _loader(self, data: Prepared | Subset[Prepared], sampler: BalancedSampler | None, drop_last: bool) -> Loader:
+    def _loader(self, data: Samples | Subset[Samples], sampler: BalancedSampler | None, drop_last: bool) -> Loader:
         count = len(data) if sampler is None else len(sampler)
         workers = self.config.hardware.workers
         return DataLoader(

@@ -18,7 +18,6 @@ import torch
 
 import retina_xai
 from retina_xai.files import write_json
-from retina_xai.fundus import Preprocessing
 from retina_xai.metrics.classification import (
     Confusion,
     auroc,
@@ -37,7 +36,7 @@ from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from training.config import TrainingConfig
 from training.curves import draw_calibration, draw_learning, draw_roc
-from training.eyepacs import REFERABLE, EyePacs, Labelled
+from training.photographs import REFERABLE, Labelled, Photographs
 from training.state import Keeper, RunFolder
 
 THRESHOLDS = {"youden": youden_point, "specificity": sensitivity_at_specificity}
@@ -49,7 +48,7 @@ class Trained:
 
     net: RdrNet
     config: TrainingConfig
-    found: EyePacs
+    found: Photographs
     parts: Mapping[str, list[Labelled]]
     left_out: Mapping[str, str]
     history: list[Keeper]
@@ -64,6 +63,7 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
     point = THRESHOLDS[trained.config.threshold](labels, scores)
     threshold = 0.5 if point is None or not 0 <= point.threshold <= 1 else point.threshold
     metrics = _metrics(labels, scores, patients, trained.config.seed)
+    metrics["sources"] = _sources(photographs, labels, scores, trained.config.seed)
     metrics |= {
         "threshold": threshold,
         "threshold_rule": trained.config.threshold,
@@ -106,6 +106,19 @@ def _metrics(labels: np.ndarray, scores: np.ndarray, patients: np.ndarray, seed:
     }
 
 
+def _sources(photographs: list[Labelled], labels: np.ndarray, scores: np.ndarray, seed: int) -> dict[str, Any]:
+    """Counts, AUROC and its interval for each set the photographs come from."""
+    sources = np.array([photo.source for photo in photographs])
+    patients = np.array([photo.patient for photo in photographs])
+    keys = ("images", "patients", "positives", "auroc", "auroc_interval")
+    figures = {}
+    for source in sorted(set(sources.tolist())):
+        here = sources == source
+        one = _metrics(labels[here], scores[here], patients[here], seed)
+        figures[source] = {key: one[key] for key in keys}
+    return figures
+
+
 def _point(point: Confusion | None) -> dict[str, Any] | None:
     """Counts, ratios and their Wilson intervals at one threshold (null: every score is below it)."""
     if point is None:
@@ -127,7 +140,7 @@ def _facts(trained: Trained) -> dict[str, Any]:
     config = trained.config
     parts = {part: _count(photos) for part, photos in trained.parts.items()}
     stages = [
-        {"size": stage.size, "epochs": len(keeper.scores), "best_epoch": keeper.best_epoch + 1}
+        {"kind": stage.kind, "size": stage.size, "epochs": len(keeper.scores), "best_epoch": keeper.best_epoch + 1}
         for stage, keeper in zip(config.stages, trained.history, strict=True)
     ]
     return {
@@ -151,9 +164,15 @@ def _facts(trained: Trained) -> dict[str, Any]:
 def _count(photographs: list[Labelled]) -> dict[str, Any]:
     grades = Counter(photo.level for photo in photographs)
     patients = {photo.patient for photo in photographs}
-    return {"images": len(photographs), "patients": len(patients), "grades": [grades[grade] for grade in range(5)]}
+    sources = Counter(photo.source for photo in photographs)
+    return {
+        "images": len(photographs),
+        "patients": len(patients),
+        "grades": [grades[grade] for grade in range(5)],
+        "sources": dict(sorted(sources.items())),
+    }
 
 
 def _model_facts(trained: Trained) -> ModelFacts:
     network, size = trained.config.network, trained.config.stages[-1].size
-    return ModelFacts(network.architecture, network.width, Preprocessing(size))
+    return ModelFacts(network.architecture, network.width, trained.config.preprocessing.at(size))

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 from retina_xai.errors import ModelError
 from retina_xai.models.rdr import RdrNet
 from training.config import Optimiser, TrainingConfig
-from training.eyepacs import REFERABLE
+from training.photographs import REFERABLE
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

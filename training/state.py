@@ -23,8 +23,9 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.files import replacing, write_text
 from training.cache import Cache
 from training.config import TrainingConfig
-from training.eyepacs import Labelled, write_split
 from training.module import EpochScore, RdrModule
+from training.photographs import Labelled
+from training.split import write_split
 
 LOG_COLUMNS = "stage,size,epoch,train_loss,val_loss,val_auroc"
 FREE_SETTINGS = ("hardware.workers", "hardware.tensorboard", "data.cache")

@@ -74,4 +74,5 @@ def _named(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules:
         raise ModelError(f"no layer {name!r} in {type(model).__name__}: choose one of model.named_modules()")
-    return modules[name]
+    found: nn.Module = modules[name]
+    return found

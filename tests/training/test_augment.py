@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from retina_xai.fundus import Preprocessing
-from training.augment import PCA_AXES, Augment, Warp, grade_weights, normalise, resample
+from training.augment import (
+    PCA_AXES,
+    Augment,
+    Warp,
+    contrast,
+    draw_weights,
+    grade_weights,
+    normalise,
+    resample,
+    weather,
+)
 from training.config import Augmentation, Balance
 
 STILL = Augmentation(rotation=0, flips=False, zoom=1, translation=0, colour=0)
@@ -115,3 +125,55 @@ def test_grade_weights_decay_from_the_published_start_to_the_end() -> None:
     assert grade_weights(balance, 10_000) == pytest.approx([1, 2, 2, 2, 2])
     step = 0.975**7
     assert grade_weights(balance, 7)[4] == pytest.approx(49.61 * step + 2 * (1 - step))
+
+
+GRAHAM = Preprocessing(96, (0.0, 0.0, 0.0), (12.0, 9.0, 5.5), 0.05)
+
+
+def test_with_a_background_the_result_is_the_preprocessing_times_a_gain() -> None:
+    image, gain = np.maximum(_smooth(), 1), np.array([1.5, 0.5, 2.0])
+    plain = GRAHAM.to_tensor(image)
+    assert torch.allclose(contrast(image, GRAHAM), plain, atol=1e-5)
+    assert torch.allclose(contrast(image, GRAHAM, gain), plain * torch.tensor(gain).float()[:, None, None], atol=1e-5)
+
+
+def test_gains_are_log_normal() -> None:
+    augment = Augment(GRAHAM, Augmentation(gain=0.2, channel_gain=0.1))
+    augment.set_random_state(seed=0)
+    gains = []
+    for _ in range(3000):
+        augment.randomize()
+        gains.append(np.log(augment.gain))
+    covariance = np.cov(np.array(gains).T)
+    assert np.diag(covariance) == pytest.approx([0.05] * 3, rel=0.1)
+    assert covariance[0, 1] == pytest.approx(0.04, rel=0.1)
+
+
+def test_blur_and_noise_leave_the_surround_black_and_the_retina_lit() -> None:
+    image = np.maximum(_smooth(), 1)
+    image[:20] = 0
+    changed = weather(image, 1.0, 3.0, seed=4)
+    assert not changed[:20].any() and changed[20:].any(axis=2).all()
+    assert np.array_equal(weather(image, 1.0, 3.0, seed=4), changed)
+    assert not np.array_equal(weather(image, 1.0, 3.0, seed=5), changed)
+    assert weather(image, 0.0, 0.0, seed=4) is image
+
+
+def test_noise_has_its_deviation_and_one_plane() -> None:
+    grey = np.full((96, 96, 3), 128, np.uint8)
+    added = weather(grey, 0.0, 3.0, seed=0).astype(int) - 128
+    assert added.std() == pytest.approx(3.0, rel=0.05)
+    assert np.array_equal(added[..., 0], added[..., 1])
+
+
+def test_every_source_has_its_share_of_referable_draws() -> None:
+    levels = np.array([0] * 90 + [2] * 10 + [0] * 20 + [1] * 10 + [3] * 40 + [4] * 30 + [0] * 5)
+    sources = np.array(["a"] * 100 + ["b"] * 100 + ["c"] * 5)
+    balance = Balance(start=(1, 0.5, 1, 1, 2), end=(1, 0.5, 1, 1, 2), referable=0.4)
+    weights = draw_weights(levels, sources, balance, 0)
+    for source in "ab":
+        here = sources == source
+        assert weights[here & (levels >= 2)].sum() == pytest.approx(0.4 * weights[here].sum())
+    assert weights.sum() == pytest.approx(1) and weights[-1] > 0
+    grade = {level: weights[(sources == "b") & (levels == level)][0] for level in (0, 1, 3, 4)}
+    assert grade[1] == pytest.approx(0.5 * grade[0]) and grade[4] == pytest.approx(2 * grade[3])

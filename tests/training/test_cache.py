@@ -11,7 +11,7 @@ from retina_xai.fundus import prepare
 from retina_xai.images import read_image
 from training import cache as module
 from training.cache import CacheRequest, fill_cache
-from training.eyepacs import Labelled
+from training.photographs import Labelled
 
 
 def _photograph(folder: Path, name: str, bright: int = 120) -> Labelled:
@@ -19,7 +19,7 @@ def _photograph(folder: Path, name: str, bright: int = 120) -> Labelled:
     cv2.circle(image, (80, 60), 55, (40, 80, bright), -1)
     path = folder / f"{name}.png"
     cv2.imwrite(str(path), image)
-    return Labelled(name, int(name.split("_", maxsplit=1)[0]), 0, path)
+    return Labelled(name, f"eyepacs:{name.split('_', maxsplit=1)[0]}", 0, path)
 
 
 def test_copies_are_the_prepared_photographs_in_every_size(tmp_path: Path) -> None:

@@ -1,24 +1,13 @@
-"""The official layout, its traps, and the split by patient."""
+"""The official layout and its traps."""
 
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from retina_xai.errors import InputError
 from training.config import Data
-from training.eyepacs import (
-    PARTS,
-    Labelled,
-    check_disjoint,
-    find_photographs,
-    read_eyepacs,
-    read_labels,
-    read_split,
-    split_patients,
-    write_split,
-)
+from training.eyepacs import read_eyepacs, read_labels
+from training.photographs import find_photographs
 
 
 def _csv(folder: Path, text: str, name: str = "trainLabels.csv") -> Path:
@@ -31,15 +20,6 @@ def _touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
-
-
-def _cohort(count: int = 203, seed: int = 0) -> list[Labelled]:
-    rng = np.random.default_rng(seed)
-    return [
-        Labelled(f"{number}_{side}", number, int(rng.choice(5, p=[0.7, 0.1, 0.1, 0.06, 0.04])), Path("x"))
-        for number in range(count)
-        for side in ("left", "right")
-    ]
 
 
 def test_byte_order_mark_crlf_and_blank_lines_are_read(tmp_path: Path) -> None:
@@ -92,8 +72,8 @@ def test_rows_and_images_without_a_partner_are_counted(tmp_path: Path, caplog: p
         read_eyepacs(tmp_path, Data())
     found = read_eyepacs(tmp_path, Data(), allow_missing=True)
     assert [(photo.image, photo.patient, photo.level) for photo in found.photographs] == [
-        ("1_left", 1, 0),
-        ("3_left", 3, 4),
+        ("1_left", "eyepacs:1", 0),
+        ("3_left", "eyepacs:3", 4),
     ]
     assert (found.rows_without_image, found.images_without_row) == (2, 1)
     assert "1 images without a label" in caplog.text
@@ -114,56 +94,6 @@ def test_a_folder_without_labels_or_photographs_is_refused(tmp_path: Path) -> No
     _csv(tmp_path, "image,level\n1_left,0\n")
     with pytest.raises(InputError, match="no photograph has a grade"):
         read_eyepacs(tmp_path, Data(), allow_missing=True)
-
-
-def test_split_is_disjoint_stratified_and_a_cross_validation() -> None:
-    cohort = _cohort()
-    folds = [split_patients(cohort, 5, fold, seed=4) for fold in range(5)]
-    held = [{photo.patient for photo in cohort if parts[photo.image] == "validation"} for parts in folds]
-    assert sum(len(patients) for patients in held) == 203 and len(set.union(*held)) == 203
-    worst = {n: max(p.level for p in cohort if p.patient == n) for n in range(203)}
-    grades = [Counter(worst[patient] for patient in patients) for patients in held]
-    for grade in range(5):
-        counts = [counter[grade] for counter in grades]
-        assert max(counts) - min(counts) <= 1
-    assert {len(patients) for patients in held} == {40, 41}
-    for parts in folds:
-        check_disjoint(parts, "split")
-
-
-def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
-    cohort = _cohort()
-    assert split_patients(cohort, 5, 0, 1) == split_patients(cohort[::-1], 5, 0, 1)
-    assert split_patients(cohort, 5, 0, 1) != split_patients(cohort, 5, 0, 2)
-
-
-def test_too_few_patients_are_refused() -> None:
-    with pytest.raises(InputError, match="2 patients cannot be split into 5 folds"):
-        split_patients(_cohort(2), 5, 0, 0)
-
-
-def test_a_written_split_is_read_back(tmp_path: Path) -> None:
-    cohort = _cohort(10)
-    parts = split_patients(cohort, 5, 0, 0)
-    write_split(tmp_path / "split.csv", cohort, parts)
-    assert read_split(tmp_path / "split.csv", cohort) == parts
-    assert set(parts.values()) == set(PARTS)
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ("1_left,training\n1_right,validation\n", r"patient 1 is in training and in validation \(1_left, 1_right\)"),
-        ("1_left,training\n01_right,validation\n", r"patient 1 is in training and in validation"),
-        ("1_left,test\n", r"line 2: part 'test'; expected training or validation"),
-        ("1_left,training\n1_left,training\n", r"line 3: image '1_left'"),
-        ("1_left,training\n", r"1 photographs have no part \(first 1_right\)"),
-    ],
-)
-def test_an_unfit_split_is_refused(tmp_path: Path, rows: str, message: str) -> None:
-    path = _csv(tmp_path, f"image,part\n{rows}", "split.csv")
-    with pytest.raises(InputError, match=message):
-        read_split(path, [Labelled(f"1_{side}", 1, 0, Path("x")) for side in ("left", "right")])
 
 
 def test_the_real_label_files(real_data: Path) -> None:

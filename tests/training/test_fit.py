@@ -24,6 +24,17 @@ SETTINGS: dict[str, Any] = {
     "network": {"width": 0.05},
     "hardware": {"accelerator": "cpu", "devices": 1},
 }
+WARMED: dict[str, Any] = {
+    "stages": [
+        {"kind": "patches", "size": 32, "source_size": 96, "epochs": 2, "batch": 4, "draws": 12},
+        {"size": 48, "epochs": 2, "batch": 4, "drawn": 0.5, "drawn_decay": 0.9},
+    ],
+    "network": {"width": 0.05},
+    "hardware": {"accelerator": "cpu", "devices": 1},
+    "preprocessing": {"mean": [0, 0, 0], "std": [12, 9, 5.5], "background": 0.05},
+    "augmentation": {"blur": 0.8, "noise": 2},
+    "balance": {"referable": 0.45},
+}
 RESULTS = ("rdr.safetensors", "metrics.json", "log.csv", "split.csv", "left_out.csv")
 
 # A training in a process of its own that sends itself a signal before a step, or in the midst of a checkpoint.
@@ -60,7 +71,8 @@ def write_results(*arguments):
 
 module.RdrModule.training_step, torch.save, fit.write_results = training_step, half_save, write_results
 if __name__ == "__main__":
-    fit.train(Path(data), Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
+    folders = [Path(one) for one in data.split(os.pathsep)]
+    fit.train(folders, Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
 """
 
 
@@ -72,6 +84,7 @@ class Interruption:
     step: int = 0
     save: int = 0
     workers: int = 0
+    settings: str = "staged"
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +120,12 @@ def uninterrupted(phantoms: Path, driver: Path, tmp_path_factory: pytest.TempPat
     return out
 
 
-def _run(driver: Path, data: Path, out: Path, interruption: Interruption | None = None) -> int:
+def _run(driver: Path, data: Path | list[Path], out: Path, interruption: Interruption | None = None) -> int:
     chosen = interruption or Interruption()
-    settings = {**SETTINGS, "hardware": {**SETTINGS["hardware"], "workers": chosen.workers}}
-    command = [sys.executable, driver, data, out, json.dumps(settings), int(chosen.number), chosen.step, chosen.save]
+    base = {"staged": SETTINGS, "warmed": WARMED}[chosen.settings]
+    settings = {**base, "hardware": {**base["hardware"], "workers": chosen.workers}}
+    folders = os.pathsep.join(str(folder) for folder in (data if isinstance(data, list) else [data]))
+    command = [sys.executable, driver, folders, out, json.dumps(settings), int(chosen.number), chosen.step, chosen.save]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [str(part) for part in command], env=environment, capture_output=True, check=False, timeout=300
@@ -143,6 +158,32 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert _run(driver, phantoms, out, Interruption(workers=interruption.workers)) == 0
     for name in RESULTS:
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_a_warm_up_on_patches_resumes_exactly_and_figures_come_per_set(
+    phantoms: Path, driver: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    images = sorted((phantoms / "train").iterdir())
+    rows = ["Image name,Retinopathy grade,Risk of macular edema "]
+    for number, image in enumerate(images, start=1):
+        (data / f"IDRiD_{number:03}.jpeg").write_bytes(image.read_bytes())
+        rows.append(f"IDRiD_{number:03},{number % 5},0")
+    (data / "grades.csv").write_text("\n".join(rows))
+    whole, broken = Interruption(settings="warmed"), tmp_path / "broken"
+    assert _run(driver, [phantoms, data], tmp_path / "whole", whole) == 0
+    for stop in (Interruption(step=5, settings="warmed"), Interruption(step=8, workers=1, settings="warmed")):
+        assert _run(driver, [phantoms, data], broken, stop) == -signal.SIGKILL
+    assert _run(driver, [phantoms, data], broken, whole) == 0
+    for name in RESULTS:
+        assert (broken / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    metrics = json.loads((broken / "metrics.json").read_text())
+    assert set(metrics["sources"]) == {"eyepacs", "idrid"}
+    assert sum(one["images"] for one in metrics["sources"].values()) == metrics["images"]
+    facts = load_classifier(broken / "rdr.safetensors").facts
+    assert facts.preprocessing.background == 0.05 and facts.preprocessing.std == (12.0, 9.0, 5.5)
 
 
 @pytest.mark.slow

@@ -11,16 +11,17 @@ from retina_xai.fundus import Preprocessing
 from training.augment import Augment, grade_weights, normalise
 from training.cache import Cache
 from training.config import Augmentation, Balance, TrainingConfig
-from training.eyepacs import Labelled
 from training.loading import BalancedSampler, Draw, Prepared, StageData
+from training.photographs import Labelled
 
 LEVELS = [0] * 700 + [1] * 70 + [2] * 150 + [3] * 40 + [4] * 40
+PHOTOGRAPHS = [(level, "eyepacs") for level in LEVELS]
 
 
 def _stage(folder: Path, workers: int = 0, count: int = 11) -> StageData:
     rng = np.random.default_rng(0)
     (folder / "32").mkdir(parents=True, exist_ok=True)
-    photographs = [Labelled(f"{n}_left", n, n % 5, folder) for n in range(count)]
+    photographs = [Labelled(f"{n}_left", f"eyepacs:{n}", n % 5, folder) for n in range(count)]
     for photo in photographs:
         np.save(folder / "32" / f"{photo.image}.npy", rng.integers(0, 256, (32, 32, 3)).astype(np.uint8))
     cache = Cache(folder, {photo.image: photo.image for photo in photographs}, {})
@@ -30,7 +31,7 @@ def _stage(folder: Path, workers: int = 0, count: int = 11) -> StageData:
 
 
 def test_shares_of_the_grades_follow_the_weights() -> None:
-    sampler = BalancedSampler(LEVELS, Balance(), (0, 0), earlier=30)
+    sampler = BalancedSampler(PHOTOGRAPHS, Balance(), (0, 0), earlier=30)
     drawn: Counter[int] = Counter()
     for epoch in range(40):
         sampler.set_epoch(0)
@@ -42,7 +43,7 @@ def test_shares_of_the_grades_follow_the_weights() -> None:
 
 
 def test_epochs_differ_and_repeat() -> None:
-    sampler = BalancedSampler(LEVELS, Balance(), (0, 1))
+    sampler = BalancedSampler(PHOTOGRAPHS, Balance(), (0, 1))
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
@@ -52,10 +53,10 @@ def test_epochs_differ_and_repeat() -> None:
 
 
 def test_processes_share_one_sequence() -> None:
-    whole = list(BalancedSampler(LEVELS[:101], Balance(), (0, 0)))
+    whole = list(BalancedSampler(PHOTOGRAPHS[:101], Balance(), (0, 0)))
     shares = []
     for rank in range(3):
-        sampler = BalancedSampler(LEVELS[:101], Balance(), (0, 0))
+        sampler = BalancedSampler(PHOTOGRAPHS[:101], Balance(), (0, 0))
         sampler.rank, sampler.world = rank, 3
         shares.append(list(sampler))
     assert [len(share) for share in shares] == [33, 33, 33]
