@@ -145,7 +145,7 @@ def diaretdb1(
 
 @app.command()
 def check_data(
-    folder: Annotated[Path | None, typer.Argument(help="DiaretDB1, or a folder in the EyePACS layout.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="DiaretDB1, or graded photographs (EyePACS, IDRiD).")] = None,
     data: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
     split: Split = Split.ALL,
     consensus: Consensus = Consensus.VOTES,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evaluation.lesion_sensitivity import SensitivitySettings
     from evaluation.sensitivity_summary import Summary
     from training.fit import TrainingResult
+    from training.sources import Layout
 
 console = Console()
 
@@ -74,11 +75,14 @@ def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: P
 
 
 def show_data(folder: Path, split: str, consensus: str) -> None:
-    """Counts of a DiaretDB1 folder, or of one in the EyePACS layout."""
-    if (folder / "trainLabels.csv").exists():
-        _show_eyepacs(folder)
-    else:
+    """Counts of a folder of graded photographs in a layout that training knows, or else of a DiaretDB1 folder."""
+    from training.sources import layout_of
+
+    layout = layout_of(folder)
+    if layout is None:
         _show_diaretdb1(folder, split, consensus)
+    else:
+        _show_graded(folder, layout)
 
 
 def _show_diaretdb1(folder: Path, split: str, consensus: str) -> None:
@@ -91,14 +95,14 @@ def _show_diaretdb1(folder: Path, split: str, consensus: str) -> None:
     print_table(counts.astype(str), title)
 
 
-def _show_eyepacs(folder: Path) -> None:
+def _show_graded(folder: Path, layout: "Layout") -> None:
     from training.config import Data
-    from training.eyepacs import read_eyepacs
 
-    found = read_eyepacs(folder, Data(), allow_missing=True)
-    grades = pd.Series([photo.level for photo in found.photographs]).value_counts().sort_index()
-    counts = grades.rename_axis("grade").to_frame("photographs").astype(str)
-    print_table(counts, f"EyePACS layout: {len(found.photographs)} photographs with a grade")
+    found = layout.read(folder, Data(), True)
+    grades = pd.Series([photo.level for photo in found.photographs])
+    counts = grades.value_counts().reindex(range(5), fill_value=0)
+    title = f"{layout.name} layout: {len(found.photographs)} photographs with a grade"
+    print_table(counts.rename_axis("grade").to_frame("photographs").astype(str), title)
     patients = len({photo.patient for photo in found.photographs})
     lonely = f"{found.rows_without_image} rows without an image, {found.images_without_row} images without a row"
     console.print(f"{patients} patients; {lonely}", highlight=False)

@@ -13,8 +13,8 @@ channel_gain) per channel (ours). Blur and noise (ours) stand for focus and sens
 of deviation U(0, blur) px, and on all of them one plane of noise, common to the channels, of deviation U(0, noise)
 grey levels.
 
-Balance: grade g is drawn (with replacement, as many draws as images) with weight start_g decay^epoch + end_g (1 -
-decay^epoch).
+Balance: grade g is drawn (with replacement) with weight start_g decay^epoch + end_g (1 - decay^epoch); a set may get a
+fixed share of referable draws (ours).
 
 Source: github.com/sveitser/kaggle_diabetic (data.py, iterator.py), 2015.
 """

@@ -86,7 +86,7 @@ class Stage(Section):
     photographs of `source_size` pixels, half of them with drawn lesions.
     `draws`: samples an epoch; by default as many as there are photographs to draw from.
     `drawn`: share of a photographs stage's referable samples that are drawn lesions on disease-free photographs,
-    multiplied by `drawn_decay` after every epoch.
+    multiplied by `drawn_decay` after every epoch; a patches stage has none, half of its patches show lesions anyway.
     """
 
     kind: Literal["photographs", "patches"] = "photographs"
@@ -103,6 +103,8 @@ class Stage(Section):
     def _fits(self) -> Self:
         if self.kind == "patches" and self.size > self.source_size:
             raise ValueError(f"patches of {self.size} pixels do not fit in photographs of {self.source_size}")
+        if self.kind == "patches" and self.drawn:
+            raise ValueError(f"drawn {self.drawn} is for photographs; half of the patches show lesions anyway")
         return self
 
     @property
@@ -145,14 +147,17 @@ class Balance(Section):
 
 
 class Optimiser(Section):
-    """`adamw`: warm-up over a share of the steps, then cosine. `sgd`: Nesterov 0.9, /10 at 0.6 and 0.88 of a stage."""
+    """`adamw`: warm-up over a share of the steps, then cosine. `sgd`: Nesterov 0.9, /10 at 0.6 and 0.88 of a stage.
+
+    `average`: decay of the running average of the weights; 0 keeps the weights themselves.
+    """
 
     name: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup: Share = 0.1
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    average: float | None = Field(default=0.99, gt=0, lt=1)
+    average: float = Field(default=0.99, ge=0, lt=1)
 
 
 class Hardware(Section):

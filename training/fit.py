@@ -32,7 +32,7 @@ from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from training.cache import Cache, CacheRequest, fill_cache
 from training.config import TrainingConfig
-from training.loading import StageData
+from training.loading import StageData, check_parts
 from training.measure import Trained, write_results
 from training.module import RdrModule
 from training.photographs import Labelled, Photographs
@@ -112,6 +112,7 @@ def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progres
     sides = {side: [photo for photo in usable if parts[photo.image] == side] for side in PARTS}
     if empty := [side for side, photos in sides.items() if not photos]:
         raise InputError(f"{run.folder}: no photograph is left for {empty[0]}; see left_out.csv and the split")
+    check_parts(sides, config)
     return TrainingData(cache, sides)
 
 
@@ -141,6 +142,7 @@ def _fit_stage(
     if state is not None:
         keeper.load_state_dict(state["callbacks"][keeper.state_key])
         if keeper.finished:
+            keeper.write_log()  # the end may have come between checkpoint and log
             return keeper
     data = StageData(photographs.parts, photographs.cache, config, stage)
     data.epoch = len(keeper.scores)

@@ -97,9 +97,7 @@ def paint_patch(
     painter = _checked(pixels, lesion_type, radius, contrast)
     x, y = centre
     half = painter.extent * radius + 2.0
-    height, width = pixels.shape[:2]
-    left, right = (int(np.clip(edge, 0, width)) for edge in (np.floor(x - half), np.ceil(x + half) + 1))
-    top, bottom = (int(np.clip(edge, 0, height)) for edge in (np.floor(y - half), np.ceil(y + half) + 1))
+    (left, right), (top, bottom) = _bounds(x, half, pixels.shape[1]), _bounds(y, half, pixels.shape[0])
     dy, dx = np.mgrid[top:bottom, left:right].astype(np.float32)
     coverage = painter.cover(dx - x, dy - y, radius, rng)
     depth = np.clip(rng.random() + rng.normal(0.0, 0.08, 3), 0.0, 1.0)
@@ -112,10 +110,21 @@ def paint_patch(
         change = _colour_change(painter, window, background, depth, contrast)
         window += (painter.opacity * coverage)[..., None] * change
         np.clip(window, 0.0, 255.0, out=window)
+    return LesionPatch(lesion_type, left, top, _extent(coverage, lit))
+
+
+def _bounds(place: float, half: float, length: int) -> tuple[int, int]:
+    """First pixel and the one after the last within `half` of a place, on an axis of so many pixels."""
+    first, last = (int(np.clip(edge, 0, length)) for edge in (np.floor(place - half), np.ceil(place + half) + 1))
+    return first, last
+
+
+def _extent(coverage: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """The lesion at half height, or, of one smaller than a pixel, the pixel that holds most of it."""
     mask = (coverage >= 0.5) & lit
-    if lit.any() and not mask.any():  # smaller than a pixel: the pixel that holds most of it
+    if lit.any() and not mask.any():
         mask = (coverage == coverage.max()) & lit & (coverage > 0.1)
-    return LesionPatch(lesion_type, left, top, mask)
+    return np.asarray(mask)
 
 
 def _colour_change(

@@ -5,7 +5,7 @@ its share of one common sequence of draws: neither worker processes nor an inter
 sees.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from training.cache import Cache
 from training.config import Balance, Stage, TrainingConfig
 from training.patches import VALIDATION_PATCHES, Draw, Patches
 from training.photographs import REFERABLE, Labelled
+from training.split import PARTS
 from training.synthesis import draw_lesions, referable_plan
 
 VALIDATION_SEED = 2**20  # no epoch has this number
@@ -96,7 +97,10 @@ class BalancedSampler(Sampler[Draw]):
             yield Draw(index, (*self.seed, self.epoch, position, index), bool(drawn[position]))
 
     def _drawn(self, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Replace a share of the referable choices, in place, by disease-free ones of their source; says which."""
+        """Replace a share of the referable choices, in place, by disease-free ones of their source; says which.
+
+        A source without disease-free photographs keeps its own.
+        """
         share = self.drawn * self.drawn_decay**self.epoch
         wanted = (self.levels[chosen] >= REFERABLE) & (rng.random(self.count) < share)
         former, drawn = self.sources[chosen], np.zeros(self.count, dtype=bool)
@@ -140,17 +144,10 @@ class StageData(LightningDataModule):
         return self.config.stages[self.stage]
 
     def _chosen(self, part: str) -> list[Labelled]:
-        """The photographs that are drawn from: for patches the disease-free ones.
-
-        Raises:
-            InputError: there is none.
-        """
+        """The photographs that are drawn from: for patches the disease-free ones."""
         if self.settings.kind == "photographs":
             return self.parts[part]
-        healthy = [photo for photo in self.parts[part] if photo.level == 0]
-        if not healthy:
-            raise InputError(f"no disease-free photograph (grade 0) for the patches of {part}; leave that stage out")
-        return healthy
+        return [photo for photo in self.parts[part] if photo.level == 0]
 
     def _samples(self, part: str) -> Samples:
         chosen, size = self._chosen(part), self.settings.photograph_size
@@ -168,7 +165,7 @@ class StageData(LightningDataModule):
         workers = self.config.hardware.workers
         return DataLoader(
             data,
-            batch_size=max(1, min(self.config.stages[self.stage].batch, count)),
+            batch_size=max(1, min(self.settings.batch, count)),
             sampler=sampler,
             drop_last=drop_last,
             num_workers=workers,
@@ -176,6 +173,25 @@ class StageData(LightningDataModule):
             worker_init_fn=_single_thread,
             pin_memory=torch.cuda.is_available(),
         )
+
+
+def check_parts(parts: Mapping[str, Sequence[Labelled]], config: TrainingConfig) -> None:
+    """Refuse, before anything is trained, stages that draw lesions on disease-free photographs where there are none.
+
+    Raises:
+        InputError: names the part that lacks them and the stage that wants them.
+    """
+    for number, stage in enumerate(config.stages, start=1):
+        wanted, remedy = {
+            "patches": (PARTS, "leave that stage out"),
+            "photographs": (PARTS[:1] if stage.drawn else (), "set its drawn to 0"),
+        }[stage.kind]
+        for part in wanted:
+            if all(photo.level > 0 for photo in parts[part]):
+                raise InputError(
+                    f"{part}: no disease-free photograph (grade 0), on which stage {number} draws lesions;"
+                    f" add some, or {remedy}"
+                )
 
 
 def _single_thread(worker: int) -> None:

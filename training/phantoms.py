@@ -20,6 +20,7 @@ from retina_xai.errors import UsageError
 from retina_xai.lesions import LESION_TYPES
 from training.lesion_painter import LesionPatch, paint_patch
 from training.phantom_retina import Camera, Eye, distract, draw_camera, draw_eye, expose, retina
+from training.photographs import REFERABLE
 
 GRADES = (0, 1, 2, 3, 4)
 GRADE_SHARES = (0.735, 0.07, 0.15, 0.025, 0.02)  # of the 35,126 training photographs of EyePACS
@@ -82,7 +83,7 @@ class Phantom:
     @property
     def referable(self) -> bool:
         """Whether the grade is referable diabetic retinopathy."""
-        return self.grade >= 2
+        return self.grade >= REFERABLE
 
 
 def make_phantom(

@@ -51,7 +51,9 @@ def read_split(path: Path, photographs: Sequence[Labelled]) -> dict[str, str]:
         if row["part"] not in PARTS:
             raise InputError(f"{path}: line {line}: part {row['part']!r}; expected training or validation")
         if not _known(row["image"]) or row["image"] in parts:
-            raise InputError(f"{path}: line {line}: image {row['image']!r} is no name like 10_left, or appears twice")
+            raise InputError(
+                f"{path}: line {line}: image {row['image']!r} is no name like 10_left or IDRiD_001, or appears twice"
+            )
         parts[row["image"]] = row["part"]
     check_disjoint(parts, str(path))
     absent = [photo.image for photo in photographs if photo.image not in parts]

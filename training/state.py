@@ -131,8 +131,7 @@ class Keeper(Checkpoint):
         self.note(pl_module.last, pl_module.result.state_dict())
         trainer.should_stop = trainer.should_stop or self.finished
         trainer.save_checkpoint(self.run.checkpoint(self.stage))
-        if trainer.is_global_zero:
-            self._write_log()
+        self.write_log()
 
     def note(self, score: EpochScore, weights: Mapping[str, torch.Tensor]) -> None:
         """Take an epoch's score, and a copy of its weights if it is the best so far."""
@@ -151,15 +150,21 @@ class Keeper(Checkpoint):
         self.scores = [EpochScore(*score) for score in state_dict["scores"]]
         self.best_epoch, self.best = state_dict["best_epoch"], state_dict["best"]
 
-    def _write_log(self) -> None:
-        """Replace this stage's rows (and later ones) of log.csv."""
+    def write_log(self) -> None:
+        """Replace this stage's rows of log.csv; only the first of many processes writes."""
+        if not first_process():
+            return
         path, number = self.run.folder / "log.csv", self.stage + 1
         former = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
-        rows = [row for row in former if int(row.split(",")[0]) < number]
+        stages = [int(row.split(",")[0]) for row in former]
+        earlier = [row for row, stage in zip(former, stages, strict=True) if stage < number]
+        later = [row for row, stage in zip(former, stages, strict=True) if stage > number]
         size = self.config.stages[self.stage].size
-        for epoch, score in enumerate(self.scores, start=1):
-            rows.append(f"{number},{size},{epoch},{score.train_loss!r},{score.loss!r},{score.auroc!r}")
-        write_text(path, "\n".join([LOG_COLUMNS, *rows]) + "\n")
+        own = [
+            f"{number},{size},{epoch},{score.train_loss!r},{score.loss!r},{score.auroc!r}"
+            for epoch, score in enumerate(self.scores, start=1)
+        ]
+        write_text(path, "\n".join([LOG_COLUMNS, *earlier, *own, *later]) + "\n")
 
 
 def first_process() -> bool:

@@ -157,10 +157,11 @@ def paint_soft(
     softness = rng.uniform(*BLUR) + radius * rng.uniform(*SOFTNESS[kind])
     half = round(2.2 * radius + 3 * softness) + 6
     left, top = max(0, round(x) - half), max(0, round(y) - half)
-    window = planes[top : round(y) + half + 1, left : round(x) + half + 1]
+    window = planes[top : max(0, round(y) + half + 1), left : max(0, round(x) + half + 1)]
     painted = window.copy()
     patch = paint_patch(painted, kind, (x - left, y - top), radius, rng, contrast)
-    window += cv2.GaussianBlur(painted - window, (0, 0), softness)
+    if window.size:  # a lesion may lie beyond the planes, which then stay as they are
+        window += cv2.GaussianBlur(painted - window, (0, 0), softness)
     return LesionPatch(kind, patch.left + left, patch.top + top, patch.mask)
 
 

@@ -156,16 +156,41 @@ def test_an_error_of_ours_is_one_line_too(monkeypatch, capsys):
     assert issubclass(RetinaXaiError, ValueError)
 
 
-def test_check_data_counts_both_layouts(tmp_path):
+def test_check_data_counts_every_layout(tmp_path):
     write_eyepacs(tmp_path / "e", 3, 0, SMALL)
     code, out, _ = run("check-data", tmp_path / "e")
     assert code == 0
-    assert "6 photographs with a grade" in out
+    assert "EyePACS layout: 6 photographs with a grade" in out
+    assert "3 patients; 0 rows without an image, 0 images without a row" in out
+    (tmp_path / "e" / "trainLabels.csv").rename(tmp_path / "e" / "retinopathy_solution.csv")
+    assert run("check-data", tmp_path / "e")[1] == out
     write_diaretdb1(tmp_path / "d", 4, 0, SMALL)
     code, out, _ = run("check-data", "--data", tmp_path / "d", "--split", "all")
     assert code == 0
     assert "4 images, consensus: votes" in out
     assert "hard_exudates" in out
+
+
+def test_check_data_counts_idrid_by_grade_and_what_has_no_partner(tmp_path):
+    rows = ["Image name,Retinopathy grade,Risk of macular edema ,,"]
+    for number, grade in enumerate((0, 3, 3, 1, 2), start=1):
+        rows.append(f"IDRiD_{number:03},{grade},0,,")
+        if number < 5:
+            pixels = make_phantom(number, 96, 96, grade).pixels
+            write_png(tmp_path / "images" / f"IDRiD_{number:03}.png", pixels)
+    write_png(tmp_path / "images" / "IDRiD_099.png", make_phantom(9, 96, 96, 0).pixels)
+    (tmp_path / "grades.csv").write_text("\n".join(rows))
+    code, out, _ = run("check-data", tmp_path)
+    assert code == 0
+    assert "IDRiD layout: 4 photographs with a grade" in out
+    table = {cells[0]: cells[1] for line in out.splitlines() if len(cells := line.split()) == 2}
+    assert {grade: table[grade] for grade in "01234"} == {"0": "1", "1": "1", "2": "0", "3": "2", "4": "0"}
+    assert "4 patients; 1 rows without an image, 1 images without a row" in out
+    rows[1] = "IDRiD_001,7,0,,"
+    (tmp_path / "grades.csv").write_text("\n".join(rows))
+    code, _, err = run("check-data", tmp_path)
+    assert code == 3
+    assert "grades.csv: line 2: grade '7'; expected 0 to 4" in one_line(err)
 
 
 def test_evaluate_prints_the_table_with_chance_rows_and_resumes(weights, tmp_path):

@@ -238,12 +238,22 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
     assert (tmp_path / "out" / "rdr.safetensors").is_file()
 
 
+def test_resuming_a_finished_run_writes_the_same_again(phantoms: Path, tmp_path: Path) -> None:
+    # the log as an end between the last checkpoint and the log leaves it, and no results yet
+    train(phantoms, tmp_path, _small(), resume=True, progress=False)
+    files = {name: (tmp_path / name).read_bytes() for name in RESULTS}
+    (tmp_path / "log.csv").write_text("")
+    (tmp_path / "metrics.json").unlink()
+    train(phantoms, tmp_path, _small(), resume=True, progress=False)
+    assert {name: (tmp_path / name).read_bytes() for name in RESULTS} == files
+
+
 def test_early_stop_ends_a_stage(phantoms: Path, tmp_path: Path) -> None:
     # a vanishing learning rate: the network stays as it was drawn, and no epoch is better than the first
     config = _small(
         stages=[{"size": 32, "epochs": 9, "batch": 8, "lr": 1e-30}],
         patience=2,
-        optimiser={"name": "sgd", "weight_decay": 0, "average": None},
+        optimiser={"name": "sgd", "weight_decay": 0, "average": 0},
         augmentation={"rotation": 0, "flips": False, "zoom": 1, "translation": 0, "colour": 0},
     )
     result = train(phantoms, tmp_path / "out", config, progress=False)

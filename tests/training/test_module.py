@@ -55,7 +55,7 @@ def test_the_average_follows_its_recursion_and_includes_statistics() -> None:
 
 
 def test_without_average_the_network_itself_is_kept() -> None:
-    module = _module({**SETTINGS, "optimiser": {}} | {"optimiser": {"average": None}})
+    module = _module({**SETTINGS, "optimiser": {"average": 0}})
     assert module.result is module.net
 
 

@@ -59,6 +59,21 @@ def test_the_state_survives_a_file(tmp_path: Path) -> None:
     assert torch.equal(other.best["w"], keeper.best["w"])
 
 
+def test_the_log_gets_back_what_an_end_between_checkpoint_and_log_left_out(tmp_path: Path) -> None:
+    config = TrainingConfig.from_mapping({"stages": [{"size": size, "epochs": 2} for size in (32, 48, 64)]})
+    log = tmp_path / "log.csv"
+    keepers = [Keeper(RunFolder(tmp_path), config, stage) for stage in range(3)]
+    for keeper in keepers:
+        for epoch in range(2):
+            keeper.note(EpochScore(1.0, 0.5, 0.25 * epoch), {})
+        keeper.write_log()
+    whole = log.read_text()
+    assert whole.splitlines()[3:5] == ["2,48,1,1.0,0.5,0.0", "2,48,2,1.0,0.5,0.25"] and len(whole.splitlines()) == 7
+    log.write_text(whole.replace("2,48,2,1.0,0.5,0.25\n", ""))
+    keepers[1].write_log()
+    assert log.read_text() == whole
+
+
 def test_a_failed_save_leaves_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.ckpt"
     AtomicCheckpoints().save_checkpoint({"callbacks": {}, "n": 1}, path)

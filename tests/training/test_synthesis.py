@@ -6,7 +6,16 @@ import pytest
 from retina_xai.fundus import prepare
 from retina_xai.images import photograph_of
 from training.phantoms import make_phantom
-from training.synthesis import COUNTS, DISC_RADIUS, RADII, draw_lesions, drawn_radius, referable_plan, survey
+from training.synthesis import (
+    COUNTS,
+    DISC_RADIUS,
+    RADII,
+    draw_lesions,
+    drawn_radius,
+    paint_soft,
+    referable_plan,
+    survey,
+)
 
 SIZE = 320
 
@@ -90,3 +99,11 @@ def test_a_black_square_gets_no_lesion() -> None:
     black = np.zeros((SIZE, SIZE, 3), np.uint8)
     lesions = draw_lesions(black, ["haemorrhages"], np.random.default_rng(0))
     assert lesions.patches == () and not lesions.pixels.any()
+
+
+@pytest.mark.parametrize("place", [(-60.0, 20.0), (20.0, -60.0), (90.0, 20.0), (20.0, 90.0), (-2.0, 20.0)])
+def test_a_lesion_beyond_the_planes_leaves_them_as_they_are_and_one_at_their_edge_does_not(place):
+    planes = np.full((48, 48, 3), 120, np.float32)
+    lesion = paint_soft(planes, "haemorrhages", (*place, 6.0), 1.0, np.random.default_rng(0))
+    assert (planes == 120).all() == (place != (-2.0, 20.0))
+    assert lesion.mask.any() == (place == (-2.0, 20.0))

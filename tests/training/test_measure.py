@@ -1,0 +1,87 @@
+"""Figures of a training, for all photographs and for every set, against a slow count; undefined is null."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from retina_xai.models.checkpoint import load_classifier
+from retina_xai.models.rdr import RdrNet
+from training.config import TrainingConfig
+from training.measure import Trained, write_results
+from training.module import EpochScore
+from training.photographs import Labelled, Photographs
+from training.state import Keeper, RunFolder
+
+SIZE = 32
+CONFIG = TrainingConfig.from_mapping(
+    {"stages": [{"size": SIZE, "epochs": 1}], "network": {"width": 0.05}, "hardware": {"accelerator": "cpu"}}
+)
+EYEPACS = [(f"{number}_{eye}", f"eyepacs:{number}") for number in (1, 2, 3, 4) for eye in ("left", "right")]
+IDRID = [(f"IDRiD_{number:03}", f"idrid:{number:03}") for number in (1, 2, 3)]
+
+
+def _photographs(levels: list[int]) -> list[Labelled]:
+    names = [*EYEPACS, *IDRID]
+    return [Labelled(*name, level, Path("x")) for name, level in zip(names, levels, strict=True)]
+
+
+def _measured(folder: Path, levels: list[int]) -> tuple[dict[str, Any], np.ndarray]:
+    """The content of metrics.json, and the scores (N,) by the weights that were written."""
+    torch.manual_seed(0)
+    images, photographs = torch.randn(len(levels), 3, SIZE, SIZE), _photographs(levels)
+    keeper = Keeper(RunFolder(folder), CONFIG, 0)
+    keeper.note(EpochScore(1.0, 1.0, 0.5), {})
+    parts = {"training": photographs[:1], "validation": photographs}
+    found = Photographs(tuple(photographs), 0, 0)
+    trained = Trained(RdrNet(width=0.05), CONFIG, found, parts, {}, [keeper])
+    loader = [(images[start : start + 4], torch.zeros(4)) for start in range(0, len(levels), 4)]
+    write_results(RunFolder(folder), trained, loader)
+    scores = load_classifier(folder / "rdr.safetensors").scores(images).double().numpy()
+    return json.loads((folder / "metrics.json").read_text()), scores
+
+
+def _slow_auroc(levels: np.ndarray, scores: np.ndarray) -> float:
+    pairs = [
+        (one > other) + 0.5 * (one == other)
+        for one, level in zip(scores, levels, strict=True)
+        for other, low in zip(scores, levels, strict=True)
+        if level >= 2 > low
+    ]
+    return float(np.mean(pairs))
+
+
+def test_every_set_has_its_own_figures(tmp_path: Path) -> None:
+    levels = [0, 2, 1, 3, 0, 4, 0, 2, 0, 2, 1]
+    metrics, scores = _measured(tmp_path, levels)
+    for source, here in (("eyepacs", slice(0, 8)), ("idrid", slice(8, 11))):
+        figures = metrics["sources"][source]
+        grades = np.array(levels[here])
+        assert figures["auroc"] == pytest.approx(_slow_auroc(grades, scores[here]))
+        assert (figures["images"], figures["positives"]) == (len(grades), int((grades >= 2).sum()))
+        low, high = figures["auroc_interval"]
+        assert low <= figures["auroc"] <= high
+    assert metrics["auroc"] == pytest.approx(_slow_auroc(np.array(levels), scores))
+    assert [metrics["sources"][source]["patients"] for source in ("eyepacs", "idrid")] == [4, 3]
+    assert metrics["training"]["validation"]["sources"] == {"eyepacs": 8, "idrid": 3}
+
+
+@pytest.mark.parametrize(("grades", "positives"), [([0, 1, 0], 0), ([2, 3, 4], 3)])
+def test_a_set_of_one_class_has_null_and_the_others_their_figures(
+    tmp_path: Path, grades: list[int], positives: int
+) -> None:
+    metrics, scores = _measured(tmp_path, [0, 2, 1, 3, 0, 4, 0, 2, *grades])
+    alone = metrics["sources"]["idrid"]
+    assert alone == {
+        "images": 3,
+        "patients": 3,
+        "positives": positives,
+        "auroc": None,
+        "auroc_interval": [None, None],
+    }
+    other = metrics["sources"]["eyepacs"]["auroc"]
+    assert other == pytest.approx(_slow_auroc(np.array([0, 2, 1, 3, 0, 4, 0, 2]), scores[:8]))
+    assert metrics["auroc"] is not None
