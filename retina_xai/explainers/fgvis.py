@@ -6,7 +6,7 @@
 The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the step) and `games.line_search`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -81,13 +81,13 @@ class FGVis:
 
     @property
     def _lams(self) -> tuple[float, ...]:
-        return tuple(self.lam) if isinstance(self.lam, Sequence) else (self.lam,)
+        return tuple(map(float, self.lam)) if isinstance(self.lam, Iterable) else (float(self.lam),)
 
     def __call__(
         self,
         model: nn.Module,
         images: Tensor,
-        targets: Tensor | int | None = None,
+        targets: Tensor | Sequence[int] | int | None = None,
         start: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Explanation:
@@ -111,16 +111,17 @@ class FGVis:
             GAMES[self.game].start_mask(images.shape, self.seed, images) if start is None else _checked(start, images)
         )
         mask = mask.expand_as(images)
-        if isinstance(targets, Tensor) and targets.numel() not in (1, len(images)):
+        targets = None if targets is None else torch.as_tensor(targets).flatten()
+        if targets is not None and len(targets) not in (1, len(images)):
             raise UsageError(
-                f"{targets.numel()} targets for {len(images)} images: give one class index each, or one for all"
+                f"{len(targets)} targets for {len(images)} images: give one class index each, or one for all"
             )
         size = self.batch_size or (1 if images.device.type == "cpu" else len(images))
         parts = []
         with inference(model):
             for first in range(0, len(images), size):
                 rows = slice(first, first + size)
-                wanted = targets[rows] if isinstance(targets, Tensor) and targets.numel() > 1 else targets
+                wanted = targets[rows] if targets is not None and len(targets) > 1 else targets
                 parts.append(self._explain(model, images[rows], references[rows], mask[rows], wanted, on_step))
         return concatenate(parts)
 
@@ -130,7 +131,7 @@ class FGVis:
         images: Tensor,
         references: Tensor,
         start: Tensor,
-        targets: Tensor | int | None,
+        targets: Tensor | None,
         on_step: OnStep | None,
     ) -> Explanation:
         game = GAMES[self.game]

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from helpers.networks import TinyNet, alive, smooth_images
@@ -176,6 +177,14 @@ def test_a_search_without_success_says_so_and_carries_the_smallest_lambda():
     assert found.lam[0] == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize("lam", [[1e-3, 1e-1], np.array([1e-3, 1e-1]), torch.tensor([1e-3, 1e-1])])
+def test_lambdas_come_in_any_sequence(lam):
+    model = Linear(torch.zeros(1, 1, 1), offset=3.0)
+    explain = FGVis(lam=lam, iterations=2, defended=False)
+    assert explain(model, torch.rand(1, 3, 4, 4)).lam[0] == pytest.approx(1e-3)
+    assert explain.settings()["lam"] == pytest.approx([1e-3, 1e-1])
+
+
 @pytest.mark.parametrize("game", GAMES)
 @pytest.mark.parametrize("batch_size", [None, 2, 3])
 def test_a_batch_equals_its_images_one_by_one(game, batch_size):
@@ -217,7 +226,8 @@ def test_targets_are_the_most_likely_classes_unless_given():
     explain = FGVis(lam=1e-4, iterations=1)
     assert torch.equal(explain(model, images).target, likely)
     assert explain(model, images, targets=2).target.tolist() == [2, 2, 2]
-    assert explain(model, images, targets=torch.tensor([0, 1, 4])).target.tolist() == [0, 1, 4]
+    for several in ([0, 1, 4], torch.tensor([0, 1, 4])):
+        assert explain(model, images, targets=several).target.tolist() == [0, 1, 4]
 
 
 def test_the_two_score_stops_end_at_the_higher_one():
