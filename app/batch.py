@@ -4,12 +4,15 @@ An interrupted batch goes on where it stopped when it is started again; other se
 refused.
 """
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from torch import OutOfMemoryError
 
 from retina_xai.errors import BatchError, InputError, RetinaXaiError
 from retina_xai.files import sha256_of, write_csv
@@ -19,7 +22,11 @@ from retina_xai.localization import localize, method_named, predict
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
 
-LESION_COLUMNS = ("file", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
+LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
+LONGEST_STEM = 255 - len("_evidence.png")
+"""In bytes: no common file system takes names of more than 255."""
+
+RESULT_ENDINGS = ("_evidence", "_overlay")
 
 OnDone = Callable[[Path, str], None]
 """Called after each photograph with its path and what became of it, in one line."""
@@ -37,8 +44,16 @@ class Failures:
         try:
             yield
         except RetinaXaiError as error:
-            self.errors.append((path, error))
-            on_done(path, f"failed: {error}")
+            self._add(path, error, on_done)
+        except (MemoryError, OutOfMemoryError):
+            self._add(path, InputError(f"{path}: not enough memory for it; close other programs or scale it"), on_done)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._add(path, InputError(f"{path}: cannot be read or written ({reason}); check the disk"), on_done)
+
+    def _add(self, path: Path, error: RetinaXaiError, on_done: OnDone) -> None:
+        self.errors.append((path, error))
+        on_done(path, f"failed: {error}")
 
     def close(self, total: int) -> None:
         """Raise what went wrong, if anything did: the error itself where it was the only photograph.
@@ -87,6 +102,14 @@ def localize_batch(paths: Sequence[Path], run: LocalizeRun, on_done: OnDone) -> 
     failures.close(len(paths))
 
 
+def without_results(paths: Sequence[Path], out: Path) -> list[Path]:
+    """`paths` without the pictures that an earlier run left in OUT, where OUT lies among the photographs."""
+    if not (out / SETTINGS_FILE).exists():
+        return list(paths)
+    home = out.resolve()
+    return [path for path in paths if not (path.stem.endswith(RESULT_ENDINGS) and path.parent.resolve() == home)]
+
+
 def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
     """Score all photographs into one CSV with columns path, rdr_score, gradability, reason.
 
@@ -105,9 +128,22 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
 
 
 def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """The stem of each photograph's results: its own, with a piece of its content's hash where two share one."""
-    counts = pd.Series([path.stem for path in paths]).value_counts()
-    return {path: path.stem if counts[path.stem] == 1 else f"{path.stem}-{_digest(path)[:8]}" for path in paths}
+    """The stem of each photograph's results: its own, where that is one photograph's and fit for a file name.
+
+    Where two share one, where it is that of the settings file, or where it is too long to be extended, it is
+    (cut and) followed by a piece of the content's hash.
+    """
+    counts = Counter(path.stem for path in paths)
+    return {path: path.stem if counts[path.stem] == 1 and _fits(path.stem) else _marked(path) for path in paths}
+
+
+def _fits(stem: str) -> bool:
+    return f"{stem}.json" != SETTINGS_FILE and len(os.fsencode(stem)) <= LONGEST_STEM
+
+
+def _marked(path: Path) -> str:
+    mark = f"-{_digest(path)[:8]}"
+    return os.fsencode(path.stem)[: LONGEST_STEM - len(mark)].decode(errors="ignore") + mark
 
 
 def _digest(path: Path) -> str:
@@ -134,5 +170,5 @@ def _lesion_table(out: Path) -> pd.DataFrame:
         record = read_record(path)
         for number, lesion in enumerate(record["lesions"], start=1):
             place = [lesion[key] for key in ("x", "y", "area", "score")]
-            rows.append((record["file"]["name"], number, *place, *lesion["box"]))
+            rows.append((record["file"]["name"], path.stem, number, *place, *lesion["box"]))
     return pd.DataFrame(rows, columns=list(LESION_COLUMNS))

@@ -91,11 +91,11 @@ def localize(
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs."""
-    from app.batch import LocalizeRun, localize_batch
+    from app.batch import LocalizeRun, localize_batch, without_results
     from app.console import progress_over
     from retina_xai.images import find_images
 
-    found = find_images(paths)
+    found = without_results(find_images(paths), out)
     run = LocalizeRun(_classifier(weights, device), out, method, ungradable)
     with progress_over(len(found), "localizing") as on_done:
         localize_batch(found, run, on_done)
@@ -182,7 +182,9 @@ def main() -> None:
         app()
     except RetinaXaiError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except SystemExit as leaving:  # typer's own way out, silent when interrupted
+        if leaving.code != INTERRUPTED:
+            raise
         _fail("interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
     except Exception as error:  # a fault of ours: one line for the user, the traceback on request
         if os.environ.get(DEBUG):

@@ -208,7 +208,7 @@ def _cases_v2(folder: Path, split: str) -> list[Case]:
     for part in SPLITS[split]:
         # Sorted by length: the full list comes first, and the plain one replaces its lines.
         for path in sorted(folder.glob(f"ddb1_*_{part}*.txt"), key=lambda found: len(found.name)):
-            for line in path.read_text(encoding="utf-8-sig").splitlines():
+            for line in _list(path).splitlines():
                 if line.split():
                     lines[line.split()[0]] = (line.split(), path)
     if not lines:
@@ -268,8 +268,15 @@ def _listed_v1(folder: Path, split: str) -> list[str] | None:
     ]
     if not lists:
         return None
-    text = "\n".join(path.read_text(encoding="utf-8-sig") for path in lists)
+    text = "\n".join(map(_list, lists))
     return sorted(set(re.findall(r"\bimage\d{3}\b", text)))
+
+
+def _list(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as a list of images; restore the original file") from error
 
 
 def _check_present(paths: Sequence[Path], noun: str) -> None:

@@ -109,13 +109,20 @@ def _read_tiff(path: Path, frame: int | None) -> Decoded:
             image.seek(number)
             check_size(path, image.height, image.width)
             decoded = _decoded(path, image, bits)
+        decoded[1]["orientation"] = _tiff_orientation(page)  # Pillow has applied and dropped it
     decoded[1]["page"] = number
     return decoded
 
 
 def _page_number(path: Path, tiff: tifffile.TiffFile, frame: int | None) -> int:
     """The page to read; previews (reduced images) are no pages of their own."""
-    pages = [number for number, page in enumerate(tiff.pages) if not getattr(page, "is_reduced", False)]
+    pages, seen = [], set()
+    for number, page in enumerate(tiff.pages):
+        if page.offset in seen:  # tifffile itself would go round for ever
+            raise InputError(f"{path}: damaged TIFF file, its list of pages runs in a circle; export it again")
+        seen.add(page.offset)
+        if not getattr(page, "is_reduced", False):
+            pages.append(number)
     if frame is None and len(pages) > 1:
         raise InputError(
             f"{path}: holds {len(pages)} pages and none was chosen; choose one, or save it as a file of its own"
@@ -145,8 +152,12 @@ def _by_tifffile(path: Path, page: Any) -> Decoded | None:
     pixels = np.repeat(values[..., :1], 3, axis=2) if colours == 1 else values[..., :3]
     if 2 in page.extrasamples[:1]:  # unassociated alpha; associated alpha is already composited on black
         pixels = np.rint(pixels * (values[..., colours : colours + 1] / 255.0)).astype(np.uint8)
+    return _displayed(pixels, _tiff_orientation(page), page.photometric.name, int(np.max(page.bitspersample)))
+
+
+def _tiff_orientation(page: Any) -> int:
     orientation = int(page.tags[274].value) if 274 in page.tags else 1
-    return _displayed(pixels, orientation, page.photometric.name, int(np.max(page.bitspersample)))
+    return orientation if orientation in ORIENTATIONS else 1
 
 
 def _to_8_bit(path: Path, samples: np.ndarray, bits: int) -> np.ndarray:

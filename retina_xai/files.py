@@ -1,5 +1,6 @@
 """Files under their final name are always whole: write beside it, sync, then rename (atomic on POSIX)."""
 
+import errno
 import hashlib
 import json
 import math
@@ -14,6 +15,7 @@ import pandas as pd
 
 from retina_xai.errors import InputError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,7 +42,8 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.chmod(0o666 & ~umask)
         partial.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot write ({error.strerror}); free some space and run again") from error
+        remedy = "free some space and run again" if error.errno in FULL else "choose another place"
+        raise InputError(f"{path}: cannot write ({error.strerror}); {remedy}") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ black border is no retina; so is evidence of at most `lesions.FLOOR`, the noise 
 photograph is scored but not explained, and never reported as free of disease.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -124,4 +125,6 @@ def _verdict(fundus: FundusImage, classifier: RdrClassifier) -> Verdict:
 
 def _plain(values: torch.Tensor) -> float | int | bool | None:
     value: float | int | bool = values[0].item()
-    return None if value != value else value  # noqa: PLR0124 (NaN differs from itself)
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.7g}")  # what a float32 holds
+    return value

@@ -20,9 +20,10 @@ from retina_xai.errors import ModelError
 from retina_xai.files import replacing, sha256_of
 from retina_xai.fundus import Preprocessing
 from retina_xai.models.inference import inference
-from retina_xai.models.rdr import RdrNet
+from retina_xai.models.rdr import ARCHITECTURES, MINIMUM_SIZE, RdrNet
 
 FORMAT_VERSION = 1
+MAXIMUM_SIZE = 4096
 METADATA_KEY = "retina_xai"
 CLASSES = ("non-RDR", "RDR")
 RDR = CLASSES.index("RDR")
@@ -118,7 +119,8 @@ def _facts(path: Path, text: str) -> ModelFacts:
             )
         content["preprocessing"] = Preprocessing.from_dict(content["preprocessing"])
         content["classes"] = tuple(content["classes"])
-        facts = ModelFacts(**content)
+        facts = ModelFacts(**{**content, **{name: float(content[name]) for name in ("width", "threshold")}})
+        _check_range(facts)
     except ModelError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -126,6 +128,16 @@ def _facts(path: Path, text: str) -> ModelFacts:
     if facts.classes != CLASSES:
         raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights answer another question")
     return facts
+
+
+def _check_range(facts: ModelFacts) -> None:
+    """Raise ValueError for values that no training writes."""
+    if facts.architecture not in ARCHITECTURES:
+        raise ValueError(f"architecture {facts.architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
+    if not 0 <= facts.threshold <= 1:
+        raise ValueError(f"threshold {facts.threshold}, expected 0 to 1")
+    if not MINIMUM_SIZE <= facts.preprocessing.size <= MAXIMUM_SIZE:
+        raise ValueError(f"input size {facts.preprocessing.size}, expected {MINIMUM_SIZE} to {MAXIMUM_SIZE}")
 
 
 def _check_fit(path: Path, expected: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:

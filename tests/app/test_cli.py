@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retina_xai.errors import RetinaXaiError
+from app.batch import Failures
+from retina_xai.errors import BatchError, RetinaXaiError
 from retina_xai.images import read_image, write_png
 from training.phantom_datasets import DEMO_DIARETDB1, PhantomSet, write_diaretdb1, write_eyepacs
 from training.phantoms import make_phantom
@@ -55,7 +56,7 @@ def test_localize_writes_its_files_in_the_pixels_of_the_photograph_and_resumes(f
         assert read_image(tmp_path / f"{stem}_overlay.png").pixels.shape == (288, 352, 3)
     table = pd.read_csv(tmp_path / "lesions.csv")
     assert len(table) == sum(len(json.loads(path.read_text())["lesions"]) for path in tmp_path.glob("eye*.json"))
-    assert list(table.columns) == ["file", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1"]
+    assert list(table.columns) == ["file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1"]
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, _ = run("localize", folder, "--weights", weights, "--out", tmp_path)
     assert code == 0
@@ -94,6 +95,57 @@ def test_two_photographs_of_one_name_are_kept_apart(folder, weights, tmp_path):
     code, _, err = run("localize", tmp_path / "c", "--weights", weights, "--out", alone, "--method", "saliency")
     assert code == 3
     assert "is the result of another photograph" in one_line(err)
+
+
+def test_names_too_long_to_be_extended_or_taken_are_marked(tmp_path, weights):
+    for stem in ("n" * 251, "é" * 125, "settings"):
+        write_png(tmp_path / "x.png", make_phantom(1, 288, 352).pixels)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "x.png").rename(tmp_path / "in" / f"{stem}.png")
+    out = tmp_path / "out"
+    command = ("localize", tmp_path / "in", "--weights", weights, "--out", out, "--method", "saliency")
+    assert run(*command)[::2] == (0, "")
+    stems = sorted(path.name.removesuffix("_overlay.png") for path in out.glob("*_overlay.png"))
+    assert [stem[:8] for stem in stems] == ["nnnnnnnn", "settings", "éééééééé"]
+    assert all(len(f"{stem}_evidence.png".encode()) <= 255 for stem in stems)
+    again = run(*command)
+    assert (again[0], again[1].count("done before")) == (0, 3)
+
+
+def test_results_among_the_photographs_are_not_taken_for_photographs(tmp_path, weights):
+    write_png(tmp_path / "eye.png", make_phantom(1, 288, 352).pixels)
+    command = ("localize", tmp_path, "--weights", weights, "--out", tmp_path, "--method", "saliency")
+    assert run(*command)[0] == 0
+    before = sorted(tmp_path.iterdir())
+    code, out, _ = run(*command)
+    assert (code, out.count("done before")) == (0, 1)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_error_of_the_system_fails_its_photograph_alone(tmp_path):
+    failures = Failures()
+    for error in (PermissionError(13, "Permission denied"), MemoryError()):
+        with failures.collected(tmp_path / "eye.png", lambda path, message: None):
+            raise error
+    texts = [str(error).removeprefix(f"{tmp_path}/") for _, error in failures.errors]
+    assert texts[0] == "eye.png: cannot be read or written (Permission denied); check the disk"
+    assert texts[1].startswith("eye.png: not enough memory for it")
+    with pytest.raises(BatchError, match="2 of 3 photographs failed"):
+        failures.close(3)
+
+
+def test_an_interruption_is_one_line(monkeypatch, capsys):
+    import app.cli
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("retina_xai.images.find_images", interrupted)
+    monkeypatch.setattr(sys, "argv", ["retina-xai", "predict", "x", "--out", "y"])
+    with pytest.raises(SystemExit) as left:
+        app.cli.main()
+    assert left.value.code == 130
+    assert one_line(capsys.readouterr().err).startswith("error: interrupted; what is done is kept")
 
 
 def test_predict_writes_scores_and_quality(folder, weights, tmp_path):

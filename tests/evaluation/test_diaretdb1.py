@@ -96,6 +96,13 @@ def test_three_annotators_are_too_few(diaretdb1):
         open_diaretdb1(diaretdb1, "train")
 
 
+def test_a_list_that_is_no_text_is_one_line(diaretdb1):
+    path = diaretdb1 / "ddb1_v02_01_train.txt"
+    path.write_bytes(b"\xcc\x00\xff")
+    with pytest.raises(InputError, match=f"{path.name}: not readable as a list of images; restore"):
+        open_diaretdb1(diaretdb1, "train")
+
+
 def test_a_list_cannot_lead_out_of_the_data_set(diaretdb1):
     (diaretdb1 / "ddb1_v02_01_train_plain.txt").write_text("../../secret.png a_01.xml\n")
     with pytest.raises(InputError, match=r"path '\.\./\.\./secret\.png' leaves the data set"):

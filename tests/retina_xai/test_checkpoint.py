@@ -81,7 +81,12 @@ def test_safetensors_of_another_program(tmp_path):
     [
         ({"format": 99}, "weights format 99, this version reads 1"),
         ({"architecture": "rdr4x4"}, "of another"),
-        ({"architecture": "resnet"}, "unknown architecture 'resnet'"),
+        ({"architecture": "resnet"}, "rdr.safetensors: .*architecture 'resnet', expected one of rdr5x5, rdr4x4"),
+        ({"threshold": "x"}, "rdr.safetensors: unreadable metadata"),
+        ({"threshold": 7.0}, "threshold 7.0, expected 0 to 1"),
+        ({"width": "wide"}, "rdr.safetensors: unreadable metadata"),
+        ({"preprocessing": {**FACTS.preprocessing.to_dict(), "size": 10}}, "input size 10, expected 32 to 4096"),
+        ({"preprocessing": {**FACTS.preprocessing.to_dict(), "size": 10**5}}, "input size 100000, expected 32 to 4096"),
         ({"width": 0.25}, r"has shape .* expected .* another width or class count"),
         ({"classes": ["cat", "dog"]}, r"classes \('cat', 'dog'\), expected \('non-RDR', 'RDR'\)"),
         ({"preprocessing": {"size": 96}}, "unreadable metadata"),

@@ -207,6 +207,29 @@ def test_multi_page_tiff_needs_a_frame_and_previews_are_no_pages(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "p.tif").pixels, RGB)
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_tiff_whose_pages_run_in_a_circle_is_refused(tmp_path, length):
+    path = tmp_path / "circle.tif"
+    tifffile.imwrite(path, np.stack([SMOOTH[..., 0]] * length), photometric="minisblack", metadata=None)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        first, last = tiff.pages[0].offset, tiff.pages[length - 1].offset
+    tags = struct.unpack_from("<H", content, last)[0]
+    struct.pack_into("<I", content, last + 2 + 12 * tags, first)
+    path.write_bytes(content)
+    assert "its list of pages runs in a circle" in refusal(path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_orientation_of_a_tiff_is_told(tmp_path, bits):
+    path = tmp_path / "turned.tif"
+    pixels = SMOOTH.astype(f"uint{bits}")
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    photograph = read_image(path)
+    assert photograph.metadata["orientation"] == 6
+    assert photograph.pixels.shape[:2] == SMOOTH.shape[1::-1]
+
+
 def test_animated_png_is_refused(tmp_path):
     first, second = Image.fromarray(RGB), Image.fromarray(255 - RGB)
     first.save(tmp_path / "a.png", save_all=True, append_images=[second])
