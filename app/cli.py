@@ -58,7 +58,9 @@ class Device(StrEnum):
 Paths = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights (safetensors); those of the package by default.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it goes on.")]
-Method = Annotated[str, typer.Option(help="fgvis, fgvis-undefended, grad-cam or saliency.")]
+Method = Annotated[
+    str, typer.Option(help="fgvis (the paper), retina (ours), fgvis-undefended, retina-undefended, grad-cam, saliency.")
+]
 OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
 
 

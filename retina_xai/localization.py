@@ -10,14 +10,15 @@ photograph is scored but not explained, and never reported as free of disease.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, Saliency
+from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, RetinaFGVis, Saliency
+from retina_xai.explainers.retina import RETINA_GAME
 from retina_xai.fundus import FundusImage, prepare
 from retina_xai.gradability import Gradability, gradability
 from retina_xai.images import Photograph
@@ -27,6 +28,8 @@ from retina_xai.models.checkpoint import RDR, RdrClassifier
 METHODS: dict[str, Explainer] = {
     "fgvis": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1),
     "fgvis-undefended": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, defended=False),
+    "retina": RetinaFGVis(),
+    "retina-undefended": RetinaFGVis(replace(RETINA_GAME, defended=False)),
     "grad-cam": GradCam(),
     "saliency": Saliency(),
 }

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from retina_xai.errors import ModelError, UsageError
-from retina_xai.explainers import EXPLAINERS, FGVis, GradCam, Saliency
+from retina_xai.explainers import EXPLAINERS, FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.gradability import Gradability
 from retina_xai.images import photograph_of
@@ -61,7 +61,8 @@ def test_the_methods_are_those_of_the_paper():
     assert METHODS["fgvis"] == FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
     assert not METHODS["fgvis-undefended"].defended
     with pytest.raises(
-        UsageError, match="unknown method 'magic': choose one of fgvis, fgvis-undefended, grad-cam, saliency"
+        UsageError,
+        match="unknown method 'magic': choose one of fgvis, fgvis-undefended, retina, ",
     ):
         method_named("magic")
 
@@ -143,3 +144,40 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
         GradCam("nine")(model, images)
     with pytest.raises(ModelError, match="has no module with a feature map"):
         GradCam()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
+
+
+def test_the_retina_protocol_sees_what_a_flip_does_not_change():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    images = torch.randn(1, 3, 32, 32)
+    explain = RetinaFGVis(FGVis(lam=1e-6, lr=0.1, iterations=5))
+    with torch.no_grad():
+        model[0].weight.copy_((model[0].weight + model[0].weight.flip(3)) / 2)
+    # this network is blind to left and right, so is the explanation (up to the start's noise)
+    evidence, mirrored = explain(model, images, 0).evidence, explain(model, images.flip(3), 0).evidence.flip(2)
+    assert (evidence - mirrored).abs().max() < 0.05
+    assert evidence.max() == pytest.approx(1)
+
+
+def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    images = torch.randn(1, 3, 32, 32)
+    images[..., :16] = 0
+    evidence = RetinaFGVis(FGVis(lam=0.0, lr=0.1, iterations=5), smoothing=0)(model, images, 0).evidence
+    assert evidence[..., :16].max() == 0
+    assert evidence[..., 16:].max() == 1
+    spread = RetinaFGVis(FGVis(lam=0.0, lr=0.1, iterations=5), smoothing=2 / 32)(model, images, 0).evidence
+    assert 0 < spread[..., 15].max() < 1
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RetinaFGVis(FGVis(game="generation")), "play deletion or repression, not generation"),
+        (lambda: RetinaFGVis(smoothing=1.0), "smoothing 1.0: give a share"),
+    ],
+)
+def test_the_retina_protocol_refuses_what_makes_no_sense(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
