@@ -27,6 +27,7 @@ PATIENTS = 200
 ANNOTATED = 44
 SHOWN = 4
 SEED = 1
+METHOD = "retina"
 WANTED_AUROC = 0.95
 
 
@@ -48,10 +49,10 @@ def run_demo(out: Path) -> None:
     dataset = open_diaretdb1(annotated, "test")
     shown = [case.image for case in dataset.cases[:SHOWN]]
     with progress_over(len(shown), "localizing") as on_done:
-        localize_batch(shown, LocalizeRun(classifier, out / "localized"), on_done)
+        localize_batch(shown, LocalizeRun(classifier, out / "localized", METHOD), on_done)
     with progress_over(len(dataset), "evaluating") as on_image:
         watch = Watch(progress=lambda done, total, image: on_image(Path(image.name), f"p(RDR) {image.score:.3f}"))
-        summary, settings = evaluate_diaretdb1(dataset, Experiment(classifier), out / "evaluation", watch)
+        summary, settings = evaluate_diaretdb1(dataset, Experiment(classifier, METHOD), out / "evaluation", watch)
     show_sensitivity(summary, settings, out / "evaluation")
     _show_verdict(trained.metrics, summary)
 

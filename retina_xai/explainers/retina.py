@@ -5,7 +5,8 @@ The game is the paper's, with the same defence; four things make lesions of its 
     evidence = G * mean over flips F and channels of F^-1[(1 - m_F) |F x - r|],   divided by its maximum
 
 1. Weight by the change that the deletion makes: a pixel that equals its reference is not changed by deleting it, so
-   whatever its mask says, nothing was shown to depend on it.
+   whatever its mask says, nothing was shown to depend on it. What the start mask deleted by chance (at most 0.01)
+   counts as nothing, so a photograph whose score is low from the start has no evidence at all.
 2. A Gaussian G of a few network pixels, the width of the smallest lesions: the mask is a scatter of pixels, a lesion a
    blob.
 3. The mean over both flips and their product: a retina has no up and down for this network, so what only one of the
@@ -27,9 +28,11 @@ from retina_xai.errors import UsageError
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.engine import OnStep
+from retina_xai.games.game import GAMES
 from retina_xai.games.references import reference_for
 
 RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1)
+START = GAMES["deletion"].start[0]
 FLIPS = ((3,), (2,), (2, 3))
 
 
@@ -40,7 +43,7 @@ class RetinaFGVis:
     Mask, explained image, scores and iterations of its explanations are those of the game on the unflipped image.
 
     Args:
-        game: the deletion or repression game that is played.
+        game: the deletion game that is played.
         smoothing: standard deviation of G as a share of the longer side; 0 leaves it out.
 
     Raises:
@@ -51,8 +54,10 @@ class RetinaFGVis:
     smoothing: float = 3 / 448
 
     def __post_init__(self) -> None:
-        if self.game.game not in {"deletion", "repression"}:
-            raise UsageError(f"the retina protocol removes evidence: play deletion or repression, not {self.game.game}")
+        if self.game.game != "deletion":
+            raise UsageError(
+                f"the retina protocol plays deletion, not {self.game.game}: give FGVis(game='deletion', ...)"
+            )
         if not 0 <= self.smoothing <= 0.1:
             raise UsageError(f"smoothing {self.smoothing}: give a share of the side from 0 to 0.1")
 
@@ -78,6 +83,7 @@ class RetinaFGVis:
         """What the deletion changes, mean over channels, (N, 1, H, W)."""
         reference = reference_for(self.game.reference, images, self.game.seed)
         deleted = torch.zeros_like(images) if played.mask is None else 1 - played.mask
+        deleted = deleted * (deleted > 1 - START)
         return (deleted * (images - reference).abs()).mean(dim=1, keepdim=True)
 
     def _smooth(self, change: Tensor) -> Tensor:

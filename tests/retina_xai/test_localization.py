@@ -159,6 +159,15 @@ def test_the_retina_protocol_sees_what_a_flip_does_not_change():
     assert evidence.max() == pytest.approx(1)
 
 
+def test_the_retina_protocol_finds_nothing_where_the_game_ends_at_once():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    images = torch.randn(1, 3, 32, 32)
+    result = RetinaFGVis(FGVis(lam=1e-10, stop_score=1.0))(model, images, 0)
+    assert result.iterations.item() == 0
+    assert result.evidence.abs().max() == 0
+
+
 def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
@@ -174,7 +183,7 @@ def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RetinaFGVis(FGVis(game="generation")), "play deletion or repression, not generation"),
+        (lambda: RetinaFGVis(FGVis(game="generation")), "plays deletion, not generation"),
         (lambda: RetinaFGVis(smoothing=1.0), "smoothing 1.0: give a share"),
     ],
 )
