@@ -159,6 +159,12 @@ def test_predict_writes_scores_and_quality(folder, weights, tmp_path):
     assert isinstance(table["reason"].tolist()[-1], str)
 
 
+def test_without_weights_those_of_the_package_are_used(folder, tmp_path):
+    code, _, err = run("predict", folder, "--out", tmp_path / "scores.csv")
+    assert (code, err) == (0, "")
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from retina_xai.errors import ModelError
 from retina_xai.fundus import Preprocessing
+from retina_xai.images import read_image
+from retina_xai.localization import predict
 from retina_xai.models.checkpoint import METADATA_KEY, ModelFacts, default_weights, load_classifier, save_weights
 from retina_xai.models.rdr import RdrNet
 
@@ -120,3 +122,23 @@ def test_without_shipped_weights_the_remedy_is_named(monkeypatch, tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "rdr.safetensors").touch()
     assert default_weights() == tmp_path / "weights" / "rdr.safetensors"
+
+
+def test_the_shipped_weights_are_whole_and_say_what_they_are():
+    classifier = load_classifier(default_weights())
+    assert classifier.facts.architecture == "rdr5x5"
+    assert classifier.facts.preprocessing.background > 0
+    assert 0 < classifier.facts.threshold < 1
+    assert default_weights().stat().st_size < 24e6
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_tell_lesions_from_none_on_real_photographs(real_data):
+    """The three DiaretDB1 training images without any consensus lesion score below six that have some."""
+    classifier = load_classifier(default_weights())
+    folder = real_data / "diaretdb1" / "ddb1_v02_01" / "images"
+    scores = {
+        number: predict(read_image(folder / f"diaretdb1_image{number}.png"), classifier).score
+        for number in ("057", "070", "079", "009", "013", "014", "025", "035", "064")
+    }
+    assert max(scores[number] for number in ("057", "070", "079")) < sorted(scores.values())[3]
