@@ -6,13 +6,13 @@ violet to yellow), more opaque where there is more of it, after normalising by i
 the photograph is untouched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import cv2
 import matplotlib as mpl
 import numpy as np
 
-from retina_xai.lesions import Lesion, binarise
+from retina_xai.lesions import binarise
 
 LESION_COLOURS: dict[str, tuple[int, int, int]] = {
     "hard_exudates": (0, 200, 0),
@@ -20,7 +20,6 @@ LESION_COLOURS: dict[str, tuple[int, int, int]] = {
     "haemorrhages": (255, 150, 0),
     "red_small_dots": (255, 0, 0),
 }
-CANDIDATE_COLOUR = (0, 255, 255)
 OPACITY = 0.85
 
 
@@ -50,23 +49,6 @@ def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(picture, outlines, -1, LESION_COLOURS[lesion_type], line_width(pixels))
     return picture
-
-
-def candidates(pixels: np.ndarray, lesions: Sequence[Lesion], most: int = 20) -> np.ndarray:
-    """A copy of a photograph with boxes round the `most` strongest lesion candidates."""
-    picture, margin = pixels.copy(), 2 * line_width(pixels)
-    for lesion in lesions[:most]:
-        x0, y0, x1, y1 = lesion.box
-        corners = (x0 - margin, y0 - margin), (x1 + margin, y1 + margin)
-        cv2.rectangle(picture, *corners, CANDIDATE_COLOUR, line_width(pixels))
-    return picture
-
-
-def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures (H, W, 3) of one height in a row, with a white gap between them."""
-    gap = np.full((pictures[0].shape[0], 8, 3), 255, np.uint8)
-    row = [part for picture in pictures for part in (picture, gap)]
-    return np.concatenate(row[:-1], axis=1)
 
 
 def line_width(pixels: np.ndarray) -> int:

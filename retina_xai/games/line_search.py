@@ -18,9 +18,6 @@ from retina_xai.games.position import Position
 LAMBDAS: tuple[float, ...] = tuple(10 ** (-4 - index / 2) for index in range(13))
 """The paper's values: 1e-4, 10^-4.5, ..., 1e-10."""
 
-FAITHFULNESS_LAMBDAS: tuple[float, ...] = (1e-7, 1e-8, 1e-9, 1e-10)
-"""The shorter search of the deletion metric (supplement A4.1), played at learning rate 0.3."""
-
 
 def line_search(
     model: nn.Module,

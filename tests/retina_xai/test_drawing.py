@@ -3,7 +3,7 @@
 import numpy as np
 
 from retina_xai import drawing
-from retina_xai.lesions import LESION_TYPES, Lesion
+from retina_xai.lesions import LESION_TYPES
 
 GREY = np.full((60, 80, 3), 90, np.uint8)
 
@@ -30,10 +30,3 @@ def test_every_lesion_type_has_its_published_colour():
         picture = drawing.contours(GREY, {name: mask})
         assert tuple(picture[20, 40]) == colour
         assert np.array_equal(picture[30, 40], GREY[30, 40])
-
-
-def test_boxes_surround_candidates_and_pictures_stand_in_a_row():
-    picture = drawing.candidates(GREY, [Lesion(40, 30, 9, 1.0, (38, 28, 43, 33))])
-    assert np.array_equal(picture[30, 40], GREY[30, 40])
-    assert tuple(picture[30, 36]) == drawing.CANDIDATE_COLOUR
-    assert drawing.side_by_side([GREY, GREY]).shape == (60, 168, 3)

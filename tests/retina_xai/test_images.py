@@ -286,7 +286,7 @@ def test_every_flipped_bit_of_a_png_is_noticed(tmp_path):
         flipped = bytearray(data)
         flipped[position] ^= 1 << int(RNG.integers(8))
         path.write_bytes(flipped)
-        refusal(path)
+        assert refusal(path), position
 
 
 def test_a_png_bomb_costs_no_memory(tmp_path):

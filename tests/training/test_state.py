@@ -142,4 +142,5 @@ def test_resuming_with_other_settings_is_refused(tmp_path: Path, change: dict[st
 
 def test_resuming_with_other_loader_processes_is_allowed(tmp_path: Path) -> None:
     RunFolder.open(tmp_path / "run", CONFIG, resume=False)
-    RunFolder.open(tmp_path / "run", TrainingConfig.from_mapping({**SETTINGS, "hardware": {"workers": 2}}), resume=True)
+    other = TrainingConfig.from_mapping({**SETTINGS, "hardware": {"workers": 2}})
+    assert RunFolder.open(tmp_path / "run", other, resume=True).folder == tmp_path / "run"
