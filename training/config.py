@@ -42,7 +42,8 @@ class Data(Section):
     """Which labels are used, how patients are split, and where prepared copies of the photographs are kept.
 
     `labels`: official files to read, "train" = trainLabels.csv and "test" = retinopathy_solution.csv (used if present).
-    `usage`: rows of the solution to use. `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20).
+    `usage`: rows of the solution to use. `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20), patients
+    shuffled by `split_seed`, so that trainings of other seeds are measured on the same patients.
     `split`: a split.csv to use instead. `cache`: folder of prepared copies; by default OUT/cache.
     """
 
@@ -50,6 +51,7 @@ class Data(Section):
     usage: Literal["all", "Public", "Private"] = "all"
     folds: int = Field(default=5, ge=2)
     fold: int = Field(default=0, ge=0)
+    split_seed: int = Field(default=0, ge=0)
     split: Path | None = None
     cache: Path | None = None
     drop_ungradable: bool = False

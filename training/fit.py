@@ -104,7 +104,7 @@ def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progres
     cache = fill_cache(found.photographs, request, progress)
     usable = [photo for photo in found.photographs if photo.image in cache.hashes]
     if config.data.split is None:
-        parts = split_patients(usable, config.data.folds, config.data.fold, config.seed)
+        parts = split_patients(usable, config.data.folds, config.data.fold, config.data.split_seed)
     else:
         parts = read_split(config.data.split, usable)
     check_disjoint(parts, "split.csv")
