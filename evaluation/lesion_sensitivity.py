@@ -29,13 +29,13 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.files import replacing, sha256_of
 from retina_xai.folders import claim
 from retina_xai.images import Photograph
-from retina_xai.lesions import binarise, label_regions, region_maxima
+from retina_xai.lesions import binarise, label_regions
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
 from retina_xai.metrics.chance import throw
-from retina_xai.metrics.froc import lesion_scores
-from retina_xai.metrics.overlap import Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
+from retina_xai.metrics.froc import lesion_scores, peaks
+from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 # Fields of an ImageResult that are arrays, and those that are one array per lesion type.
 ARRAYS = ("scores", "false", "chance_false", "field_levels")
 TYPE_ARRAYS = ("lesion_scores", "chance_lesion_scores", "levels")
@@ -153,10 +153,13 @@ def measure_image(
     kept = _large(predicted & inside, settings.minimum_area)
     blobs, reference = blobs_of(kept), Truth.of(truth.masks)
     area = int(inside.sum())
-    scores = region_maxima(explained.evidence, label_regions(kept))
-    seen = _look(blobs, scores, reference, area)
+    highest = peaks(blobs, explained.evidence)
+    scores = explained.evidence.ravel()[blobs.pixels[highest]].astype(np.float64)
+    detections = _Detections(highest, scores)
+    seen = _look(blobs, detections, reference, area)
     rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
-    thrown = [_look(throw(blobs, inside, rng), scores, reference, area) for _ in range(settings.chance_repetitions)]
+    repetitions = range(settings.chance_repetitions)
+    thrown = [_look(throw(blobs, inside, rng), detections, reference, area) for _ in repetitions]
     levels = evidence_levels(explained.evidence)
     return ImageResult(
         name=truth.name,
@@ -168,8 +171,8 @@ def measure_image(
         chance={name: [one.overlap.types[name] for one in thrown] for name in reference.regions},
         chance_prediction=[one.overlap.prediction for one in thrown],
         scores=scores,
-        false=seen.overlap.false,
-        chance_false=np.array([one.overlap.false for one in thrown]),
+        false=seen.false,
+        chance_false=np.array([one.false for one in thrown]),
         lesion_scores=seen.lesion_scores,
         chance_lesion_scores={
             name: np.array([one.lesion_scores[name] for one in thrown]) for name in reference.regions
@@ -227,16 +230,26 @@ def _large(mask: npt.NDArray[np.bool_], minimum_area: int) -> npt.NDArray[np.boo
 
 
 @dataclass(frozen=True)
+class _Detections:
+    """Each blob's largest evidence (B,) and its index (B,) in `Blobs.pixels`, which a thrown blob keeps."""
+
+    highest: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Look:
-    """One prediction held against the truth: what it meets, and each annotated region's best blob score."""
+    """One prediction held against the truth: what it meets; each region's best detection; those in no region (B,)."""
 
     overlap: Overlap
     lesion_scores: dict[str, npt.NDArray[np.float64]]
+    false: npt.NDArray[np.bool_]
 
 
-def _look(blobs: Blobs, scores: npt.NDArray[np.float64], reference: Truth, area: int) -> _Look:
-    found = {name: lesion_scores(blobs, scores, regions) for name, regions in reference.regions.items()}
-    return _Look(measure(blobs, reference, area), found)
+def _look(blobs: Blobs, detections: _Detections, reference: Truth, area: int) -> _Look:
+    places = blobs.pixels[detections.highest]
+    found = {name: lesion_scores(places, detections.scores, regions) for name, regions in reference.regions.items()}
+    return _Look(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
 
 
 def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySettings, watch: Watch) -> ImageResult:

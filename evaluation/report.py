@@ -68,6 +68,7 @@ def result_of(
         "settings": asdict(settings),
         "versions": versions(),
         **(facts or {}),
+        "classification": asdict(summary.separation),
         "prediction": {"counts": asdict(summary.prediction), "figures": _figures(summary.figures)},
         "lesion_types": {name: _type_of(one) for name, one in summary.types.items()},
         "images": [_image_of(image) for image in summary.images],
@@ -162,13 +163,23 @@ def caption(summary: Summary, settings: SensitivitySettings) -> str:
         "pixel level: share of the annotated pixels predicted. "
         "pixel precision: share of all predicted pixels annotated with the type. "
         "AP: pixel-level average precision of the evidence; its chance value is the type's share of the field of view. "
-        f"FROC: mean lesion-level sensitivity at {rates} false positives per image, blobs taken by descending score "
-        "(their largest evidence); for its chance value the thrown blobs keep their scores. "
+        f"FROC: mean share of the regions found at {rates} false positives per image; here a blob is the place of its "
+        "largest evidence, taken by descending evidence: it finds the regions it lies in, and is a false positive if "
+        "there is none; for the chance value the thrown blobs keep their evidence. "
         "false positives / image: blobs that touch no lesion of any type. area: share of the field of view predicted. "
         f"In brackets {settings.level:.0%} intervals: Wilson (image level), bootstrap over photographs (others). "
         f"chance: the same blobs, turned, mirrored and thrown at random inside the field of view, "
         f"{settings.chance_repetitions} times; mean, and the central 95 % of the repetitions. "
         "'any' is the union of the four types. NaN: undefined."
+    )
+
+
+def separation(summary: Summary) -> str:
+    """`Summary.separation` as a sentence."""
+    one = summary.separation
+    auroc = _with_interval(one.auroc, one.interval.low, one.interval.high)
+    return (
+        f"p(RDR) tells {one.present} photographs with a lesion from {one.absent} without one with an AUROC of {auroc}"
     )
 
 
@@ -186,6 +197,7 @@ def write_page(
         f"<p>{html.escape(method)}</p>" if method else "",
         f"<div class='wide'>{readable(table(summary)).to_html(escape=True, border=0)}</div>",
         f"<p class='caption'>{html.escape(caption(summary, settings))}</p>",
+        f"<p>{html.escape(separation(summary))}</p>",
         "<h2>Sensitivity against false positives</h2>",
         f"<img alt='FROC curves' src='{_embedded(froc_png(summary), 'png')}'>",
         "<h2>Photographs</h2>" if pictures else "",

@@ -4,8 +4,7 @@ Every ratio is one of sums over images (never a mean of per-image ratios, which 
 lesion like one with fifty). Intervals: Wilson for the image level, whose trials are independent; bootstrap over
 images for all others (see `retina_xai.metrics.intervals`). Chance: each repetition throws the blobs of all images anew,
 which gives one ratio per repetition; reported are their mean and the 2.5 % and 97.5 % quantiles. So it is with FROC,
-for which thrown blobs keep their scores: few large blobs with high scores reach a high FROC that means nothing, and
-only its chance value shows it.
+for which thrown blobs keep their scores, and the place of it within them.
 """
 
 import math
@@ -16,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_xai.metrics.average_precision import average_precision
+from retina_xai.metrics.classification import auroc, auroc_interval
 from retina_xai.metrics.froc import RATES, Froc, Ranked, froc, sensitivity_at
 from retina_xai.metrics.intervals import UNDEFINED, Interval, bootstrap, wilson
-from retina_xai.metrics.overlap import Counts, PredictionCounts, ratio
+from retina_xai.metrics.overlap import ANY, Counts, PredictionCounts, ratio
 
 TYPE_MEASURES: dict[str, Callable[[Counts], float]] = {
     "image": lambda counts: counts.image_sensitivity,
@@ -43,8 +43,8 @@ class ImageResult:
     """All that one photograph adds to the tables.
 
     `chance` and `chance_prediction` hold one entry per repetition, R in all. `scores` (B,) are those of the blobs,
-    thrown or not; `false` (B,) and `chance_false` (R, B) say which are false positives; `lesion_scores` (L,) and
-    `chance_lesion_scores` (R, L) hold one score per annotated region (0: missed). `levels` and `field_levels` are
+    thrown or not; `false` (B,) and `chance_false` (R, B) say which peak in no lesion; `lesion_scores` (L,) and
+    `chance_lesion_scores` (R, L) hold the best score that peaks in each annotated region (0: missed). `levels` and `field_levels` are
     evidence histograms (65536,) of the lesions and of the field of view.
     """
 
@@ -101,9 +101,20 @@ class TypeSummary:
 
 
 @dataclass(frozen=True)
+class Separation:
+    """How well p(RDR) tells the photographs with an annotated lesion of any type from those without one."""
+
+    present: int
+    absent: int
+    auroc: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Summary:
     """The whole experiment: one entry per lesion type and "any", the prediction's figures, and image by image."""
 
+    separation: Separation
     types: Mapping[str, TypeSummary]
     prediction: PredictionCounts
     figures: Mapping[str, Figure]
@@ -130,7 +141,16 @@ def summarise(results: Sequence[ImageResult], statistics: Statistics | None = No
     }
     false = _false_positives(results)
     types = {name: _summarise_type(name, results, false, statistics) for name in results[0].types}
-    return Summary(types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
+    separation = _separate(results, statistics)
+    return Summary(separation, types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
+
+
+def _separate(results: Sequence[ImageResult], statistics: Statistics) -> Separation:
+    present = np.array([result.types[ANY].images for result in results])
+    scores = np.array([result.score for result in results])
+    interval = auroc_interval(present, scores, np.arange(len(results)), statistics.resamples, statistics.seed)
+    total = int(present.sum())
+    return Separation(total, len(results) - total, auroc(present, scores), interval)
 
 
 def _summarise_type(

@@ -1,10 +1,13 @@
 """Free-response operating characteristic: lesion sensitivity against false positives per image.
 
-Every predicted blob is one detection; its score is the largest evidence in it. At a threshold t the detections with
-score >= t remain, and
+Every predicted blob is one detection: the place of its largest evidence, which is its score (the CAMELYON16 rule). At
+a threshold t the detections with score >= t remain, and
 
-    sensitivity(t)                = lesions touched by one of them / lesions
-    false positives per image(t)  = those that touch no lesion of any type / images
+    sensitivity(t)                = lesions that hold one of them / lesions
+    false positives per image(t)  = those in no lesion of any type / images
+
+A place and not the whole blob, because otherwise paint is rewarded: one blob over the retina touches all lesions at
+once, and Grad-CAM reached 0.98 in that way where its place finds hardly any.
 
 The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), read
 as a step: the best sensitivity that the curve reaches at that rate or below, with no point invented between two
@@ -15,11 +18,9 @@ score of the first one that is too many (0 if there is none). Every threshold ab
 
 which needs no curve, and serves resampled images as well: an image drawn k times counts k times.
 
-The points of the curve come from MONAI's compute_froc_curve_data. Its companion compute_fp_tp_probs is not used: it
-asks which lesion a detection's *single* point lies in, while here a blob hits every lesion that it shares a pixel
-with, which keeps the curve's end equal to the lesion-level row of the table. MONAI also drops the lowest
-threshold, taking it for the score 0 of missed lesions; a 0 is therefore added for it to drop, else a curve on which
-every lesion is found would lack its end.
+The points of the curve come from MONAI's compute_froc_curve_data. It drops the lowest threshold, taking it for the
+score 0 of missed lesions; a 0 is therefore added for it to drop, else a curve on which every lesion is found would
+lack its end.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from monai.metrics.froc import compute_froc_curve_data
 
 from retina_xai.errors import UsageError
 from retina_xai.lesions import Regions
-from retina_xai.metrics.overlap import Blobs, touching_pairs
+from retina_xai.metrics.overlap import Blobs
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -63,12 +64,21 @@ class Ranked:
         return cls(values[order], image[order])
 
 
-def lesion_scores(blobs: Blobs, scores: FloatArray, regions: Regions) -> FloatArray:
-    """(regions,) the highest score in (0, 1] among the blobs (scores (blobs,)) touching each region; 0 if none does."""
-    best = np.zeros(regions.count)
-    blob, region = touching_pairs(blobs, regions)
-    np.maximum.at(best, region, scores[blob])
-    return best
+def peaks(blobs: Blobs, evidence: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """(blobs,) the index in `blobs.pixels` of each blob's largest evidence (H, W); of equal ones the first."""
+    order = np.lexsort((-evidence.ravel()[blobs.pixels], blobs.owner))
+    return np.asarray(order[np.searchsorted(blobs.owner, np.arange(blobs.count))])
+
+
+def lesion_scores(places: npt.NDArray[np.int64], scores: FloatArray, regions: Regions) -> FloatArray:
+    """(regions,) the highest score in (0, 1] of the detections in each region; 0 where there is none.
+
+    `places` (D,) are flat pixel indices, `scores` (D,) theirs.
+    """
+    label = regions.labels.ravel()[places]
+    best = np.zeros(regions.count + 1)
+    np.maximum.at(best, label, scores)
+    return best[1:]
 
 
 def froc(false: FloatArray, found: FloatArray, images: int) -> Froc:

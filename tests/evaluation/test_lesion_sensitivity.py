@@ -18,6 +18,7 @@ from evaluation.report import result_of
 from evaluation.sensitivity_summary import Statistics, summarise
 from retina_xai.errors import InputError, UsageError
 from retina_xai.images import Photograph
+from retina_xai.lesions import binarise, label_regions
 from retina_xai.metrics.intervals import Interval
 
 SETTINGS = SensitivitySettings(chance_repetitions=5, resamples=50)
@@ -130,11 +131,10 @@ def test_a_mask_of_everything_is_no_better_than_chance(diaretdb1, tmp_path):
         figure = summary.types["any"].figures[name]
         assert (figure.value, figure.chance) == (1, 1)
     assert summary.types["any"].average_precision == pytest.approx(summary.types["any"].prevalence)
-    # In the photograph without a lesion the blob is false: from 1/2 false positives per image on all is found.
+    # It is one detection in each photograph, and its place, the first pixel, lies in no lesion.
     froc = summary.types["any"].froc
-    assert froc.at_rates == (0, 0, 1, 1, 1, 1, 1)
-    assert froc.chance_at_rates == tuple((value, Interval(value, value)) for value in froc.at_rates)
-    assert (froc.mean.value, froc.mean.chance) == (5 / 7, 5 / 7)
+    assert froc.at_rates == 7 * (0,)
+    assert summary.types["any"].counts.lesions > 0
 
 
 def froc_of(lesions, evidence):
@@ -152,21 +152,48 @@ def test_a_perfect_detector_of_tiny_lesions_is_far_above_chance():
     assert mean.interval == Interval(1, 1)
 
 
-def test_a_huge_blob_reaches_a_high_froc_and_so_does_chance():
+def test_a_huge_blob_is_one_detection_and_finds_one_lesion():
     lesions = np.zeros((90, 120), dtype=bool)
     lesions[10:90:20, 10:120:20] = True
     evidence = np.zeros((90, 120))
-    evidence[:, :100] = 1
-    mean = froc_of(lesions, evidence)
-    assert mean.value == pytest.approx(20 / 24)
-    assert mean.chance == pytest.approx(mean.value, abs=0.05)
+    evidence[:, :100] = 0.5
+    evidence[10, 10] = 1
+    assert froc_of(lesions, evidence).value == pytest.approx(1 / 24)
+    # The same paint with its maximum beside all lesions finds none of them.
+    assert froc_of(lesions, np.roll(evidence, 3, axis=1)).value == 0
 
 
-def test_the_end_of_the_froc_curve_is_the_row_of_the_table(diaretdb1, tmp_path):
-    summary = evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", SETTINGS)
+def test_the_end_of_the_froc_curve_counts_every_peak(diaretdb1, tmp_path):
+    dataset = open_diaretdb1(diaretdb1)
+    summary = evaluate(dataset.cases, explain, tmp_path / "out", SETTINGS)
     curve = summary.types["any"].froc.curve
-    assert curve.sensitivity[-1] == summary.types["any"].figures["lesion"].value
-    assert curve.false_positives_per_image[-1] == summary.figures["false_positives_per_image"].value
+    false, found, regions = 0, 0, 0
+    for case in dataset.cases:
+        photograph = case.photograph()
+        truth = np.logical_or.reduce(list(case.truth("votes", photograph.pixels.shape[:2]).masks.values()))
+        explained = explain(photograph)
+        mask = binarise(explained.evidence) & explained.field_of_view
+        blobs, annotated = label_regions(mask).labels, label_regions(truth)
+        hit = set()
+        for number in range(1, blobs.max() + 1):
+            inside = np.where(blobs == number, explained.evidence, -1)
+            label = annotated.labels.ravel()[inside.argmax()]
+            hit |= {label} - {0}
+            false += label == 0
+        found, regions = found + len(hit), regions + annotated.count
+    assert 0 < found < regions
+    assert curve.sensitivity[-1] == found / regions
+    assert curve.false_positives_per_image[-1] == false / len(dataset)
+
+
+def test_scores_that_tell_lesions_from_none(diaretdb1, tmp_path):
+    summary = evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", SETTINGS)
+    with_lesion = [image.score for image in summary.images if image.types["any"].images]
+    without = [image.score for image in summary.images if not image.types["any"].images]
+    wins = [(high > low) + 0.5 * (high == low) for high in with_lesion for low in without]
+    one = summary.separation
+    assert (one.present, one.absent) == (len(with_lesion), len(without))
+    assert one.auroc == pytest.approx(np.mean(wins)) if wins else np.isnan(one.auroc)
 
 
 def test_evidence_outside_of_the_field_is_not_judged_but_counted():

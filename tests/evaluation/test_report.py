@@ -70,7 +70,7 @@ def test_numbers_are_readable_and_undefined_is_nan(summary):
     assert text.loc[("red small dots", "explanation"), "lesion level"] == "NaN"
     # The lesion's blob is weaker than the two false ones, one per photograph.
     assert text.loc[("haemorrhages", "explanation"), "FROC"] == "0.429 (0.429-0.571)"
-    assert text.loc[("haemorrhages", "chance"), "FROC"] == "0.107 (0.000-0.396)"
+    assert text.loc[("haemorrhages", "chance"), "FROC"] == "0.000 (0.000-0.000)"
     assert text.loc[("red small dots", "chance"), "FROC"] == "NaN"
     assert text.loc[("any", "explanation"), "area"] == "1.38 %"
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions import label_regions, region_maxima
-from retina_xai.metrics.froc import RATES, Ranked, froc, lesion_scores, sensitivity_at
+from retina_xai.lesions import label_regions
+from retina_xai.metrics.froc import RATES, Ranked, froc, lesion_scores, peaks, sensitivity_at
 from retina_xai.metrics.overlap import blobs_of
 
 
@@ -70,16 +70,20 @@ def test_without_a_lesion_it_is_undefined_and_without_a_detection_zero():
     assert np.isnan(sensitivity_at(Ranked.of(one), Ranked.of(one), np.array([0, 2]))).all()
 
 
-def test_a_blob_hits_every_lesion_that_it_touches_with_its_best_score():
+def test_a_detection_is_the_place_of_largest_evidence_and_finds_what_holds_it():
     evidence = np.zeros((10, 20))
     evidence[5, 2:15] = 0.4
     evidence[5, 3] = 0.9
-    evidence[0, 0] = 0.7
+    evidence[0, 0:2] = 0.7
     truth = np.zeros((10, 20), dtype=bool)
-    truth[4:7, 2:4] = truth[4:7, 12:16] = truth[9, 18] = True
-    mask = evidence > 0
-    scores = region_maxima(evidence, label_regions(mask))
-    assert lesion_scores(blobs_of(mask), scores, label_regions(truth)).tolist() == [0.9, 0.9, 0.0]
+    truth[4:7, 2:4] = truth[4:7, 12:16] = truth[0, 1] = truth[9, 18] = True
+    blobs = blobs_of(evidence > 0)
+    places = blobs.pixels[peaks(blobs, evidence)]
+    # Of equal evidence the first pixel.
+    assert places.tolist() == [0, 5 * 20 + 3]
+    regions = label_regions(truth)
+    assert lesion_scores(places, evidence.ravel()[places], regions).tolist() == [0.0, 0.9, 0.0, 0.0]
+    assert lesion_scores(places, np.array([0.7, 0.2]), label_regions(evidence > 0)).tolist() == [0.7, 0.2]
 
 
 def test_senseless_input_is_refused():
