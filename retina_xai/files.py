@@ -62,11 +62,17 @@ def write_json(path: Path, content: Any) -> None:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table without its index, whole or not at all; texts that a spreadsheet would run as formulas are quoted.
 
-    Such a text (it begins with = + - @ or a control character) gets an apostrophe in front, as OWASP advises.
+    Such a text (it begins with = + - @ or a control character) gets an apostrophe in front, as OWASP advises. A lone
+    carriage return, which would begin a new row, becomes a line feed, which is quoted.
     """
-    safe = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell)
+    safe = table.map(lambda cell: _harmless(cell) if isinstance(cell, str) else cell)
     with replacing(path) as partial:
         safe.to_csv(partial, index=False, lineterminator="\n")
+
+
+def _harmless(cell: str) -> str:
+    text = f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def sha256_of(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Files are whole or absent, tables are harmless, folders remember their settings."""
 
+import csv
 import json
 import os
 
@@ -57,6 +58,12 @@ def test_json_has_null_for_nan(tmp_path):
 def test_formulas_in_tables_are_neutralised(tmp_path):
     write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["=cmd()", "+1", "fine"], "b": [-1.0, 2.0, 3.0]}))
     assert (tmp_path / "a.csv").read_text() == "a,b\n'=cmd(),-1.0\n'+1,2.0\nfine,3.0\n"
+
+
+def test_a_carriage_return_begins_no_row_with_a_formula(tmp_path):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x\r=cmd()", "y\r\nz", "\r=cmd()"]}))
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["a"], ["x\n=cmd()"], ["y\nz"], ["'\n=cmd()"]]
 
 
 def test_a_folder_remembers_its_settings_and_refuses_others(tmp_path):
