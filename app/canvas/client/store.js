@@ -1,0 +1,35 @@
+// What outlives a rerun and a change of page: encoded pictures by name, and how each canvas was last looked at.
+// Both components of this package share it; it lives in the page and never leaves it.
+
+const shared = (globalThis[Symbol.for("retina-xai canvas")] ??= {
+  slots: new Map(), // sender -> { header, pictures: Map(name -> Blob) }
+  waiting: new Map(), // name -> functions that wait for the picture
+  views: new Map(), // key of a canvas -> { image, view, preferences }
+  active: null, // the canvas that single-letter keys go to
+});
+
+/** The encoded picture of this name, as soon as it has arrived. */
+function picture(name) {
+  for (const { pictures } of shared.slots.values()) {
+    if (pictures.has(name)) return Promise.resolve(pictures.get(name));
+  }
+  return new Promise((resolve) => {
+    shared.waiting.set(name, [...(shared.waiting.get(name) ?? []), resolve]);
+  });
+}
+
+/** Keep these pictures in place of the sender's former ones, and hand them to whoever waits. */
+function keepPictures(sender, header, pictures) {
+  shared.slots.set(sender, { header, pictures });
+  for (const [name, blob] of pictures) {
+    for (const resolve of shared.waiting.get(name) ?? []) resolve(blob);
+    shared.waiting.delete(name);
+  }
+}
+
+/** Run `leave` if the element is really gone: Streamlit also cleans up after a call that a newer one overtook. */
+function whenGone(parentElement, leave) {
+  setTimeout(() => {
+    if (!(parentElement.host ?? parentElement).isConnected) leave();
+  });
+}
