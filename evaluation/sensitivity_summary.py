@@ -44,8 +44,8 @@ class ImageResult:
 
     `chance` and `chance_prediction` hold one entry per repetition, R in all. `scores` (B,) are those of the blobs,
     thrown or not; `false` (B,) and `chance_false` (R, B) say which peak in no lesion; `lesion_scores` (L,) and
-    `chance_lesion_scores` (R, L) hold the best score that peaks in each annotated region (0: missed). `levels` and `field_levels` are
-    evidence histograms (65536,) of the lesions and of the field of view.
+    `chance_lesion_scores` (R, L) hold the best score that peaks in each annotated region (0: missed). `levels` and
+    `field_levels` are evidence histograms (65536,) of the lesions and of the field of view.
     """
 
     name: str

@@ -1,0 +1,40 @@
+"""Random importance: what a method reaches that looks neither at the network nor at the image.
+
+    evidence ~ U(0, 1), independently for every pixel
+
+One map (H, W) per seed and size, the same for all images of a call and for every call, so a batch equals its images
+one by one. Take another seed per photograph where independent maps are wanted.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.models.inference import inference
+
+
+@dataclass(frozen=True)
+class RandomMap:
+    """Uniform noise from `seed` and nothing else; the network is asked for the scores in the explanation only."""
+
+    seed: int = 0
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
+        """Explain images (N, C, H, W); see `explainer.Explanation`.
+
+        Raises:
+            InputError, ModelError, UsageError: images, model or targets that do not fit.
+        """
+        check_images(images)
+        with inference(model), torch.no_grad():
+            logits = check_logits(model(images), images)
+        target = resolve_targets(targets, logits)
+        noise = torch.rand(images.shape[-2:], generator=torch.Generator().manual_seed(self.seed))
+        return without_mask(noise.to(images).expand(len(images), -1, -1), target, logits, self.settings())
+
+    def settings(self) -> dict[str, Any]:
+        """The name and the seed."""
+        return {"method": "random", "seed": self.seed}

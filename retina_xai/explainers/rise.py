@@ -1,0 +1,93 @@
+"""RISE (Petsiuk, Das and Saenko, 2018): the mean score of random views in which a pixel is seen.
+
+    evidence(pixel) ~ sum_i p_c(M_i * x) M_i(pixel) / sum_i M_i(pixel)
+
+Masks M_i: a grid of cells x cells coins (1 with the given probability), upsampled bilinearly to one cell more than
+the image holds, and cut to the image's size at a random offset of up to one cell, so that values are in [0, 1] and no
+cell edge is special. What a mask hides is 0 in normalised space. The published code uses 4000 to 8000 masks of 7 x 7 or
+8 x 8 cells with probability 0.5.
+
+Ours: the estimate is divided by the sum of the masks at each pixel instead of by its expectation N * probability, which
+takes the masks' own unevenness out; and the map is scaled from its minimum and maximum to [0, 1] (a flat one is 0),
+because its level is the mean score of all views and says nothing about places. All images of a call see the same masks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from retina_xai.errors import UsageError
+from retina_xai.explainers.explainer import Explanation
+from retina_xai.explainers.perturbation import Scores, explain_each
+from retina_xai.games.engine import OnStep
+from retina_xai.models.throughput import batch_for
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Random views.
+
+    Args:
+        masks: number of views, at least 1.
+        cells: coins along each side of a grid, at least 1.
+        probability: that a coin shows its cell, in (0, 1).
+        seed: of grids and offsets.
+        batch: views shown at once, None for what is quick on the device; it changes the result by rounding only.
+
+    Raises:
+        UsageError: a value outside these ranges.
+    """
+
+    masks: int = 4000
+    cells: int = 7
+    probability: float = 0.5
+    seed: int = 0
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.masks, self.cells) < 1:
+            raise UsageError(f"masks {self.masks}, cells {self.cells}: give at least 1 of each")
+        if self.batch is not None and self.batch < 1:
+            raise UsageError(f"batch {self.batch}: give at least 1, or None for the device's default")
+        if not 0 < self.probability < 1:
+            raise UsageError(f"probability {self.probability:g}: give a number between 0 and 1, such as 0.5")
+
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images (N, C, H, W); see `explainer.Explanation` and, for `on_step`, `perturbation.explain_each`."""
+        return explain_each(model, images, targets, self._evidence, self.settings(), on_step)
+
+    def settings(self) -> dict[str, Any]:
+        """What the result depends on, as plain values."""
+        names = ("masks", "cells", "probability", "seed")
+        return {"method": "rise", **{name: getattr(self, name) for name in names}}
+
+    def draw(self, height: int, width: int, batch: int) -> Iterator[Tensor]:
+        """The masks (B, 1, height, width) in [0, 1], at most `batch` at once; their sequence does not depend on it."""
+        generator = torch.Generator().manual_seed(self.seed)
+        shape = (self.masks, 1, self.cells, self.cells)
+        grids = (torch.rand(shape, generator=generator) < self.probability).float()
+        cell = [-(-side // self.cells) for side in (height, width)]
+        offsets = (torch.rand((self.masks, 2), generator=generator) * torch.tensor(cell)).long().tolist()
+        large = [(self.cells + 1) * side for side in cell]
+        for first in range(0, self.masks, batch):
+            rows = slice(first, first + batch)
+            wide = F.interpolate(grids[rows], size=large, mode="bilinear", align_corners=False)
+            cuts = zip(wide, offsets[rows], strict=True)
+            yield torch.stack([mask[:, top : top + height, left : left + width] for mask, (top, left) in cuts])
+
+    def _evidence(self, scores: Scores, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        weighted, seen = image.new_zeros(height, width), image.new_zeros(height, width)
+        for drawn in self.draw(height, width, batch_for(image, self.batch)):
+            masks = drawn.to(image)
+            weighted += torch.einsum("b,bhw->hw", scores(masks * image), masks[:, 0])
+            seen += masks[:, 0].sum(dim=0)
+        mean = weighted / torch.where(seen > 0, seen, 1)
+        low, high = mean.min(), mean.max()
+        return (mean - low) / torch.where(high > low, high - low, 1)

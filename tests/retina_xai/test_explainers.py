@@ -1,0 +1,228 @@
+"""One contract for every explanation method of the registry."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from helpers.networks import smooth_images
+from torch import nn
+
+from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.explainers import (
+    EXPLAINERS,
+    FGVis,
+    GradCam,
+    Lime,
+    Occlusion,
+    RandomMap,
+    RetinaFGVis,
+    Rise,
+    Saliency,
+)
+
+CHEAP = {
+    # what stands for each method here: the same code in a few steps, from a seed where there is one
+    "fgvis": lambda seed: FGVis(lam=1e-5, iterations=6, seed=seed),
+    "grad-cam": lambda seed: GradCam(),
+    "lime": lambda seed: Lime(samples=30, segments=16, seed=seed, batch=7),
+    "occlusion": lambda seed: Occlusion(window=0.25, stride=0.125, batch=5),
+    "random": RandomMap,
+    "retina": lambda seed: RetinaFGVis(FGVis(lam=1e-4, lr=0.1, iterations=4, seed=seed)),
+    "rise": lambda seed: Rise(masks=20, cells=4, seed=seed, batch=6),
+    "saliency": lambda seed: Saliency(),
+}
+BLIND = {"random"}
+SEEDED = ("fgvis", "lime", "random", "retina", "rise")
+STEPPED = ("fgvis", "lime", "occlusion", "retina", "rise")
+
+
+IMAGES = smooth_images(3, 24)[..., :20]
+
+
+class Net(nn.Sequential):
+    """A network in training mode, part of it frozen, with everything that an explanation could disturb."""
+
+    def __init__(self):
+        torch.manual_seed(3)
+        super().__init__(
+            nn.Conv2d(3, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(6, 6, 3),
+            nn.LeakyReLU(0.1),
+            nn.Dropout(0.5),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 4),
+        )
+        with torch.no_grad():
+            self[-1].weight *= 2 / self.eval()(IMAGES).std(dim=0).mean()
+            self[-1].bias -= self(IMAGES).mean(dim=0)
+        self.train()
+        self[1].eval()
+        self[3].weight.requires_grad_(False)
+        self[0].weight.grad = torch.ones_like(self[0].weight)
+
+
+def state_of(model):
+    """All that a caller could find changed."""
+    hooks = [
+        (len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks), id(module))
+        for module in model.modules()
+    ]
+    flags = [module.training for module in model.modules()]
+    parameters = [(parameter.requires_grad, parameter.grad is None) for parameter in model.parameters()]
+    tensors = {name: value.clone() for name, value in model.state_dict().items()}
+    tensors["grad"] = model[0].weight.grad.clone()
+    tensors["rng"] = torch.get_rng_state()
+    return (hooks, flags, parameters, np.random.get_state()[1].tolist()), tensors  # noqa: NPY002
+
+
+def test_every_method_of_the_registry_has_a_cheap_variant_of_the_same_kind():
+    assert CHEAP.keys() == EXPLAINERS.keys()
+    for name, make in CHEAP.items():
+        assert type(make(0)) is type(EXPLAINERS[name]())
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_shapes_range_and_figures(name):
+    logits = Net().eval()(IMAGES).detach()
+    result = CHEAP[name](0)(Net(), IMAGES, logits.argmax(dim=1))
+    assert result.evidence.shape == (3, 24, 20)
+    assert torch.isfinite(result.evidence).all()
+    assert result.evidence.min() >= 0
+    assert result.evidence.max() <= 1
+    assert result.evidence.flatten(1).std(dim=1).min() > 0
+    assert torch.equal(result.target, logits.argmax(dim=1))
+    torch.testing.assert_close(result.score_before, logits.softmax(dim=1).amax(dim=1))
+    for values in (result.score_after, result.iterations, result.lam, result.converged):
+        assert values.shape == (3,)
+    assert result.converged.dtype == torch.bool
+    assert (result.mask is None) == math.isnan(result.score_after[0])
+    assert not result.evidence.requires_grad
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_settings_name_the_method_and_are_plain(name):
+    for explainer in (CHEAP[name](0), EXPLAINERS[name]()):
+        settings = explainer.settings()
+        assert settings["method"] == name
+        plain = (str, int, float, bool, list, type(None))
+        assert all(isinstance(value, plain) for value in settings.values())
+    assert dict(CHEAP[name](0)(Net(), IMAGES[:1]).settings) == CHEAP[name](0).settings()
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_a_batch_equals_its_images_one_by_one_and_a_second_run(name):
+    model, images, targets = Net().double(), IMAGES.double(), torch.tensor([1, 2, 0])
+    batch = CHEAP[name](0)(model, images, targets)
+    for row, image in enumerate(images.split(1)):
+        single = CHEAP[name](0)(model, image, targets[row])
+        torch.testing.assert_close(batch.evidence[row], single.evidence[0])
+        torch.testing.assert_close(batch.score_before[row], single.score_before[0])
+    assert torch.equal(batch.evidence, CHEAP[name](0)(model, images, targets).evidence)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_another_seed_gives_another_result_where_there_is_chance(name):
+    first, second = (CHEAP[name](seed)(Net(), IMAGES).evidence for seed in (0, 1))
+    assert torch.equal(first, second) == (name not in SEEDED)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_targets_are_the_most_likely_classes_unless_given(name):
+    model, explain = Net(), CHEAP[name](0)
+    likely = Net().eval()(IMAGES).argmax(dim=1)
+    free = explain(model, IMAGES)
+    assert torch.equal(free.target, likely)
+    assert torch.equal(free.evidence, explain(model, IMAGES, likely).evidence)
+    assert explain(model, IMAGES, 2).target.tolist() == [2, 2, 2]
+    two, three = (explain(model, IMAGES[:1], target).evidence for target in (2, 3))
+    assert torch.equal(two, three) == (name in BLIND)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+@pytest.mark.parametrize("images", [IMAGES, torch.full((1, 3, 24, 20), torch.nan)], ids=["success", "refusal"])
+def test_the_model_and_the_random_generators_are_left_as_they_were(name, images):
+    model = Net()
+    (before, tensors) = state_of(model)
+    given = images.clone()
+    try:
+        CHEAP[name](0)(model, images)
+    except InputError:
+        assert images.isnan().any()
+    (after, left) = state_of(model)
+    assert before == after
+    assert tensors.keys() == left.keys()
+    assert all(torch.equal(value, left[key]) for key, value in tensors.items())
+    torch.testing.assert_close(images, given, equal_nan=True, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_a_model_that_fails_inside_is_left_as_it_was(name):
+    class Failing(Net):
+        broken = False
+
+        def forward(self, images):
+            logits = super().forward(images)
+            if self.broken:
+                raise ArithmeticError
+            return logits
+
+    model = Failing()
+    model.broken = True
+    (before, tensors) = state_of(model)
+    with pytest.raises(ArithmeticError):
+        CHEAP[name](0)(model, IMAGES)
+    (after, left) = state_of(model)
+    assert before == after
+    assert all(torch.equal(value, left[key]) for key, value in tensors.items())
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+@pytest.mark.parametrize(
+    ("images", "targets", "error", "message"),
+    [
+        (torch.zeros(3, 8, 8), None, InputError, r"images have shape \(3, 8, 8\)"),
+        (torch.zeros(0, 3, 8, 8), None, InputError, r"images have shape \(0, 3, 8, 8\)"),
+        (torch.zeros(1, 3, 8, 8).long(), None, InputError, "give floats"),
+        (torch.full((1, 3, 8, 8), torch.inf), None, InputError, "NaN or infinity: check how they were read"),
+        (torch.zeros(1, 3, 8, 8), 4, UsageError, "the model has classes 0 to 3"),
+        (torch.zeros(1, 3, 8, 8), -1, UsageError, "the model has classes 0 to 3"),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2]), UsageError, "for 2 images: give one class index each"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, images, targets, error, message):
+    with pytest.raises(error, match=message):
+        CHEAP[name](0)(Net(), images, targets)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_a_model_without_finite_logits_is_refused(name):
+    model = Net()
+    with torch.no_grad():
+        model[-1].bias[:] = torch.nan
+    with pytest.raises(ModelError, match="NaN or infinity for the original images"):
+        CHEAP[name](0)(model, IMAGES)
+    with pytest.raises(ModelError, match=r"it must return logits \(N, classes\)"):
+        CHEAP[name](0)(nn.Sequential(*list(Net())[:5]), IMAGES)
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_progress_is_reported_and_an_exception_cancels(name):
+    seen = []
+
+    def cancel_at_the_second(step, scores):
+        seen.append(step)
+        assert ((scores >= 0) & (scores <= 1)).all()
+        if len(seen) == 2:
+            raise InterruptedError
+
+    model = Net()
+    with pytest.raises(InterruptedError):
+        CHEAP[name](0)(model, IMAGES, on_step=cancel_at_the_second)
+    assert len(seen) == 2
+    assert seen[1] > seen[0]
+    assert model.training
+    assert not model[1].training

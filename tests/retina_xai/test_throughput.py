@@ -1,0 +1,35 @@
+"""Batch and memory format of many forward passes."""
+
+import pytest
+import torch
+from helpers.networks import TinyNet
+from torch import nn
+
+from retina_xai.explainers import Occlusion
+from retina_xai.models.throughput import CPU_BATCH, batch_for, layout_for
+
+
+class Viewing(nn.Sequential):
+    """A network that `view`s its maps, which only the usual layout allows."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Linear(4 * 64, 3))
+
+    def forward(self, images):
+        return self[2](self[1](self[0](images)).view(len(images), -1))
+
+
+def test_a_network_that_views_its_maps_gets_the_usual_layout():
+    images = torch.rand(2, 3, 8, 8)
+    with pytest.raises(RuntimeError, match="view size"):
+        Viewing()(images.contiguous(memory_format=torch.channels_last))
+    assert layout_for(Viewing(), images) == torch.contiguous_format
+    assert layout_for(TinyNet(), images) == torch.channels_last
+    assert Occlusion()(Viewing(), images).evidence.shape == (2, 8, 8)
+
+
+def test_the_batch_is_what_was_asked_or_what_suits_the_device():
+    assert batch_for(torch.zeros(1), 3) == 3
+    assert batch_for(torch.zeros(1), None) == CPU_BATCH
+    assert batch_for(torch.zeros(1, device="meta"), None) > CPU_BATCH
