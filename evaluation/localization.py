@@ -17,7 +17,7 @@ from evaluation.report import PictureRow, write_page, write_result
 from evaluation.sensitivity_summary import ImageResult, Summary
 from retina_xai import drawing
 from retina_xai.images import Photograph, write_png
-from retina_xai.localization import localize, method_named
+from retina_xai.localization import DEFAULT_METHOD, localize, method_named
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import run_facts
 
@@ -32,7 +32,7 @@ class Experiment:
     """What is evaluated: a classifier and a method, under a consensus rule; `seed` is of chance and bootstrap."""
 
     classifier: RdrClassifier
-    method: str = "fgvis"
+    method: str = DEFAULT_METHOD
     consensus: str = "votes"
     seed: int = 0
 

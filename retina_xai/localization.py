@@ -2,10 +2,11 @@
 
     photograph -> gradability, field of view, network input -> p(RDR) -> explanation -> evidence -> candidates
 
-The default method is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10, learning
-rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. Evidence outside the field of view is dropped (ours): the
-black border is no retina; so is evidence of at most `lesions.FLOOR`, the noise of the start mask. An ungradable
-photograph is scored but not explained, and never reported as free of disease.
+The paper's protocol ("fgvis") is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10,
+learning rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. Ours ("retina"), the default, is in
+`explainers.retina`. Evidence outside the field of view is dropped (ours): the black border is no retina; so is evidence
+of at most `lesions.FLOOR`, the noise of the start mask. An ungradable photograph is scored but not explained, and never
+reported as free of disease.
 """
 
 import math
@@ -33,7 +34,9 @@ METHODS: dict[str, Explainer] = {
     "grad-cam": GradCam(),
     "saliency": Saliency(),
 }
-"""What `--method` offers for fundus photographs."""
+"""What `--method` (or `--protocol`) offers for fundus photographs: the two protocols, and what to compare them with."""
+
+DEFAULT_METHOD = "retina"
 
 REFER = "refer"
 NO_REFERABLE_DR = "no referable DR found"
@@ -93,7 +96,7 @@ def localize(
     """Score and explain one photograph for the class RDR.
 
     Args:
-        explainer: any of the contract; the paper's game (`METHODS["fgvis"]`) by default.
+        explainer: any of the contract; `METHODS[DEFAULT_METHOD]` by default.
         ungradable: explain ungradable photographs too.
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
@@ -102,7 +105,7 @@ def localize(
     if verdict.decision == UNGRADABLE and not ungradable:
         return Localization(fundus, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
     images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
-    explanation = (explainer or METHODS["fgvis"])(classifier.model, images, RDR)
+    explanation = (explainer or METHODS[DEFAULT_METHOD])(classifier.model, images, RDR)
     evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
     evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
     lesions = tuple(lesion_candidates(evidence))

@@ -1,17 +1,21 @@
 """The retina protocol (ours): FGVis evidence as a clinician can read it.
 
-The game is the paper's, with the same defence; four things make lesions of its masks:
+The game is the paper's, with the same defence; five things make lesions of its masks:
 
-    evidence = G * mean over flips F and channels of F^-1[(1 - m_F) |F x - r|],   divided by its maximum
+    change_F = mean over channels of F^-1[ (1 - m_F) min(|F x - r|, 1) ]      for every flip F
+    e        = (mean over flips of sqrt(G * change_F))^2,       evidence = p_c(x) e / max e
 
 1. Weight by the change that the deletion makes: a pixel that equals its reference is not changed by deleting it, so
-   whatever its mask says, nothing was shown to depend on it. What the start mask deleted by chance (at most 0.01)
+   whatever its mask says, nothing was shown to depend on it. Beyond one unit of the network's input more contrast
+   counts no more, or bright exudates would hide the haemorrhages. What the start mask deleted by chance (at most 0.01)
    counts as nothing, so a photograph whose score is low from the start has no evidence at all.
-2. A Gaussian G of a few network pixels, the width of the smallest lesions: the mask is a scatter of pixels, a lesion a
-   blob.
-3. The mean over both flips and their product: a retina has no up and down for this network, so what only one of the
-   four games deletes is chance.
+2. A Gaussian G of a few network pixels, the width of small lesions: the mask is a scatter of pixels, a lesion a blob.
+3. Both flips and their product: a retina has no up and down for this network, so what only one of the four games
+   deletes is chance. The power mean lies between the mean, which shows all of it, and the product, which shows what all
+   four agree on.
 4. Fewer steps: the score of a fundus photograph falls at once or swings for hundreds of steps, which only add paint.
+5. Scaled by the score p_c(x): evidence for a disease that the network hardly sees is weak, and weaker than that of a
+   photograph which it refers, so evidence of one strength means the same in all photographs.
 
 It wants weights whose preprocessing takes the local background off: then r = 0 is the surroundings of a pixel, and the
 change |x - r| its contrast against them.
@@ -33,12 +37,14 @@ from retina_xai.games.references import reference_for
 
 RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1)
 START = GAMES["deletion"].start[0]
+CONTRAST = 1.0
+"""In units of the network's normalised input."""
 FLIPS = ((3,), (2,), (2, 3))
 
 
 @dataclass(frozen=True)
 class RetinaFGVis:
-    """FGVis whose evidence is weighted by the change, averaged over flips and smoothed.
+    """FGVis whose evidence is weighted by the change, smoothed, averaged over flips and scaled by the score.
 
     Mask, explained image, scores and iterations of its explanations are those of the game on the unflipped image.
 
@@ -51,7 +57,7 @@ class RetinaFGVis:
     """
 
     game: FGVis = RETINA_GAME
-    smoothing: float = 3 / 448
+    smoothing: float = 4 / 448
 
     def __post_init__(self) -> None:
         if self.game.game != "deletion":
@@ -66,13 +72,14 @@ class RetinaFGVis:
     ) -> Explanation:
         """Explain images (N, C, H, W); see `FGVis` and `explainer.Explanation`."""
         played = self.game(model, images, targets, on_step=on_step)
-        change = self._change(played, images)
+        roots = self._smooth(self._change(played, images)).sqrt()
         for flip in FLIPS:
             flipped = images.flip(flip)
-            change += self._change(self.game(model, flipped, played.target, on_step=on_step), flipped).flip(flip)
-        smooth = self._smooth(change)
-        peak = smooth.amax(dim=(1, 2, 3), keepdim=True)
-        evidence = (smooth / torch.where(peak > 0, peak, 1))[:, 0].clamp(0, 1)
+            change = self._change(self.game(model, flipped, played.target, on_step=on_step), flipped)
+            roots += self._smooth(change.flip(flip)).sqrt()
+        mean = roots[:, 0].square()
+        peak = mean.amax(dim=(1, 2), keepdim=True)
+        evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * played.score_before[:, None, None]
         return replace(played, evidence=evidence, settings=self.settings())
 
     def settings(self) -> dict[str, Any]:
@@ -84,7 +91,7 @@ class RetinaFGVis:
         reference = reference_for(self.game.reference, images, self.game.seed)
         deleted = torch.zeros_like(images) if played.mask is None else 1 - played.mask
         deleted = deleted * (deleted > 1 - START)
-        return (deleted * (images - reference).abs()).mean(dim=1, keepdim=True)
+        return (deleted * (images - reference).abs().clamp(max=CONTRAST)).mean(dim=1, keepdim=True)
 
     def _smooth(self, change: Tensor) -> Tensor:
         sigma = self.smoothing * max(change.shape[-2:])

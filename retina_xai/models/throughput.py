@@ -1,9 +1,9 @@
 """Many forward passes of one network: the batch and the memory format in which they take least time.
 
 On a CPU, convolutions of the small ImageNet networks are quicker on images laid out channels last (the layout of the
-images is enough, the model's own weights stay as they are), and batches of a few images quicker than large ones: there it
-is the system that takes time, because memory of that size is given back after every layer. Scores differ by rounding
-only.
+images is enough, the model's own weights stay as they are), and batches of a few images quicker than large ones: there
+it is the system that takes time, because memory of that size is given back after every layer. Scores differ by
+rounding only.
 """
 
 import torch
