@@ -18,15 +18,14 @@ from retina_xai.errors import BatchError, InputError, RetinaXaiError
 from retina_xai.files import sha256_of, write_csv
 from retina_xai.folders import SETTINGS_FILE, claim
 from retina_xai.images import read_image
-from retina_xai.localization import localize, method_named, predict
+from retina_xai.localization import DEFAULT_METHOD, localize, method_named, predict
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
 
 LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
-LONGEST_STEM = 255 - len("_evidence.png")
+RESULT_ENDINGS = ("_evidence", "_overlay", "_heatmap", "_mask", "_complement", "_explanation", "_panel")
+LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in RESULT_ENDINGS)
 """In bytes: no common file system takes names of more than 255."""
-
-RESULT_ENDINGS = ("_evidence", "_overlay")
 
 OnDone = Callable[[Path, str], None]
 """Called after each photograph with its path and what became of it, in one line."""
@@ -75,7 +74,7 @@ class LocalizeRun:
 
     classifier: RdrClassifier
     out: Path
-    method: str = "fgvis"
+    method: str = DEFAULT_METHOD
     ungradable: bool = False
 
 
@@ -92,7 +91,7 @@ def localize_batch(paths: Sequence[Path], run: LocalizeRun, on_done: OnDone) -> 
     failures = Failures()
     for path, stem in stems_of(paths).items():
         with failures.collected(path, on_done):
-            if _is_done(run.out / f"{stem}.json", path):
+            if is_done(run.out / f"{stem}.json", path):
                 on_done(path, "done before")
                 continue
             result = localize(read_image(path), run.classifier, explainer, ungradable=run.ungradable)
@@ -137,6 +136,19 @@ def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: path.stem if counts[path.stem] == 1 and _fits(path.stem) else _marked(path) for path in paths}
 
 
+def is_done(record: Path, path: Path, command: str = "localize") -> bool:
+    """Whether `command` has a result of this very photograph.
+
+    Raises:
+        InputError: the record is of another photograph, or no record.
+    """
+    if not record.exists():
+        return False
+    if read_record(record, command)["file"]["sha256"] != _digest(path):
+        raise InputError(f"{path}: {record} is the result of another photograph; choose another output folder")
+    return True
+
+
 def _fits(stem: str) -> bool:
     return f"{stem}.json" != SETTINGS_FILE and len(os.fsencode(stem)) <= LONGEST_STEM
 
@@ -152,14 +164,6 @@ def _digest(path: Path) -> str:
         return sha256_of(path)
     except OSError:
         return ""
-
-
-def _is_done(record: Path, path: Path) -> bool:
-    if not record.exists():
-        return False
-    if read_record(record)["file"]["sha256"] != _digest(path):
-        raise InputError(f"{path}: {record} is the result of another photograph; choose another output folder")
-    return True
 
 
 def _lesion_table(out: Path) -> pd.DataFrame:

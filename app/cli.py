@@ -26,7 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Find the lesions behind a classifier's referral for diabetic retinopathy. Research use only.",
+    help="Find the lesions behind a classifier's referral for diabetic retinopathy, and explain any classifier. "
+    "Research use only.",
 )
 evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
 app.add_typer(evaluation_app, name="evaluate")
@@ -59,9 +60,21 @@ Paths = Annotated[list[Path], typer.Argument(help="Photographs, or folders of th
 Weights = Annotated[Path | None, typer.Option(help="Weights (safetensors); those of the package by default.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it goes on.")]
 Method = Annotated[
-    str, typer.Option(help="fgvis (the paper), retina (ours), fgvis-undefended, retina-undefended, grad-cam, saliency.")
+    str,
+    typer.Option(
+        "--method",
+        "--protocol",
+        help="retina (our protocol), fgvis (the paper's); to compare: fgvis-undefended, retina-undefended, grad-cam, "
+        "saliency.",
+    ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
+MODEL = "A torchvision classification network by name, or your own as package.module:factory."
+FILE = "Weights (safetensors or torch state file); by default torchvision's own, downloaded, or the factory's."
+Game = Annotated[list[str] | None, typer.Option(help="preservation, generation, deletion or repression.")]
+Lam = Annotated[list[float] | None, typer.Option(help="Weight of the mask's sum; several are searched, or shown.")]
+Lr = Annotated[list[float] | None, typer.Option(help="Step of the games, in mask units.")]
+Iterations = Annotated[list[int] | None, typer.Option(help="Most steps of a game.")]
 
 
 @app.command()
@@ -88,7 +101,7 @@ def localize(
     paths: Paths,
     out: Out,
     weights: Weights = None,
-    method: Method = "fgvis",
+    method: Method = "retina",
     ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
@@ -121,6 +134,85 @@ def predict(
         predict_batch(found, classifier, out, on_done)
 
 
+@app.command()
+def explain(  # noqa: PLR0913
+    paths: Paths,
+    model: Annotated[str, typer.Option(help=MODEL)],
+    out: Out,
+    weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
+    method: Annotated[
+        str, typer.Option(help="fgvis, grad-cam, saliency, occlusion, rise, lime, random, ...")
+    ] = "fgvis",
+    game: Game = None,
+    target: Annotated[
+        str | None, typer.Option("--class", help="Class to explain, name or number; the most likely by default.")
+    ] = None,
+    lam: Lam = None,
+    lr: Lr = None,
+    iterations: Iterations = None,
+    stop_ratio: Annotated[
+        list[float] | None, typer.Option(help="End deletion or repression at this share of the score.")
+    ] = None,
+    undefended: Annotated[bool, typer.Option(help="Do not cut gradients that invent evidence.")] = False,
+    seed: Annotated[list[int] | None, typer.Option(help="Of everything random in the method.")] = None,
+    trust: Annotated[
+        bool, typer.Option(help="Judge each explanation, with two other seeds (three times the work).")
+    ] = True,
+    randomise: Annotated[bool, typer.Option(help="Also judge it by networks that lost their weights.")] = False,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Explain any classifier's photographs, with a trust block for each."""
+    from app.batch import without_results
+    from app.console import progress_over
+    from app.experiments import load_networks
+    from app.explain import explain_batch, explainer_named, judged_by, run_of
+    from retina_xai.images import find_images
+
+    given = {"game": game, "lam": lam, "lr": lr, "iterations": iterations, "stop_ratio": stop_ratio}
+    explainer = explainer_named(method, {**given, "defended": [False] if undefended else None, "seed": seed})
+    found = without_results(find_images(paths), out)
+    (network,) = load_networks([model], [] if weights is None else [weights], device.value)
+    run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
+    with progress_over(len(found), "explaining") as on_done:
+        explain_batch(found, run, on_done)
+
+
+@app.command()
+def experiment(  # noqa: PLR0913
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="adversarial-evidence, black-image, colour-bias, deletion, gallery, reference-entropy or two-objects."
+        ),
+    ],
+    model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
+    out: Out,
+    images: Annotated[Path | None, typer.Option(help="Folder of photographs (the black image needs none).")] = None,
+    weights: Annotated[list[Path] | None, typer.Option(help=f"{FILE} One per --model.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many photographs (or classes), drawn by the seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
+    game: Game = None,
+    target: Annotated[list[str] | None, typer.Option("--class", help="Class, name or number; give two.")] = None,
+    lam: Lam = None,
+    lr: Lr = None,
+    iterations: Iterations = None,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Run one experiment of the paper on any network and any photographs."""
+    from app.console import progress_over, show_experiment
+    from app.experiments import Request, prepare
+    from evaluation.experiment import run
+
+    request = Request(name, tuple(model), tuple(weights or ()), images, limit, seed, device.value)
+    given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
+    chosen, subject = prepare(request, given)
+    with progress_over(len(chosen.cases(subject)), name) as on_done:
+        outcome = run(chosen, subject, out, lambda case, text: on_done(Path(case.name), text))
+    show_experiment(chosen.title, outcome, out)
+
+
 @evaluation_app.command()
 def diaretdb1(
     data: Annotated[Path, typer.Option(help="DiaretDB1 as distributed, v2.1 or v1.")],
@@ -128,7 +220,7 @@ def diaretdb1(
     split: Split = Split.TEST,
     consensus: Consensus = Consensus.VOTES,
     weights: Weights = None,
-    method: Method = "fgvis",
+    method: Method = "retina",
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Measure lesion sensitivity on DiaretDB1, beside chance."""
@@ -168,6 +260,34 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for data, weights and re
     from app.demo import run_demo
 
     run_demo(out)
+
+
+@app.command()
+def view(  # noqa: PLR0913
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Photographs, folders of them, or earlier results.")
+    ] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="The same, as an option; DiaretDB1 shows markings.")] = None,
+    weights: Weights = None,
+    method: Method = "retina",
+    readings: Annotated[
+        Path | None, typer.Option(help="Store of readings (SQLite); one in your data folder by default.")
+    ] = None,
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Folders that localize or evaluate wrote; may be given several times.")
+    ] = None,
+    imagenet_model: Annotated[str | None, typer.Option(help=f"For the page of games. {MODEL}")] = None,
+    imagenet_weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Read photographs in the browser: worklist, examination, games."""
+    from app.desk import ViewSettings
+    from app.view import view as serve
+
+    found = (*(paths or ()), *(data or ()))
+    networks = imagenet_model, imagenet_weights
+    serve(ViewSettings(found, weights, method, readings, tuple(results or ()), device.value, *networks), port)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,6 +15,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from app.batch import OnDone
+    from evaluation.experiment import Outcome
     from evaluation.lesion_sensitivity import SensitivitySettings
     from evaluation.sensitivity_summary import Summary
     from training.fit import TrainingResult
@@ -61,7 +63,7 @@ def show_training(result: "TrainingResult") -> None:
 
 def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: Path) -> None:
     """The table of lesion sensitivity with its chance rows, and where the report is."""
-    from evaluation.report import brief, caption, table
+    from evaluation.report import brief, caption, separation, table
 
     print_table(brief(table(summary)), "Lesion sensitivity")
     spread = {name: (figure.value, figure.chance) for name, figure in summary.figures.items()}
@@ -70,8 +72,18 @@ def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: P
         f"false positives per image {false[0]:.1f} (chance {false[1]:.1f}), area {area[0]:.1%}", highlight=False
     )
     console.print(caption(summary, settings), style="dim", highlight=False)
+    console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def show_experiment(title: str, outcome: "Outcome", out: Path) -> None:
+    """The table of an experiment with its caption, how long it took, and where the results are."""
+    print_table(outcome.summary.table, title)
+    console.print(outcome.summary.caption, style="dim", highlight=False)
+    if outcome.seconds:
+        console.print(f"{mean(outcome.seconds):.1f} s per case, {sum(outcome.seconds):.0f} s in all", highlight=False)
+    console.print(f"results: {out / 'result.json'}", soft_wrap=True)
 
 
 def show_data(folder: Path, split: str, consensus: str) -> None:

@@ -24,6 +24,12 @@ from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 
 SCHEMA_VERSION = 1
+PARTS: dict[str, frozenset[str]] = {
+    "localize": frozenset({"file", "lesions", "prediction"}),
+    "explain": frozenset({"file", "explanation", "trust"}),
+}
+"""What the records of each command hold at least."""
+
 EVIDENCE_SCALE = 65535
 
 
@@ -69,21 +75,26 @@ def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any
             "preprocessing": facts.preprocessing.to_dict(),
             "threshold": facts.threshold,
         },
-        "versions": {"retina_xai": __version__, "torch": version("torch"), "python": platform.python_version()},
+        "versions": versions(),
     }
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a JSON file that `write_record` wrote.
+def versions() -> dict[str, str]:
+    """Of the package and of what it computes with."""
+    return {"retina_xai": __version__, "torch": version("torch"), "python": platform.python_version()}
+
+
+def read_record(path: Path, command: str = "localize") -> dict[str, Any]:
+    """Read the JSON file of a photograph that `command`, a key of PARTS, wrote.
 
     Raises:
         InputError: it is no such file.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["schema_version"] == SCHEMA_VERSION and {"file", "lesions", "prediction"} <= record.keys()
+        known = record["schema_version"] == SCHEMA_VERSION and PARTS[command] <= record.keys()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a result of retina-xai localize; remove it or choose another folder") from error
+        raise InputError(f"{path}: not a result of retina-xai {command}; remove it or choose another folder") from error
     if not known:
         raise InputError(f"{path}: a result of another version; choose another output folder")
     return dict(record)

@@ -1,11 +1,15 @@
-"""ImageNet classifiers of torchvision by name, with weights from a local file, and their usual preprocessing.
+"""ImageNet classifiers of torchvision by name, with weights from a local file or torchvision's own, and their input.
 
-Weights are safetensors, or torch files read with `weights_only=True` (no code is executed), in torchvision's own
-layout.
+A local file is safetensors, or a torch file read with `weights_only=True` (no code is executed), in torchvision's own
+layout. Its preprocessing is that of the torchvision weights whose published hash it has, else that of the network's
+first weights. GoogLeNet and Inception v3 rescale their input themselves, as the torchvision weights need it.
 """
 
 import pickle
+from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +19,48 @@ from torch import nn
 from torchvision import models, transforms
 
 from retina_xai.errors import ModelError
+from retina_xai.files import sha256_of
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+RESCALING = frozenset({"googlenet", "inception_v3"})
+DOWNLOADING = (OSError, RuntimeError, HTTPException)
+"""What a download raises: no connection, no place to write, or another content than expected."""
+
+
+@dataclass(frozen=True)
+class ImagenetPreprocessing:
+    """Short side to `resize` pixels, the central `size` x `size` of it, then (value - mean) / std per channel."""
+
+    size: int = 224
+    resize: int = 256
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+    interpolation: str = "bilinear"
+
+    def to_tensor(self, pixels: np.ndarray) -> torch.Tensor:
+        """RGB uint8 (H, W, 3) -> normalised (3, size, size)."""
+        steps = transforms.Compose(
+            [
+                transforms.ToTensor(),
+                transforms.Resize(
+                    self.resize, interpolation=transforms.InterpolationMode(self.interpolation), antialias=True
+                ),
+                transforms.CenterCrop(self.size),
+                transforms.Normalize(self.mean, self.std),
+            ]
+        )
+        tensor: torch.Tensor = steps(pixels)
+        return tensor
+
+    def to_pixels(self, image: torch.Tensor) -> np.ndarray:
+        """Normalised (3, H, W) -> RGB uint8 (H, W, 3), rounded and cut at 0 and 255."""
+        shade = image.detach().cpu() * torch.tensor(self.std)[:, None, None] + torch.tensor(self.mean)[:, None, None]
+        return np.asarray((shade.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def load_imagenet_model(name: str, weights: Path | None = None) -> nn.Module:
@@ -30,42 +73,116 @@ def load_imagenet_model(name: str, weights: Path | None = None) -> nn.Module:
     Raises:
         ModelError: unknown name, unreadable weights, or weights of another network.
     """
+    check_name(name)
+    if weights is None:
+        random: nn.Module = models.get_model(name, weights=None).eval()
+        return random
+    state = read_state(weights, name)
+    extra: dict[str, Any] = {}
+    if name in RESCALING:
+        auxiliary = any(key.lower().startswith("aux") for key in state)
+        extra = {"init_weights": False, "transform_input": True, "aux_logits": auxiliary}
+    if name.startswith("vit"):
+        extra = {"image_size": preprocessing_of(name, sha256_of(weights)).size}
+    model: nn.Module = models.get_model(name, weights=None, **extra)
+    fill(model, state, weights, name)
+    return model.eval()
+
+
+def download_imagenet_model(name: str) -> tuple[nn.Module, str]:
+    """The network with torchvision's default weights, from its cache or the net, and the name of these weights.
+
+    Raises:
+        ModelError: unknown name, or the weights cannot be fetched.
+    """
+    check_name(name)
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        model: nn.Module = models.get_model(name, weights=weights, progress=False)
+    except DOWNLOADING as error:
+        raise ModelError(
+            f"cannot download the weights of {name} from {weights.url} ({_reason(error)}); "
+            "fetch that file on another machine and give it with --weights"
+        ) from error
+    return model.eval(), weights.name
+
+
+def check_name(name: str) -> None:
+    """Raise ModelError unless torchvision has a classification network of that name."""
     if name not in models.list_models(module=models):
-        raise ModelError(f"unknown network {name!r}: give a torchvision classification network such as resnet50")
-    extra = {"init_weights": False} if name in {"googlenet", "inception_v3"} and weights is not None else {}
-    model = models.get_model(name, weights=None, **extra)
-    if weights is not None:
-        _fill(model, name, weights)
-    network: nn.Module = model.eval()
-    return network
+        raise ModelError(
+            f"unknown network {name!r}: give a torchvision classification network such as resnet50, "
+            "or your own as package.module:factory"
+        )
+
+
+def preprocessing_of(name: str, weights: str) -> ImagenetPreprocessing:
+    """What torchvision does to the images for its weights of the network `name`.
+
+    Args:
+        weights: torchvision's name of them, or the SHA-256 of a file; an unknown one gets that of the first weights.
+    """
+    members = models.get_model_weights(name).__members__
+    known = [entry for tag, entry in members.items() if tag == weights or _published_hash(entry.url, weights)]
+    chosen = known[0] if known else members.get("IMAGENET1K_V1", next(iter(members.values())))
+    rules = chosen.transforms()
+    return ImagenetPreprocessing(
+        rules.crop_size[0], rules.resize_size[0], tuple(rules.mean), tuple(rules.std), rules.interpolation.value
+    )
+
+
+def categories() -> tuple[str, ...]:
+    """The names of ImageNet's 1000 classes, in order."""
+    return tuple(models.SqueezeNet1_0_Weights.DEFAULT.meta["categories"])
 
 
 def to_input(pixels: np.ndarray, size: int = 224) -> torch.Tensor:
     """RGB uint8 (H, W, 3) -> normalised (3, size, size): short side to size * 256 / 224, then the centre."""
-    steps = transforms.Compose(
-        [
-            transforms.ToTensor(),
-            transforms.Resize(round(size * 256 / 224), antialias=True),
-            transforms.CenterCrop(size),
-            transforms.Normalize(MEAN, STD),
-        ]
-    )
-    tensor: torch.Tensor = steps(pixels)
-    return tensor
+    return ImagenetPreprocessing(size, round(size * 256 / 224)).to_tensor(pixels)
 
 
-def _fill(model: nn.Module, name: str, weights: Path) -> None:
+def read_state(weights: Path, name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file.
+
+    Raises:
+        ModelError: no such file, or no state dict in it.
+    """
     try:
         if weights.suffix == ".safetensors":
             state = load_file(weights)
         else:
             state = torch.load(weights, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{weights}: no such weights file; check the path") from error
     except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ModelError(f"{weights}: unreadable weights; give a safetensors or torch state file of {name}") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"{weights}: holds {type(state).__name__}, expected a state dict of {name}")
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise ModelError(f"{weights}: holds no plain state dict of tensors; give a state file of {name}")
+    return state
+
+
+def fill(model: nn.Module, state: dict[str, torch.Tensor], weights: Path, name: str) -> None:
+    """Load a state that was read from `weights` into the network `name`.
+
+    Raises:
+        ModelError: tensors missing, unknown, of another shape, or not finite.
+    """
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise ModelError(f"{weights}: these are not the weights of {name} ({first}); name the right network") from error
+    for key, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ModelError(f"{weights}: tensor {key!r} holds NaN or infinity; fetch the weights again")
+
+
+def _published_hash(url: str, sha256: str) -> bool:
+    """Whether torchvision's address ends in the first eight digits of this hash, as its file names do."""
+    return len(sha256) == 64 and Path(url).stem.endswith(f"-{sha256[:8]}")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of the error's text, or its kind."""
+    text = str(getattr(error, "reason", "") or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

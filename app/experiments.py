@@ -1,0 +1,53 @@
+"""One experiment of the paper from the command line's options: networks, photographs, settings, run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.experiment import Experiment, Subject, images_below
+from evaluation.registry import experiment_named
+from retina_xai.errors import UsageError
+from retina_xai.models.device import device_named
+from retina_xai.models.network import Network, load_network
+from retina_xai.options import configured
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: the experiment's name, networks with their weights files, photographs, and their choice."""
+
+    name: str
+    models: tuple[str, ...]
+    weights: tuple[Path, ...]
+    images: Path | None
+    limit: int | None
+    seed: int
+    device: str
+
+
+def prepare(request: Request, given: Mapping[str, Sequence[Any] | None]) -> tuple[Experiment, Subject]:
+    """The experiment with the settings given, and what it is run on.
+
+    Raises:
+        UsageError: unknown experiment, or settings that it does not have or refuses.
+        InputError: no photographs.
+        ModelError: networks or weights that cannot be used.
+    """
+    experiment = configured(experiment_named(request.name), f"experiment {request.name}", given)
+    images = images_below(request.images)
+    networks = load_networks(request.models, request.weights, request.device)
+    return experiment, Subject(networks, images, request.limit, request.seed)
+
+
+def load_networks(models: Sequence[str], weights: Sequence[Path], device: str) -> tuple[Network, ...]:
+    """The networks, each with the weights file at its place, or all without.
+
+    Raises:
+        UsageError: another number of weights files than of networks.
+    """
+    if weights and len(weights) != len(models):
+        raise UsageError(f"{len(weights)} weights files for {len(models)} models: give one for each, or none")
+    place = device_named(device)
+    files: Sequence[Path | None] = weights or [None] * len(models)
+    return tuple(load_network(name, path, place) for name, path in zip(models, files, strict=True))

@@ -1,0 +1,83 @@
+"""Pictures for the experiments: labelled sheets of images, and curves, as RGB arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INCH = 2.0
+DOTS = 110
+LABEL = 0.36
+"""Inches that a label takes above its picture."""
+
+HEAD = 1.25
+"""Inches that the head of a row takes at its left."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture (H, W, 3) or (H, W) uint8 of a sheet and the text above it, of at most two lines."""
+
+    pixels: np.ndarray
+    label: str
+
+
+def sheet(rows: Sequence[Sequence[Tile]], heads: Sequence[str] | None = None, title: str = "") -> np.ndarray:
+    """Rows of pictures, each row with its head at the left, as one RGB uint8 array."""
+    columns = max(len(row) for row in rows)
+    top = LABEL if title else 0.05
+    width, height = columns * INCH + (HEAD if heads else 0), len(rows) * (INCH + LABEL) + top
+    figure = Figure(figsize=(width, height), dpi=DOTS)
+    left = HEAD / width if heads else 0.0
+    for number, row in enumerate(rows):
+        bottom = (height - top - (number + 1) * (INCH + LABEL)) / height
+        if heads:
+            figure.text(0.02, bottom + INCH / 2 / height, heads[number], va="center", fontsize=8)
+        for column, tile in enumerate(row):
+            axes = figure.add_axes(
+                (left + (column * INCH + 0.04) / width, bottom, (INCH - 0.08) / width, INCH / height)
+            )
+            axes.imshow(tile.pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_title(tile.label, fontsize=7, pad=2)
+            axes.axis("off")
+    if title:
+        figure.text(0.02, 1 - LABEL / 2 / height, title, va="center", fontsize=9)
+    return rendered(figure)
+
+
+def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], axes_labels: tuple[str, str], title: str) -> np.ndarray:
+    """Curves y over x in one plot, with a legend."""
+    figure = Figure(figsize=(6.4, 4.4), dpi=DOTS, layout="constrained")
+    axes = figure.add_subplot()
+    for number, (label, (xs, ys)) in enumerate(lines.items()):
+        axes.plot(xs, ys, label=label, color=f"C{number}", linewidth=2 if number == 0 else 1.2)
+    axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1], title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return rendered(figure)
+
+
+def bars(values: Mapping[str, Sequence[float]], series: Sequence[str], label: str, title: str) -> np.ndarray:
+    """Horizontal bars: for each name one value per series, the first name on top."""
+    figure = Figure(figsize=(7.2, 1.2 + 0.32 * len(values)), dpi=DOTS, layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(values))[::-1]
+    thick = 0.8 / len(series)
+    for number, name in enumerate(series):
+        lengths = [row[number] for row in values.values()]
+        axes.barh(places + thick * ((len(series) - 1) / 2 - number), lengths, thick, label=name)
+    axes.set_yticks(places, list(values), fontsize=8)
+    axes.set(xlabel=label, title=title)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(fontsize=8)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> np.ndarray:
+    """A figure's picture, RGB uint8 (H, W, 3)."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(pixels[..., :3])

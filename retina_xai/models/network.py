@@ -1,0 +1,210 @@
+"""Any classifier under one name: a network with its classes, its input and the identity of its weights.
+
+    load_network("resnet50")                            torchvision's network with torchvision's own weights
+    load_network("resnet50", Path("resnet50.pth"))      the same with weights from a local file
+    load_network("my_package.nets:make", Path("w.pt"))  the module that `make()` returns, with weights from a file
+
+A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes). A
+module whose attribute `preprocessing` is an `ImagenetPreprocessing` gets its images so; any other as ImageNet's.
+"""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retina_xai.errors import ModelError, UsageError
+from retina_xai.files import sha256_of
+from retina_xai.images import Photograph
+from retina_xai.models.imagenet import (
+    ImagenetPreprocessing,
+    categories,
+    download_imagenet_model,
+    fill,
+    load_imagenet_model,
+    preprocessing_of,
+    read_state,
+)
+from retina_xai.models.inference import inference
+
+SUGGESTIONS = 5
+
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier ready for use.
+
+    model: in evaluation mode, (N, 3, size, size) -> logits (N, classes). classes: their names in order. weights: the
+    SHA-256 of the weights file, torchvision's name of its own weights, or "state:" and the SHA-256 of the tensors
+    that a factory came with.
+    """
+
+    model: nn.Module
+    name: str
+    classes: tuple[str, ...]
+    preprocessing: ImagenetPreprocessing
+    weights: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network's tensors live."""
+        return next((tensor.device for tensor in self.model.parameters()), torch.device("cpu"))
+
+    def input_of(self, photograph: Photograph) -> Tensor:
+        """The photograph as the network wants it, (1, 3, size, size), on its device."""
+        return self.preprocessing.to_tensor(photograph.pixels)[None].to(self.device)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of normalised images (N, 3, size, size)."""
+        with inference(self.model), torch.no_grad():
+            logits: Tensor = self.model(images.to(self.device))
+        return logits
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Softmax scores (N, classes) of normalised images (N, 3, size, size)."""
+        return self.logits(images).softmax(dim=1)
+
+    def class_index(self, wanted: str) -> int:
+        """The class of that name or number; see `class_index`."""
+        return class_index(self.classes, wanted)
+
+    def facts(self) -> dict[str, Any]:
+        """What results depend on, as plain values."""
+        return {
+            "name": self.name,
+            "weights": self.weights,
+            "classes": len(self.classes),
+            "preprocessing": self.preprocessing.to_dict(),
+        }
+
+
+def load_network(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> Network:
+    """A network by torchvision's name or as `package.module:factory`; see the head of this module.
+
+    Raises:
+        ModelError: unknown network, a factory that cannot be used, weights that cannot be fetched, read or do not fit.
+    """
+    model, rules, identity = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
+    model = model.eval().to(device)
+    outputs = _outputs(model, name, torch.zeros(1, 3, rules.size, rules.size, device=device))
+    names = categories()
+    classes = names if outputs == len(names) else tuple(map(str, range(outputs)))
+    return Network(model, name, classes, rules, identity)
+
+
+def class_index(classes: Sequence[str], wanted: str) -> int:
+    """The index of a class given by number or by name, without regard to case and underscores.
+
+    Raises:
+        UsageError: no such class (the message has those of similar names), or several of that name.
+    """
+    text = wanted.strip()
+    if text.isdecimal():
+        if int(text) < len(classes):
+            return int(text)
+        raise UsageError(f"class {text}: the network has classes 0 to {len(classes) - 1}")
+    plain = [_plain(name) for name in classes]
+    found = [index for index, name in enumerate(plain) if name == _plain(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"class {text!r} is ambiguous, it names classes {', '.join(map(str, found))}: give the number")
+    raise UsageError(
+        f"unknown class {text!r}{_suggestion(_plain(text), plain)}: give a name or a number of 0 to {len(classes) - 1}"
+    )
+
+
+def _outputs(model: nn.Module, name: str, image: Tensor) -> int:
+    """How many classes the network tells apart, from a pass over one image."""
+    try:
+        with inference(model), torch.no_grad():
+            logits = model(image)
+    except Exception as error:  # the user's code may raise anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{name}: cannot classify an image of shape {tuple(image.shape)} ({reason})") from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
+        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ModelError(f"{name}: returned {came} for one image, it must return logits (1, classes)")
+    return int(logits.shape[1])
+
+
+def _suggestion(text: str, plain: Sequence[str]) -> str:
+    holding = [name for name in plain if text and text in name]
+    close = list(dict.fromkeys([*holding, *get_close_matches(text, plain, SUGGESTIONS)]))[:SUGGESTIONS]
+    return f" (close: {', '.join(close)})" if close else ""
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
+def _from_torchvision(name: str, weights: Path | None) -> tuple[nn.Module, ImagenetPreprocessing, str]:
+    if weights is None:
+        model, identity = download_imagenet_model(name)
+    else:
+        model, identity = load_imagenet_model(name, weights), sha256_of(weights)
+    return model, preprocessing_of(name, identity), identity
+
+
+def _from_factory(name: str, weights: Path | None) -> tuple[nn.Module, ImagenetPreprocessing, str]:
+    model = _call(name, _factory(name))
+    if weights is not None:
+        fill(model, read_state(weights, name), weights, name)
+    rules = getattr(model, "preprocessing", None)
+    if not isinstance(rules, ImagenetPreprocessing):
+        rules = ImagenetPreprocessing()
+    return model, rules, sha256_of(weights) if weights is not None else f"state:{_state_hash(model)}"
+
+
+def _factory(name: str) -> Callable[[], object]:
+    module_name, _, attribute = name.partition(":")
+    try:
+        with _here_importable():
+            module = importlib.import_module(module_name)
+        found = getattr(module, attribute)
+    except Exception as error:  # the user's module may raise anything
+        raise ModelError(
+            f"{name}: cannot be imported ({type(error).__name__}: {error}); give package.module:factory of a package "
+            "that is installed or lies in the current folder"
+        ) from error
+    if not callable(found):
+        raise ModelError(f"{name}: is {type(found).__name__}, expected a function that returns a torch module")
+    factory: Callable[[], object] = found
+    return factory
+
+
+def _call(name: str, factory: Callable[[], object]) -> nn.Module:
+    try:
+        model = factory()
+    except Exception as error:  # the user's code may raise anything
+        raise ModelError(f"{name}: failed ({type(error).__name__}: {error}); it is called without arguments") from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"{name}: returned {type(model).__name__}, expected a torch module")
+    return model
+
+
+@contextmanager
+def _here_importable() -> Iterator[None]:
+    """Let modules of the current folder be imported, as `python -m` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _state_hash(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

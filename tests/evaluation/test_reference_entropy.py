@@ -1,0 +1,42 @@
+"""Table A2: entropy against closed forms, and its mean and spread."""
+
+import math
+import statistics
+
+import pytest
+import torch
+from helpers.tiny_network import photographs, tiny_network
+
+from evaluation.experiment import Subject, run
+from evaluation.reference_entropy import REFERENCES, ReferenceEntropy, entropy
+
+
+@pytest.mark.parametrize(
+    ("scores", "nats"),
+    [
+        ([0.25, 0.25, 0.25, 0.25], math.log(4)),
+        ([0.5, 0.5, 0.0, 0.0], math.log(2)),
+        ([1.0, 0.0, 0.0, 0.0], 0.0),
+        ([0.9, 0.1, 0.0, 0.0], -0.9 * math.log(0.9) - 0.1 * math.log(0.1)),
+    ],
+)
+def test_entropy_in_closed_form(scores, nats):
+    logits = torch.tensor([scores], dtype=torch.float64).log() + 3
+    assert float(entropy(logits)) == pytest.approx(nats, abs=1e-9)
+
+
+def test_mean_and_spread_over_the_photographs(tmp_path):
+    network = tiny_network()
+    subject = Subject((network,), photographs(tmp_path / "in", ("a", "b", "c")))
+    experiment = ReferenceEntropy(shown=1)
+    figures = run(experiment, subject, tmp_path / "out").summary.figures
+    records = [experiment.measure(subject, case).record for case in subject.photographs()]
+    for name in REFERENCES:
+        values = [record[name] for record in records]
+        assert figures[f"{name}.mean"] == pytest.approx(statistics.mean(values))
+        assert figures[f"{name}.sd"] == pytest.approx(statistics.stdev(values))
+    assert figures["zero.sd"] == 0
+    assert figures["noise_32.sd"] > 0
+    assert figures["highest"] == math.log(5)
+    assert records[0]["zero"] == pytest.approx(float(entropy(network.logits(torch.zeros(1, 3, 32, 32)))))
+    assert len(list((tmp_path / "out" / "pictures").iterdir())) == 1

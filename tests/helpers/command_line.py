@@ -1,0 +1,31 @@
+"""The command line inside the test's own process."""
+
+import sys
+
+
+def command(monkeypatch, capsys):
+    """A function that runs `retina-xai` with its arguments: (exit code, standard output, standard error)."""
+    import app.cli
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["retina-xai", *map(str, arguments)])
+        code = 0
+        try:
+            app.cli.main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+FACTORY = """
+from helpers.tiny_network import RULES
+from helpers.networks import TinyNet
+
+def make():
+    model = TinyNet(5)
+    model.preprocessing = RULES
+    return model
+"""
