@@ -17,6 +17,7 @@ from evaluation.report import PictureRow, write_page, write_result
 from evaluation.sensitivity_summary import ImageResult, Summary
 from retina_xai import drawing
 from retina_xai.images import Photograph, write_png
+from retina_xai.lesions import candidate_fraction
 from retina_xai.localization import DEFAULT_METHOD, localize, method_named
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import run_facts
@@ -38,8 +39,10 @@ class Experiment:
 
     def settings(self) -> SensitivitySettings:
         """The settings of the counting, with the method's own facts."""
-        facts = run_facts(self.classifier, self.method, method_named(self.method).settings())
-        return SensitivitySettings(consensus=self.consensus, seed=self.seed, method=facts)
+        method = method_named(self.method).settings()
+        facts = run_facts(self.classifier, self.method, method)
+        fraction = candidate_fraction(method)
+        return SensitivitySettings(consensus=self.consensus, fraction=fraction, seed=self.seed, method=facts)
 
 
 def evaluate_diaretdb1(

@@ -11,7 +11,9 @@ is absolute: the start mask of the deletion game is drawn from U(0.99, 1), so an
 once holds noise of up to 0.01 that is no evidence, and its binary mask must be empty.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,6 +56,11 @@ class Regions:
     def count(self) -> int:
         """Number of regions."""
         return len(self.areas)
+
+
+def candidate_fraction(settings: Mapping[str, Any]) -> float:
+    """Share of the maximum at which candidates begin: the method's own where its `settings` name one, else FRACTION."""
+    return float(settings.get("fraction", FRACTION))
 
 
 def label_regions(mask: npt.NDArray[np.bool_]) -> Regions:

@@ -23,7 +23,7 @@ from retina_xai.explainers.retina import RETINA_GAME
 from retina_xai.fundus import FundusImage, prepare
 from retina_xai.gradability import Gradability, gradability
 from retina_xai.images import Photograph
-from retina_xai.lesions import FLOOR, Lesion, lesion_candidates
+from retina_xai.lesions import FLOOR, Lesion, candidate_fraction, lesion_candidates
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 
 METHODS: dict[str, Explainer] = {
@@ -108,7 +108,7 @@ def localize(
     explanation = (explainer or METHODS[DEFAULT_METHOD])(classifier.model, images, RDR)
     evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
     evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
-    lesions = tuple(lesion_candidates(evidence))
+    lesions = tuple(lesion_candidates(evidence, candidate_fraction(explanation.settings)))
     return Localization(fundus, verdict, evidence, lesions, inside, explanation)
 
 

@@ -19,7 +19,7 @@ from retina_xai import __version__, drawing
 from retina_xai.errors import InputError
 from retina_xai.files import write_json
 from retina_xai.images import write_png
-from retina_xai.lesions import FLOOR, FRACTION
+from retina_xai.lesions import FLOOR, candidate_fraction
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 
@@ -44,7 +44,8 @@ def write_record(folder: Path, stem: str, localization: Localization, run: Mappi
 
 def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:
     """The content of the JSON file."""
-    photograph, verdict = localization.fundus.photograph, localization.verdict
+    photograph, verdict, explanation = localization.fundus.photograph, localization.verdict, localization.explanation
+    fraction = candidate_fraction({} if explanation is None else explanation.settings)
     return {
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
@@ -54,8 +55,8 @@ def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, A
             "threshold": verdict.threshold,
             "decision": verdict.decision,
         },
-        "explanation": summary(localization.explanation),
-        "binarisation": {"fraction_of_maximum": FRACTION, "floor": FLOOR},
+        "explanation": summary(explanation),
+        "binarisation": {"fraction_of_maximum": fraction, "floor": FLOOR},
         "lesions": [asdict(lesion) for lesion in localization.lesions],
         "geometry": asdict(localization.fundus.geometry),
         **run,

@@ -3,8 +3,7 @@
 The game is the paper's, with the same defence; six things make lesions of its masks:
 
     change_F = mean over channels of F^-1[ (1 - m_F) min(|F x - r|, 1) ]      for every flip F
-    e        = (mean over flips of sqrt(G * change_F))^2
-    evidence = p_c(x) relu(e / max e - t) / (1 - t)                               t = 0.03
+    e        = (mean over flips of sqrt(G * change_F))^2,       evidence = p_c(x) e / max e
 
 1. Weight by the change that the deletion makes: a pixel that equals its reference is not changed by deleting it, so
    whatever its mask says, nothing was shown to depend on it. Beyond one unit of the network's input more contrast
@@ -14,10 +13,10 @@ The game is the paper's, with the same defence; six things make lesions of its m
 3. Both flips and their product: a retina has no up and down for this network, so what only one of the four games
    deletes is chance. The power mean lies between the mean, which shows all of it, and the product, which shows what all
    four agree on.
-4. The tail t is taken off: what reaches a thirtieth of the maximum is the foot of a neighbour's Gaussian, or noise.
-5. Fewer steps: the score of a fundus photograph falls at once or swings for hundreds of steps, which only add paint.
-6. Scaled by the score p_c(x): evidence for a disease that the network hardly sees is weak, and weaker than that of a
+4. Fewer steps: the score of a fundus photograph falls at once or swings for hundreds of steps, which only add paint.
+5. Scaled by the score p_c(x): evidence for a disease that the network hardly sees is weak, and weaker than that of a
    photograph which it refers, so evidence of one strength means the same in all photographs.
+6. A candidate begins at 7 % of the maximum, not at 4 %: below lie the feet of the Gaussians. They stay in the map.
 
 It wants weights whose preprocessing takes the local background off: then r = 0 is the surroundings of a pixel, and the
 change |x - r| its contrast against them.
@@ -41,7 +40,6 @@ RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1)
 START = GAMES["deletion"].start[0]
 CONTRAST = 1.0
 """In units of the network's normalised input."""
-TAIL = 0.03
 FLIPS = ((3,), (2,), (2, 3))
 
 
@@ -54,6 +52,7 @@ class RetinaFGVis:
     Args:
         game: the deletion game that is played.
         smoothing: standard deviation of G as a share of the longer side; 0 leaves it out.
+        fraction: share of the maximum at which a lesion candidate begins; it changes no evidence.
 
     Raises:
         UsageError: another game, or a smoothing outside [0, 0.1].
@@ -61,6 +60,7 @@ class RetinaFGVis:
 
     game: FGVis = RETINA_GAME
     smoothing: float = 2.5 / 448
+    fraction: float = 0.07
 
     def __post_init__(self) -> None:
         if self.game.game != "deletion":
@@ -82,13 +82,12 @@ class RetinaFGVis:
             roots += self._smooth(change.flip(flip)).sqrt()
         mean = roots[:, 0].square()
         peak = mean.amax(dim=(1, 2), keepdim=True)
-        share = (mean / torch.where(peak > 0, peak, 1) - TAIL).clamp(min=0) / (1 - TAIL)
-        evidence = share.clamp(max=1) * played.score_before[:, None, None]
+        evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * played.score_before[:, None, None]
         return replace(played, evidence=evidence, settings=self.settings())
 
     def settings(self) -> dict[str, Any]:
         """What the result depends on, as plain values."""
-        return {**self.game.settings(), "method": "retina", "smoothing": self.smoothing}
+        return {**self.game.settings(), "method": "retina", "smoothing": self.smoothing, "fraction": self.fraction}
 
     def _change(self, played: Explanation, images: Tensor) -> Tensor:
         """What the deletion changes, mean over channels, (N, 1, H, W)."""
