@@ -5,6 +5,7 @@ code that real photographs go through. The network really learns: what it reache
 has not seen, and said at the end. An interrupted demo goes on where it stopped.
 """
 
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
@@ -55,6 +56,14 @@ def run_demo(out: Path) -> None:
         summary, settings = evaluate_diaretdb1(dataset, Experiment(classifier, METHOD), out / "evaluation", watch)
     show_sensitivity(summary, settings, out / "evaluation")
     _show_verdict(trained.metrics, summary)
+    console.print(view_command(out, trained.weights), soft_wrap=True, highlight=False)
+
+
+def view_command(out: Path, weights: Path) -> str:
+    """The command that opens all that a demo left in the viewer."""
+    options = {"--data": out / "phantoms" / "diaretdb1", "--weights": weights, "--results": out}
+    named = " ".join(f"{name} {shlex.quote(str(place))}" for name, place in options.items())
+    return f"look at it: retina-xai view {named} --method {METHOD}"
 
 
 def _claim(out: Path) -> None:

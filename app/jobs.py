@@ -1,0 +1,120 @@
+"""Work in the background: one thread per process computes, whatever a page has asked for, one job at a time.
+
+A network on few cores gains nothing from two jobs at once and the page loses; so jobs wait in a queue, urgent ones
+(what a reader looks at) before the others (the rest of a worklist), and one core is left to the page. A page holds its
+jobs and polls them. A job is cancelled at once while it waits, and at its next step while it runs.
+"""
+
+import itertools
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from retina_xai.errors import RetinaXaiError
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
+URGENT, PATIENT = 0, 1
+
+log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):
+    """Raised inside a job that is not wanted any more."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A piece of work: `work` gets the job and returns its result.
+
+    `progress` holds (game, step, score) as a game goes on; games are counted from 0. `error` is one line.
+    """
+
+    work: Callable[["Job"], Any]
+    urgency: int = URGENT
+    state: State = "waiting"
+    result: Any = None
+    error: str = ""
+    progress: list[tuple[int, int, float]] = field(default_factory=list)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more comes from it."""
+        return self.state in ENDED
+
+    @property
+    def wanted(self) -> bool:
+        """It has not ended and nobody has cancelled it."""
+        return not self.ended and not self.cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Ask it to stop; what has ended stays as it is."""
+        self.cancelled.set()
+        if self.state == "waiting":
+            self.state = "cancelled"
+
+    def check(self) -> None:
+        """Raise Cancelled where that was asked for."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
+    def on_step(self, step: int, scores: Any) -> None:
+        """Record a step of a game (see `games.engine.OnStep`)."""
+        self.check()
+        game = self.progress[-1][0] + (step == 0) if self.progress else 0
+        self.progress.append((game, step, float(scores[0])))
+
+    def run(self) -> None:
+        """Do the work and end as done, failed or cancelled; nothing is raised."""
+        if self.cancelled.is_set():
+            self.state = "cancelled"
+            return
+        self.state = "running"
+        try:
+            self.result = self.work(self)
+            self.state = "done"
+        except Cancelled:
+            self.state = "cancelled"
+        except RetinaXaiError as error:
+            self._fail(str(error))
+        except MemoryError:
+            self._fail("not enough memory; close other programs or scale the photograph")
+        except Exception as error:  # a fault of ours: one line for the page, the rest for the log
+            log.exception("a job failed")
+            self._fail(f"internal error ({type(error).__name__}); the terminal has the details")
+
+    def _fail(self, line: str) -> None:
+        self.error, self.state = " ".join(line.split()), "failed"
+
+
+class Worker:
+    """The thread and its queue. The thread ends with the process."""
+
+    def __init__(self) -> None:
+        self._queue: queue.PriorityQueue[tuple[int, int, Job]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
+        self._thread = threading.Thread(target=self._work, name="retina-xai worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Job], Any], urgency: int = URGENT) -> Job:
+        """Queue a piece of work; the same urgency is served in the order of asking."""
+        job = Job(work, urgency)
+        self._queue.put((urgency, next(self._numbers), job))
+        return job
+
+    def _work(self) -> None:
+        _leave_a_core()
+        while True:
+            self._queue.get()[2].run()
+
+
+def _leave_a_core() -> None:
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

@@ -1,0 +1,1 @@
+"""The pages of the viewer, and the parts that they share."""

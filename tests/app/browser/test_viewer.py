@@ -1,0 +1,321 @@
+"""The viewer as a reader uses it, in a real browser: `retina-xai view` in a process of its own."""
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pypdfium2
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from helpers.desks import photographs
+from playwright.sync_api import Locator, Page, expect
+from safetensors.torch import save_file
+
+from app.reading_store import open_store
+from retina_xai.images import write_png
+from training.phantoms import make_phantom
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+HOST = "127.0.0.1"
+PATIENCE = 60
+MILLISECONDS = 1000 * PATIENCE
+
+
+@dataclass
+class Viewer:
+    """A running viewer."""
+
+    process: subprocess.Popen
+    address: str
+    folder: Path
+
+    @property
+    def readings(self):
+        return open_store(self.folder / "readings.sqlite").all()
+
+
+def start(folder, weights, *options):
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "view", "--port", str(port), "--weights", str(weights)]
+    command += ["--readings", str(folder / "readings.sqlite"), "--method", "saliency", *map(str, options)]
+    place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(command, env=place, cwd=REPOSITORY, stdout=log, stderr=log)
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            with urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=1):
+                return Viewer(process, f"http://{HOST}:{port}", folder)
+        except OSError:
+            time.sleep(0.2)
+    process.kill()
+    return pytest.fail((folder / "log.txt").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("viewer")
+    (place / "plain").mkdir()
+    photographs(place / "plain")
+    return place
+
+
+@pytest.fixture(scope="module")
+def viewer(folder, weights, browser):
+    network = folder / "squeezenet.safetensors"
+    import torch
+    from torchvision import models
+
+    torch.manual_seed(0)
+    save_file(models.squeezenet1_1(weights=None).state_dict(), network)
+    running = start(
+        folder, weights, "--data", folder / "plain", "--imagenet-model", "squeezenet1_1", "--imagenet-weights", network
+    )
+    yield running
+    running.process.terminate()
+    running.process.wait(PATIENCE)
+
+
+def rows(page, label="Worklist"):
+    return page.get_by_role("table", name=label).locator("tbody tr")
+
+
+def button(page, name) -> Locator:
+    return page.get_by_role("button", name=name)
+
+
+def on_worklist(page, viewer):
+    page.goto(viewer.address)
+    expect(rows(page).filter(has_text="▲").or_(rows(page).filter(has_text="○")).first).to_be_visible(
+        timeout=MILLISECONDS
+    )
+    expect(page.get_by_text("Scoring:")).to_have_count(0, timeout=MILLISECONDS)
+
+
+def open_photograph(page: Page, name, reader=""):
+    rows(page).filter(has_text=name).click()
+    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
+    expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=MILLISECONDS)
+    if reader:
+        enter_reader(page, reader)
+
+
+def enter_reader(page, reader):
+    page.get_by_label("Reader").fill(reader)
+    page.get_by_label("Reader").press("Enter")
+    expect(button(page, "Store reading")).to_be_enabled(timeout=MILLISECONDS)
+    page.evaluate("document.activeElement.blur()")
+
+
+def find_evidence(page):
+    button(page, "Find evidence").click()
+    expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
+
+
+def upload(page, *files):
+    if not page.locator("input[type=file]").count():
+        page.get_by_text("Upload photographs").click()
+    page.locator("input[type=file]").set_input_files([str(path) for path in files])
+
+
+def serious(page):
+    """What axe finds seriously wrong on the page."""
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        (rule["id"], node["html"][:200], node["target"])
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def spot(page, x, y, size=(240, 200), side=1):
+    """Where a pixel of the file is on the page while the whole photograph is shown."""
+    box = page.locator(".retina-canvas .pane canvas").nth(side).bounding_box()
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return middle[0] + (x + 0.5 - size[0] / 2) * scale, middle[1] + (y + 0.5 - size[1] / 2) * scale
+
+
+def readout(page, name):
+    return page.locator(f".retina-canvas [data-readout={name}]")
+
+
+def store(page):
+    button(page, "Store reading").click()
+    expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
+
+
+def saved(page, name):
+    with page.expect_download(timeout=MILLISECONDS) as waiting:
+        button(page, name).click()
+    return Path(waiting.value.path()).read_bytes()
+
+
+def test_the_worklist_is_scored_filtered_and_goes_on_past_a_broken_file(page, viewer):
+    on_worklist(page, viewer)
+    expect(rows(page)).to_have_count(4)
+    broken = rows(page).filter(has_text="broken.png")
+    expect(broken).to_contain_text("is empty (0 bytes)")
+    assert str(viewer.folder) not in page.content()
+    assert serious(page) == []
+    rows(page).first.get_by_role("button").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".retina-canvas")).to_be_visible(timeout=MILLISECONDS)
+
+
+def test_reading_a_photograph_from_evidence_to_the_exports(page, viewer):
+    read_it(page, viewer)
+    (reading,) = [one for one in viewer.readings if one.reader == "Ada"]
+    drawn = [lesion for lesion in reading.lesions if lesion.source == "drawn"]
+    assert (reading.decision, reading.comment) == ("agree", "=cmd() <script>alert(1)</script>")
+    assert drawn[0].shape.x == pytest.approx(120, abs=2)
+    assert drawn[0].shape.radius == pytest.approx(15, abs=2)
+    check_exports(page, reading)
+
+
+def read_it(page, viewer):
+    """Look, zoom, move the threshold, choose a candidate, draw a lesion, agree, comment, store."""
+    on_worklist(page, viewer)
+    open_photograph(page, "10_right.png", "Ada")
+    find_evidence(page)
+    page.mouse.move(*spot(page, 150, 90))
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    expect(readout(page, "zoom")).not_to_have_text("zoom 1.0×")
+    zoom = readout(page, "zoom").text_content()
+    slider = page.get_by_role("slider", name="Candidates from evidence")
+    slider.focus()
+    before = rows(page, "Lesion candidates").count()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    expect(rows(page, "Lesion candidates")).not_to_have_count(before, timeout=MILLISECONDS)
+    expect(readout(page, "zoom")).to_have_text(zoom)
+    page.locator("body").press("o")
+    expect(page.locator(".retina-canvas [data-command=overlay]")).to_have_attribute("aria-pressed", "true")
+
+    page.mouse.move(*spot(page, 120, 100))
+    place = readout(page, "position").text_content()
+    rows(page, "Lesion candidates").first.click()
+    page.mouse.move(*spot(page, 120, 100))
+    expect(readout(page, "position")).not_to_have_text(place)
+    expect(page.get_by_label("Type of candidate 1")).to_be_visible(timeout=MILLISECONDS)
+    expect(rows(page, "Lesion candidates").first).to_have_attribute("aria-current", "true")
+
+    page.locator("body").press("0")
+    page.locator("body").press("d")
+    page.mouse.move(*spot(page, 120, 100))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 135, 100), steps=4)
+    page.mouse.up()
+    page.locator("body").press("v")
+    page.get_by_label("Comment").fill("=cmd() <script>alert(1)</script>")
+    button(page, "Agree").first.click()
+    store(page)
+    assert serious(page) == []
+
+
+def check_exports(page, reading):
+    """All downloads, opened."""
+    page.get_by_text("Export my readings of this photograph").click()
+    table = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
+    assert len(table) == len(reading.lesions)
+    assert table[0]["comment"] == "'=cmd() <script>alert(1)</script>"
+    coco = json.loads(saved(page, "COCO"))
+    assert coco["images"][0]["file_name"] == "10_right.png"
+    assert len(coco["annotations"]) == sum(lesion.status != "deleted" for lesion in reading.lesions)
+    assert json.loads(saved(page, "JSON"))["readings"][0]["reader"] == "Ada"
+    report = pypdfium2.PdfDocument(saved(page, "PDF report"))
+    text = "".join(report[number].get_textpage().get_text_bounded() for number in range(len(report)))
+    assert "Ada" in text
+    assert "agrees with the system" in text
+    report.close()
+    page.get_by_text("Without names and comments").click()
+    hidden = saved(page, "JSON").decode()
+    assert "Ada" not in hidden
+    assert "10_right" not in hidden
+
+
+def test_next_and_agree_by_key(page, viewer):
+    on_worklist(page, viewer)
+    open_photograph(page, "7_left.png", "Cleo")
+    name = page.locator("strong").first.text_content()
+    page.locator("body").press("n")
+    expect(page.locator("strong").first).not_to_have_text(name, timeout=MILLISECONDS)
+    page.locator("body").press("p")
+    expect(page.locator("strong").first).to_have_text(name, timeout=MILLISECONDS)
+    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
+    page.locator("body").press("b")
+    page.locator("body").press("f")
+    expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
+    assert [one.decision for one in viewer.readings if one.reader == "Cleo"] == ["disagree"]
+
+
+def test_two_sessions_see_nothing_of_each_other(page, browser, viewer, tmp_path):
+    mine = tmp_path / "only-mine <b>.png"
+    write_png(mine, make_phantom(9, 200, 240, grade=3).pixels)
+    on_worklist(page, viewer)
+    upload(page, mine)
+    expect(rows(page)).to_have_count(5, timeout=MILLISECONDS)
+    expect(rows(page).filter(has_text="only-mine <b>.png")).to_contain_text("good", timeout=MILLISECONDS)
+    open_photograph(page, "only-mine <b>.png", "Dora")
+    page.get_by_label("Comment").fill("a private remark")
+    store(page)
+    other = browser.new_context().new_page()
+    try:
+        on_worklist(other, viewer)
+        expect(rows(other)).to_have_count(4)
+        open_photograph(other, "7_left.png", "Eve")
+        other.get_by_text("My readings of this photograph (0)").click()
+        assert "only-mine" not in other.content()
+        assert "a private remark" not in other.content()
+        assert "Dora" not in other.content()
+    finally:
+        other.context.close()
+
+
+def test_an_upload_that_cannot_be_read_gets_its_line(page, viewer, tmp_path):
+    text = tmp_path / "notes.jpg"
+    text.write_text("no photograph", encoding="utf-8")
+    on_worklist(page, viewer)
+    upload(page, text)
+    line = rows(page).filter(has_text="notes.jpg: is text and no image")
+    expect(line).to_be_visible(timeout=MILLISECONDS)
+    expect(rows(page)).to_have_count(5)
+
+
+def test_a_game_is_played_with_and_without_the_defence(page, viewer):
+    on_worklist(page, viewer)
+    page.get_by_role("link", name="ImageNet games").click()
+    page.get_by_label("Iterations").fill("3")
+    page.get_by_label("Iterations").press("Enter")
+    button(page, "Play").click()
+    expect(page.get_by_text("Without the defence", exact=True)).to_be_visible(timeout=MILLISECONDS)
+    expect(page.get_by_text("complementary mask").first).to_be_visible()
+    assert serious(page) == []
+
+
+def test_a_kill_loses_no_stored_reading(page, folder, weights, browser, viewer):
+    one = start(folder, weights, "--data", folder / "plain")
+    try:
+        on_worklist(page, one)
+        open_photograph(page, "10_left.png", "Finn")
+        store(page)
+        page.goto("about:blank")
+    finally:
+        one.process.send_signal(signal.SIGKILL)
+        one.process.wait(PATIENCE)
+    assert [reading.reader for reading in one.readings].count("Finn") == 1
