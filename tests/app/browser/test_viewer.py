@@ -28,6 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 HOST = "127.0.0.1"
 PATIENCE = 60
 MILLISECONDS = 1000 * PATIENCE
+STILL = 150
 
 
 @dataclass
@@ -95,6 +96,21 @@ def button(page, name) -> Locator:
     return page.get_by_role("button", name=name)
 
 
+def settle(page):
+    """Wait as long as a person would until the page stands still: a click into one that is being made anew is lost."""
+    still = page.locator("[data-test-script-state=notRunning]")
+    for _ in range(2):
+        expect(still).to_be_attached(timeout=MILLISECONDS)
+        page.wait_for_timeout(STILL)
+
+
+def press(page, target: Locator):
+    """Click, on a page that stands still, and wait until it does again."""
+    settle(page)
+    target.click()
+    settle(page)
+
+
 def on_worklist(page, viewer):
     page.goto(viewer.address)
     expect(rows(page).filter(has_text="▲").or_(rows(page).filter(has_text="○")).first).to_be_visible(
@@ -104,7 +120,7 @@ def on_worklist(page, viewer):
 
 
 def open_photograph(page: Page, name, reader=""):
-    rows(page).filter(has_text=name).click()
+    press(page, rows(page).filter(has_text=name))
     expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
     expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=MILLISECONDS)
     if reader:
@@ -119,18 +135,19 @@ def enter_reader(page, reader):
 
 
 def find_evidence(page):
-    button(page, "Find evidence").click()
+    press(page, button(page, "Find evidence"))
     expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
 
 
 def upload(page, *files):
     if not page.locator("input[type=file]").count():
-        page.get_by_text("Upload photographs").click()
+        press(page, page.get_by_text("Upload photographs"))
     page.locator("input[type=file]").set_input_files([str(path) for path in files])
 
 
 def serious(page):
     """What axe finds seriously wrong on the page."""
+    settle(page)
     page.evaluate(AXE_SCRIPT)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [
@@ -154,11 +171,12 @@ def readout(page, name):
 
 
 def store(page):
-    button(page, "Store reading").click()
+    press(page, button(page, "Store reading"))
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
 
 
 def saved(page, name):
+    settle(page)
     with page.expect_download(timeout=MILLISECONDS) as waiting:
         button(page, name).click()
     return Path(waiting.value.path()).read_bytes()
@@ -209,7 +227,7 @@ def read_it(page, viewer):
 
     page.mouse.move(*spot(page, 120, 100))
     place = readout(page, "position").text_content()
-    rows(page, "Lesion candidates").first.click()
+    press(page, rows(page, "Lesion candidates").first)
     page.mouse.move(*spot(page, 120, 100))
     expect(readout(page, "position")).not_to_have_text(place)
     expect(page.get_by_label("Type of candidate 1")).to_be_visible(timeout=MILLISECONDS)
@@ -223,14 +241,15 @@ def read_it(page, viewer):
     page.mouse.up()
     page.locator("body").press("v")
     page.get_by_label("Comment").fill("=cmd() <script>alert(1)</script>")
-    button(page, "Agree").first.click()
+    page.get_by_label("Comment").blur()
+    press(page, button(page, "Agree").first)
     store(page)
     assert serious(page) == []
 
 
 def check_exports(page, reading):
     """All downloads, opened."""
-    page.get_by_text("Export my readings of this photograph").click()
+    press(page, page.get_by_text("Export my readings of this photograph"))
     table = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
     assert len(table) == len(reading.lesions)
     assert table[0]["comment"] == "'=cmd() <script>alert(1)</script>"
@@ -243,7 +262,7 @@ def check_exports(page, reading):
     assert "Ada" in text
     assert "agrees with the system" in text
     report.close()
-    page.get_by_text("Without names and comments").click()
+    press(page, page.get_by_text("Without names and comments"))
     hidden = saved(page, "JSON").decode()
     assert "Ada" not in hidden
     assert "10_right" not in hidden
@@ -258,7 +277,9 @@ def test_next_and_agree_by_key(page, viewer):
     page.locator("body").press("p")
     expect(page.locator("strong").first).to_have_text(name, timeout=MILLISECONDS)
     expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
+    settle(page)
     page.locator("body").press("b")
+    settle(page)
     page.locator("body").press("f")
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
     assert [one.decision for one in viewer.readings if one.reader == "Cleo"] == ["disagree"]
@@ -279,7 +300,7 @@ def test_two_sessions_see_nothing_of_each_other(page, browser, viewer, tmp_path)
         on_worklist(other, viewer)
         expect(rows(other)).to_have_count(4)
         open_photograph(other, "7_left.png", "Eve")
-        other.get_by_text("My readings of this photograph (0)").click()
+        press(other, other.get_by_text("My readings of this photograph (0)"))
         assert "only-mine" not in other.content()
         assert "a private remark" not in other.content()
         assert "Dora" not in other.content()
@@ -299,10 +320,10 @@ def test_an_upload_that_cannot_be_read_gets_its_line(page, viewer, tmp_path):
 
 def test_a_game_is_played_with_and_without_the_defence(page, viewer):
     on_worklist(page, viewer)
-    page.get_by_role("link", name="ImageNet games").click()
+    press(page, page.get_by_role("link", name="ImageNet games"))
     page.get_by_label("Iterations").fill("3")
     page.get_by_label("Iterations").press("Enter")
-    button(page, "Play").click()
+    press(page, button(page, "Play"))
     expect(page.get_by_text("Without the defence", exact=True)).to_be_visible(timeout=MILLISECONDS)
     expect(page.get_by_text("complementary mask").first).to_be_visible()
     assert serious(page) == []
