@@ -7,7 +7,7 @@ a threshold t the detections with score >= t remain, and
     false positives per image(t)  = those in no lesion of any type / images
 
 A place and not the whole blob, because otherwise paint is rewarded: one blob over the retina touches all lesions at
-once, and Grad-CAM reached 0.98 in that way where its place finds hardly any.
+once, although it points at none of them.
 
 The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), read
 as a step: the best sensitivity that the curve reaches at that rate or below, with no point invented between two

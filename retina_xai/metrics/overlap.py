@@ -133,11 +133,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Overlap:
-    """One image: counts per lesion type, and which blobs (count,) are false positives."""
+    """One image: counts per lesion type, and those of the prediction whatever the type."""
 
     types: Mapping[str, Counts]
     prediction: PredictionCounts
-    false: npt.NDArray[np.bool_]
 
 
 def ratio(part: int, whole: int) -> float:
@@ -166,7 +165,7 @@ def measure(blobs: Blobs, truth: Truth, field_pixels: int) -> Overlap:
     touching = np.zeros(blobs.count, dtype=bool)
     touching[blobs.owner[truth.regions[ANY].labels.ravel()[blobs.pixels] > 0]] = True
     prediction = PredictionCounts(1, blobs.count, int((~touching).sum()), len(distinct), field_pixels)
-    return Overlap(types, prediction, ~touching)
+    return Overlap(types, prediction)
 
 
 def touching_pairs(blobs: Blobs, regions: Regions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
