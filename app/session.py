@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import streamlit as st
 
@@ -20,7 +21,7 @@ from app.findings import Evidence, Question, find_evidence, score_file
 from app.jobs import PATIENT, URGENT, Job
 from app.matches import Match
 from app.panels.pictures import first_view, other_views
-from app.readings import ReaderDecision, Reading
+from app.readings import Reading
 from app.worklist import Filter, Item, Scored, Uploads, upload_of
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.files import sha256_of
@@ -33,23 +34,35 @@ FRESH = 10.0
 SLOT = "retina-xai session"
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What became of the reading that the browser sent under this id."""
+
+    id: str
+    line: str
+    failed: bool = False
+
+
 @dataclass(eq=False)
 class Draft:
-    """What the reader has said of a photograph and not stored yet."""
+    """What the reader has done to a photograph's lesions, and the answer to the last reading of it that was sent.
 
-    decision: ReaderDecision = "none"
-    comment: str = ""
+    Decision and comment are drafted in the browser and come with the reading.
+    """
+
     drawn: tuple[DrawnLesion, ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     rejected: set[str] = field(default_factory=set)
     selected: str | None = None
     clicked: str | None = None
+    answer: Answer | None = None
 
 
 @dataclass(eq=False)
 class Session:
     """One reader at one browser tab."""
 
+    name: str = field(default_factory=lambda: uuid4().hex)
     reader: str = ""
     current: str | None = None
     filter: Filter = field(default_factory=Filter)
@@ -64,8 +77,6 @@ class Session:
     explaining: tuple[str, Question, Job] | None = None
     games: Job | None = None
     match: Match = field(default_factory=Match)
-    storing: str | None = None
-    notes: dict[str, str] = field(default_factory=dict)
     photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
     pictures: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
     painting: dict[str, Job] = field(default_factory=dict)

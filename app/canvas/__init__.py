@@ -6,7 +6,7 @@
 `scene` holds what Python sends and receives, `component` mounts it, `client/` is what runs in the browser.
 """
 
-from app.canvas.component import fundus_canvas
+from app.canvas.component import fundus_canvas, pending_edit
 from app.canvas.scene import CanvasState, DrawnLesion, Mark, Scene
 
-__all__ = ["CanvasState", "DrawnLesion", "Mark", "Scene", "fundus_canvas"]
+__all__ = ["CanvasState", "DrawnLesion", "Mark", "Scene", "fundus_canvas", "pending_edit"]

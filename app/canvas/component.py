@@ -6,9 +6,6 @@ Two components of Streamlit's own (`st.components.v2`), both of this package's f
     canvas      draws the scene; its data are small (names of pictures, candidates, threshold), so that a rerun which
                 changes the threshold sends no image again: Streamlit sends an unchanged message by its hash only
 
-The client's files share one module scope: they are joined in the order of `CANVAS_FILES`, since an inline component is
-one module and cannot import its neighbours.
-
 Messages from the client carry the image they were made on. What arrives for another image than the one shown is a
 latecomer and ignored.
 """
@@ -22,12 +19,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.canvas.scene import CanvasState, Mark, Scene, as_message, drawn_lesions
+from app.canvas.scene import CanvasState, DrawnLesion, Mark, Scene, as_message, drawn_lesions
+from app.client_component import client_component
 from retina_xai.lesions import FLOOR, FRACTION
 
 CLIENT = Path(__file__).parent / "client"
-PICTURE_FILES = ("store.js", "pictures.js")
+PICTURE_FILES = ("page.js", "store.js", "pictures.js")
 CANVAS_FILES = (
+    "page.js",
     "store.js",
     "lesions.js",
     "viewport.js",
@@ -49,13 +48,12 @@ CANVAS_FILES = (
 )
 
 
-def _joined(names: Iterable[str]) -> str:
-    return "\n".join((CLIENT / name).read_text(encoding="utf-8") for name in names)
-
-
-_pictures = st.components.v2.component("retina_xai_pictures", js=_joined(PICTURE_FILES))
-_canvas = st.components.v2.component(
-    "retina_xai_canvas", html=_joined(["canvas.html"]), css=_joined(["canvas.css"]), js=_joined(CANVAS_FILES)
+_pictures = client_component("retina_xai_pictures", js=[CLIENT / name for name in PICTURE_FILES])
+_canvas = client_component(
+    "retina_xai_canvas",
+    html=[CLIENT / "canvas.html"],
+    css=[CLIENT / "canvas.css"],
+    js=[CLIENT / name for name in CANVAS_FILES],
 )
 
 
@@ -72,11 +70,24 @@ def fundus_canvas(scene: Scene, key: str) -> CanvasState:
         _send_pictures(f"{key}-layers", [*([scene.evidence] if scene.evidence else []), *scene.markings.values()])
         result = _canvas(key=key, data=_data(scene, key), on_selected_change=_unheard, on_drawn_change=_unheard)
     selected = _of_image(result.get("selected"), scene.image_id)
-    drawn = _of_image(_unread(result.get("drawn"), f"{key}-last-edit"), scene.image_id)
+    image, drawn = pending_edit(key) or (scene.image_id, tuple(scene.drawn))
     return CanvasState(
-        selected if isinstance(selected, str) else None,
-        tuple(scene.drawn) if drawn is None else drawn_lesions(drawn),
+        selected if isinstance(selected, str) else None, drawn if image == scene.image_id else tuple(scene.drawn)
     )
+
+
+def pending_edit(key: str) -> tuple[str, tuple[DrawnLesion, ...]] | None:
+    """An edit that has arrived and was not returned yet: its image and the whole new list of lesions.
+
+    `fundus_canvas` returns edits of the image that it shows; a page that may show another one by now asks here first.
+    """
+    state = st.session_state.get(key)
+    message = state.get("drawn") if state else None
+    slot = f"{key}-last-edit"
+    if not isinstance(message, dict) or st.session_state.get(slot) == message.get("edit"):
+        return None
+    st.session_state[slot] = message.get("edit")
+    return str(message.get("image")), drawn_lesions(message.get("value"))
 
 
 def packed(pictures: Iterable[bytes]) -> bytes:
@@ -124,15 +135,6 @@ def _of_image(message: object, image_id: str) -> object:
     if isinstance(message, dict) and message.get("image") == image_id:
         return message.get("value")
     return None
-
-
-def _unread(message: object, slot: str) -> object:
-    """An edit that has not been returned before, else None: afterwards the list of the page is the true one."""
-    edit = message.get("edit") if isinstance(message, dict) else None
-    if edit is None or st.session_state.get(slot) == edit:
-        return None
-    st.session_state[slot] = edit
-    return message
 
 
 def _unheard() -> None:

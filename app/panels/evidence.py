@@ -124,7 +124,7 @@ def _edit(state: Session, item: Item, name: str, candidate: Candidate) -> None:
         key="reject",
         shortcut="x",
         width="stretch",
-        on_click=state.if_current(item, lambda: _reject(draft, name)),
+        on_click=state.if_current(item, lambda: _reject(draft, name, not gone)),
     )
     edit.button(
         "Edit",
@@ -137,13 +137,15 @@ def _edit(state: Session, item: Item, name: str, candidate: Candidate) -> None:
     )
 
 
-def _reject(draft: Draft, name: str) -> None:
+def _reject(draft: Draft, name: str, gone: bool) -> None:
     """Or keep it after all; an outline of it that was being edited goes."""
-    draft.rejected ^= {name}
+    draft.rejected = draft.rejected | {name} if gone else draft.rejected - {name}
     draft.drawn = tuple(lesion for lesion in draft.drawn if lesion.id != TAKEN + name)
 
 
 def _take(draft: Draft, name: str, candidate: Candidate) -> None:
+    if name in draft.rejected:
+        return
     draft.drawn = (*draft.drawn, as_drawn(name, candidate, draft.types.get(name, UNSPECIFIED)))
     draft.rejected.add(name)
 

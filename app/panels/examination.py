@@ -7,30 +7,33 @@ ready, each by a poll that reruns the page when there is news.
 import numpy as np
 import streamlit as st
 
-from app.canvas import Mark, Scene, fundus_canvas
+from app.canvas import Mark, Scene, fundus_canvas, pending_edit
 from app.desk import Desk, desk
 from app.findings import Candidate, Evidence
 from app.jobs import URGENT
 from app.panels.evidence import evidence_of, question_of, show_candidates, show_evidence, shown
 from app.panels.header import reader_input
+from app.panels.history import show_history
 from app.panels.pictures import grey, png
 from app.panels.progress import POLL
-from app.panels.reading import Case, show_history, show_reading, store_reading
+from app.panels.reading import Case, Said, show_reading, store_reading
 from app.panels.text import plain
 from app.panels.verdict import show_verdict, show_worth
 from app.panels.worklist import listed_keys
-from app.session import Session, keep, line_of, session
+from app.session import Answer, Session, keep, line_of, session
 from app.worklist import Item, neighbour
 from retina_xai.errors import InputError
 from retina_xai.images import Photograph
 
 KEPT_LAYERS = 3
+CANVAS = "examination"
 
 
 def page() -> None:
     """The page."""
     state, served = session(), desk()
     state.collect()
+    _take_edit(state, served)
     items = state.items(served)
     keys = listed_keys(state, served)
     if state.current not in items:
@@ -38,8 +41,6 @@ def page() -> None:
     if state.current is None:
         st.info("No photograph yet: add some on the worklist page.")
         return
-    if state.storing in items and state.storing != state.current:
-        _store(state, items[state.storing], served)
     item = items[state.current]
     _show_bar(state, item, keys)
     state.score([item], served, URGENT)
@@ -53,9 +54,7 @@ def page() -> None:
     left, right = st.columns([17, 6], gap="medium")
     with left:
         _show_canvas(state, case, views, served)
-        if state.storing == item.key:  # with what was drawn last
-            _store(state, item, served)
-        show_reading(state, case, served)
+        show_reading(state, case, lambda said: take_reading(state, said, served))
         show_history(state, case, served)
     with right, st.container(gap="xsmall"):
         show_verdict(case.scored)
@@ -71,13 +70,26 @@ def _case(state: Session, item: Item, photograph: Photograph, served: Desk) -> C
     return Case(item, photograph, state.scored.get(item.key), found)
 
 
-def _store(state: Session, item: Item, served: Desk) -> None:
-    """Store the reading that was asked for, also where the reader has gone on to the next photograph meanwhile."""
-    state.storing = None
+def take_reading(state: Session, said: Said, served: Desk) -> None:
+    """Store a reading with what was drawn last, also where the reader has gone on to the next photograph meanwhile."""
+    _take_edit(state, served)
+    item = state.items(served).get(said.image)
+    if item is None:
+        return
     try:
-        store_reading(state, _case(state, item, state.photograph(item), served), served)
+        case = _case(state, item, state.photograph(item), served)
     except InputError as error:
-        state.notes["failed"] = line_of(error, item)
+        state.draft(item).answer = Answer(said.id, line_of(error, item), failed=True)
+    else:
+        store_reading(state, case, said, served)
+
+
+def _take_edit(state: Session, served: Desk) -> None:
+    """Keep what was drawn on the canvas just now, on whichever photograph."""
+    image, drawn = pending_edit(CANVAS) or ("", ())
+    item = state.items(served).get(image)
+    if item is not None:
+        state.draft(item).drawn = drawn
 
 
 def _show_bar(state: Session, item: Item, keys: list[str]) -> None:
@@ -115,7 +127,7 @@ def _show_canvas(state: Session, case: Case, views: dict[str, bytes], served: De
         threshold=state.threshold,
         goto=goto,
     )
-    told = fundus_canvas(scene, key="examination")
+    told = fundus_canvas(scene, key=CANVAS)
     draft.drawn = told.drawn
     if told.selected != draft.clicked:
         draft.clicked = told.selected

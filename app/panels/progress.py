@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.client_component import client_component
 from app.jobs import Job
 
 POLL = 1.0
@@ -19,11 +20,8 @@ POINTS = 150
 CLIENT = Path(__file__).parent / "client"
 Curve = Sequence[tuple[int, float]]
 
-_curve = st.components.v2.component(
-    "retina_xai_curve",
-    html=(CLIENT / "curve.html").read_text(encoding="utf-8"),
-    css=(CLIENT / "curve.css").read_text(encoding="utf-8"),
-    js=(CLIENT / "curve.js").read_text(encoding="utf-8"),
+_curve = client_component(
+    "retina_xai_curve", html=[CLIENT / "curve.html"], css=[CLIENT / "curve.css"], js=[CLIENT / "curve.js"]
 )
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.client_component import client_component
+
 CLIENT = Path(__file__).parent / "client"
 
-_rows = st.components.v2.component(
-    "retina_xai_rows",
-    html=(CLIENT / "rows.html").read_text(encoding="utf-8"),
-    css=(CLIENT / "rows.css").read_text(encoding="utf-8"),
-    js=(CLIENT / "rows.js").read_text(encoding="utf-8"),
+_rows = client_component(
+    "retina_xai_rows", html=[CLIENT / "rows.html"], css=[CLIENT / "rows.css"], js=[CLIENT / "rows.js"]
 )
 
 

@@ -5,8 +5,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.desk import Desk, desk
 from app.panels.header import kept, reader_input
+from app.panels.history import show_exports
 from app.panels.progress import POLL
-from app.panels.reading import show_exports
 from app.panels.rows import Column, Table, TableRow, show_rows
 from app.panels.text import number, plain
 from app.session import Session, session

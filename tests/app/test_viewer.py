@@ -4,6 +4,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from helpers.command_line import command
@@ -15,6 +16,9 @@ from streamlit.testing.v1 import AppTest
 from app.canvas import DrawnLesion
 from app.desk import ViewSettings, serve
 from app.findings import Question
+from app.panels.examination import take_reading
+from app.panels.header import name_in
+from app.panels.reading import Said, said_in
 from app.panels.text import plain
 from app.panels.worklist import listed_keys
 from app.session import SLOT, Session
@@ -79,6 +83,13 @@ def press(page, label):
     assert not page.exception
 
 
+def say(state, item, served, decision="none", comment="", reader="Ada"):
+    """Store what the browser sends when a reading is stored."""
+    said = Said(uuid4().hex, item.key, reader, decision, comment)
+    take_reading(state, said, served)
+    return state.draft(item).answer
+
+
 def test_the_worklist_counts_what_was_scored_and_goes_on_past_a_broken_file(served):
     page = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE).run()
     state = page.session_state[SLOT]
@@ -118,9 +129,7 @@ def test_evidence_is_found_shown_and_a_reading_with_it_is_stored(served):
     draft = state.draft(item)
     draft.rejected, draft.types = {"1"}, {"2": "haemorrhages"}
     draft.drawn = (DrawnLesion("d", "soft_exudates", "circle", ((50.0, 60.0),), 7.0),)
-    page.text_area[0].set_value("=cmd() <script>").run()
-    press(page, "Disagree")
-    press(page, "Store reading")
+    answer = say(state, item, served, "disagree", "=cmd() <script>")
     (reading,) = served.store.all()
     assert (reading.reader, reading.decision, reading.comment) == ("Ada", "disagree", "=cmd() <script>")
     lesions = {lesion.id: lesion for lesion in reading.lesions}
@@ -130,7 +139,7 @@ def test_evidence_is_found_shown_and_a_reading_with_it_is_stored(served):
     assert len(lesions) == len(found.candidates) + 1
     assert reading.settings["method"] == "saliency"
     assert str(item.path.parent) not in str(reading.settings)
-    assert "Stored as reading 1." in texts(page)
+    assert (answer.line, answer.failed) == ("Stored as reading 1.", False)
 
 
 def test_candidates_below_the_threshold_are_not_part_of_a_reading(served):
@@ -138,7 +147,7 @@ def test_candidates_below_the_threshold_are_not_part_of_a_reading(served):
     press(page, "Find evidence")
     settle(state)
     page.run()
-    press(page, "Store reading")
+    say(state, item, served)
     (reading,) = served.store.all()
     found = state.evidence[item.key, Question("saliency")]
     assert len(reading.lesions) == sum(lesion.score >= 0.5 for lesion, _ in found.candidates) < len(found.candidates)
@@ -151,7 +160,7 @@ def test_a_moved_candidate_is_stored_once_as_moved_with_its_score(served):
     state.draft(item).selected = "1"
     page.run()
     press(page, "Edit")
-    press(page, "Store reading")
+    say(state, item, served)
     (reading,) = served.store.all()
     (moved,) = (lesion for lesion in reading.lesions if lesion.status == "moved")
     assert (moved.id, moved.source) == ("candidate-1", "candidate")
@@ -169,19 +178,50 @@ def test_a_cancelled_search_keeps_nothing_and_says_so(served):
 
 
 def test_without_a_name_nothing_is_stored(served):
-    page, _, _ = opened(examination, served)
-    page.text_input[0].set_value("  ").run()
-    (button,) = (button for button in page.button if button.label == "Store reading")
-    assert button.disabled
-    assert "Enter your name at the top" in texts(page)
+    _, state, item = opened(examination, served)
+    answer = say(state, item, served, reader="  ")
+    assert answer.failed
+    assert "reader" in answer.line
+    assert served.store.all() == ()
+
+
+def test_a_reading_that_arrives_twice_is_stored_once(served):
+    _, state, item = opened(examination, served)
+    said = Said("one", item.key, "Ada")
+    take_reading(state, said, served)
+    take_reading(state, said, served)
+    assert len(served.store.all()) == 1
+
+
+def test_a_photograph_without_a_score_is_not_read(served):
+    _, state, item = opened(examination, served)
+    state.scored.clear()
+    assert say(state, item, served).line == (
+        "10_right.png: not scored yet; store the reading when the verdict is there"
+    )
+    assert served.store.all() == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [None, "text", {}, {"id": 1}, {"id": "x" * 65, "image": "i", "reader": "r", "decision": "agree", "comment": ""}],
+)
+def test_what_is_no_reading_is_not_heard(message):
+    assert said_in(message) is None
+
+
+@pytest.mark.parametrize(("message", "name"), [("Ada", "Ada"), (None, ""), (5, ""), ("x" * 1000, "")])
+def test_only_a_name_is_heard_as_one(message, name):
+    assert name_in(message) == name
 
 
 def test_readers_do_not_see_one_another(served):
-    page, state, _ = opened(examination, served)
-    page.text_area[0].set_value("seen by Ada alone").run()
-    press(page, "Store reading")
+    page, state, item = opened(examination, served)
+    say(state, item, served, comment="seen by Ada alone")
+    page.run()
     assert "seen by Ada alone" in texts(page)
-    page.text_input[0].set_value("Bob").run()
+    state.reader = "Bob"
+    page.run()
     assert "seen by Ada alone" not in texts(page)
     assert len(state.readings(served)) == 0
 
@@ -207,15 +247,12 @@ def test_a_key_that_reaches_the_former_page_says_nothing_of_the_next_photograph(
     assert said == ["10_right.png"]
 
 
-def test_a_reading_asked_for_before_going_on_is_stored_for_its_own_photograph(served):
-    page, state, item = opened(examination, served)
-    page.text_area[0].set_value("of the right eye").run()
-    state.storing = item.key
+def test_a_reading_that_arrives_after_going_on_is_stored_for_its_own_photograph(served):
+    _, state, item = opened(examination, served)
     state.current = next(key for key, one in state.items(served).items() if one.name == "7_left.png")
-    page.run()
+    say(state, item, served, comment="of the right eye")
     (reading,) = served.store.all()
     assert (reading.image.name, reading.comment) == ("10_right.png", "of the right eye")
-    assert state.storing is None
 
 
 def test_a_game_is_played_with_and_without_the_defence_and_shows_both(served):

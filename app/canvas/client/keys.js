@@ -46,15 +46,6 @@ const LEGEND = [
   ["?", "This list"],
 ];
 
-const TYPING = "textarea, select, [contenteditable], [role=textbox], [role=combobox], [role=listbox], [role=grid]";
-const NO_TEXT = new Set(["range", "checkbox", "radio", "button"]);
-
-/** Whether keys pressed here are text or a choice of their own. */
-function isTyping(element) {
-  if (element?.localName === "input") return !NO_TEXT.has(element.type);
-  return Boolean(element?.closest?.(TYPING));
-}
-
 /** The command [name, value] of a key pressed on the page, or undefined. */
 function commandOf(key, viewer) {
   const digit = Number(key);
@@ -68,7 +59,7 @@ function commandOf(key, viewer) {
 function pressKey(event, viewer) {
   const [target] = event.composedPath();
   const inside = event.composedPath().includes(viewer.root);
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(target)) return false;
+  if (isTaken(event)) return false;
   if (viewer.dialogOpen || (!inside && !(viewer.preferences.everywhere && shared.active === viewer))) return false;
   if (inside && target.localName !== "input" && pressInside(event, viewer, target)) return true;
   const command = commandOf(event.key, viewer);

@@ -26,10 +26,3 @@ function keepPictures(sender, header, pictures) {
     shared.waiting.delete(name);
   }
 }
-
-/** Run `leave` if the element is really gone: Streamlit also cleans up after a call that a newer one overtook. */
-function whenGone(parentElement, leave) {
-  setTimeout(() => {
-    if (!(parentElement.host ?? parentElement).isConnected) leave();
-  });
-}
