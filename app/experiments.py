@@ -10,6 +10,7 @@ from evaluation.registry import experiment_named
 from retina_xai.errors import UsageError
 from retina_xai.models.device import device_named
 from retina_xai.models.network import Network, load_network
+from retina_xai.models.throughput import keep_freed_memory
 from retina_xai.options import configured
 
 
@@ -41,13 +42,14 @@ def prepare(request: Request, given: Mapping[str, Sequence[Any] | None]) -> tupl
 
 
 def load_networks(models: Sequence[str], weights: Sequence[Path], device: str) -> tuple[Network, ...]:
-    """The networks, each with the weights file at its place, or all without.
+    """The networks, each with the weights file at its place, or all without; in a process that keeps freed memory.
 
     Raises:
         UsageError: another number of weights files than of networks.
     """
     if weights and len(weights) != len(models):
         raise UsageError(f"{len(weights)} weights files for {len(models)} models: give one for each, or none")
+    keep_freed_memory()
     place = device_named(device)
     files: Sequence[Path | None] = weights or [None] * len(models)
     return tuple(load_network(name, path, place) for name, path in zip(models, files, strict=True))

@@ -6,7 +6,8 @@ from helpers.networks import TinyNet
 from torch import nn
 
 from retina_xai.explainers import Occlusion
-from retina_xai.models.throughput import CPU_BATCH, batch_for, layout_for
+from retina_xai.models import throughput
+from retina_xai.models.throughput import CPU_BATCH, LARGE_CPU_BATCH, batch_for, keep_freed_memory, layout_for
 
 
 class Viewing(nn.Sequential):
@@ -31,5 +32,12 @@ def test_a_network_that_views_its_maps_gets_the_usual_layout():
 
 def test_the_batch_is_what_was_asked_or_what_suits_the_device():
     assert batch_for(torch.zeros(1), 3) == 3
-    assert batch_for(torch.zeros(1), None) == CPU_BATCH
+    assert batch_for(torch.zeros(1), None) in (CPU_BATCH, LARGE_CPU_BATCH)
     assert batch_for(torch.zeros(1, device="meta"), None) > CPU_BATCH
+
+
+def test_a_process_that_keeps_what_it_freed_takes_more_at_once(monkeypatch):
+    monkeypatch.setitem(throughput._process, "keeps freed memory", False)
+    assert batch_for(torch.zeros(1), None) == CPU_BATCH
+    kept = keep_freed_memory()
+    assert batch_for(torch.zeros(1), None) == (LARGE_CPU_BATCH if kept else CPU_BATCH)
