@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from app.jobs import Job
 from app.readings import Finding
 from app.worklist import Scored
-from retina_xai.complement import score_of_evidence
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
 from retina_xai.images import Photograph, read_image
 from retina_xai.lesions import Lesion, candidate_fraction
 from retina_xai.localization import localize, method_named, predict
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 from retina_xai.outlines import Outline, outlined_candidates
+from retina_xai.trust import score_alone
 
 Candidate = tuple[Lesion, Outline]
 
@@ -96,12 +96,12 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
     plain = Evidence(question, found.evidence, candidates, settings)
     if explanation is None:
         return plain
-    images = classifier.facts.preprocessing.to_tensor(found.fundus.pixels)[None].to(classifier.device)
+    image = classifier.facts.preprocessing.to_tensor(found.fundus.pixels).to(classifier.device)
     return replace(
         plain,
         before=float(explanation.score_before[0]),
         without=float(explanation.score_after[0]),
-        alone=float(score_of_evidence(classifier.model, images, explanation)[0]),
+        alone=score_alone(classifier.model, image, explanation),
         iterations=int(explanation.iterations[0]),
         converged=bool(torch.all(explanation.converged)),
     )

@@ -149,6 +149,16 @@ def trust(
     return Trust(**figures)
 
 
+def score_alone(model: nn.Module, image: Tensor, explanation: Explanation) -> float:
+    """`alone` of the explanation of one image (C, H, W) by a method with a mask; NaN for a method without one."""
+    _check(image, explanation)
+    if explanation.mask is None:
+        return math.nan
+    settings = TrustSettings()
+    share = evidence_share(explanation, image, settings)
+    return _scores(model, image, share[None], explanation, settings)[1][0]
+
+
 def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSettings) -> Tensor:
     """k of the one image explained, in [0, 1], of the shape of `image` (C, H, W)."""
     game = GAMES.get(str(explanation.settings.get("game")))

@@ -224,6 +224,11 @@ def read_it(page, viewer):
     page.locator("body").press("o")
     expect(page.locator(".retina-canvas [data-command=overlay]")).to_have_attribute("aria-pressed", "true")
 
+    haemorrhages = button(page, "Haemorrhages")
+    for shown in ("false", "true"):
+        page.locator("body").press("5")
+        expect(haemorrhages).to_have_attribute("aria-pressed", shown)
+
     page.mouse.move(*spot(page, 120, 100))
     place = readout(page, "position").text_content()
     press(page, rows(page, "Lesion candidates").first)
@@ -279,6 +284,19 @@ def test_next_and_agree_by_key(page, viewer):
     page.keyboard.type("bf")
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
     assert [one.decision for one in viewer.readings if one.reader == "Cleo"] == ["disagree"]
+
+
+def test_a_search_shows_how_far_it_is_and_can_be_cancelled(page, viewer):
+    on_worklist(page, viewer)
+    open_photograph(page, "7_left.png")
+    settle(page)
+    page.get_by_role("combobox", name="Method").click()
+    page.get_by_role("option", name="fgvis", exact=True).click()
+    press(page, button(page, "Find evidence"))
+    expect(page.get_by_text("Game 1 of 1, step")).to_be_visible(timeout=MILLISECONDS)
+    button(page, "Cancel").click()
+    expect(page.get_by_text("Cancelled; nothing was kept.")).to_be_visible(timeout=MILLISECONDS)
+    expect(rows(page, "Lesion candidates")).to_have_count(0)
 
 
 def test_two_sessions_see_nothing_of_each_other(page, browser, viewer, tmp_path):
