@@ -38,6 +38,7 @@ OPTIONS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "runner.magicEnabled": False,
+    "runner.fastReruns": False,  # a fast rerun throws away the click that waits for the run before it
     "global.developmentMode": False,
     "logger.hideWelcomeMessage": True,
     "logger.level": "warning",

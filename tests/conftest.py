@@ -30,15 +30,14 @@ def phantom_photograph():
     return photograph_of(make_phantom(3, 320, 400, grade=3).pixels, "phantom.png")
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory) -> Path:
+def untrained(path: Path, size: int) -> Path:
     """Weights of a small untrained network whose score of phantoms is well above the stop of the game."""
     torch.manual_seed(0)
     net = RdrNet(width=1 / 8)
     images = torch.stack(
         [
-            Preprocessing(size=96).to_tensor(
-                prepare(photograph_of(make_phantom(seed, 256, 320).pixels, "p"), 96).pixels
+            Preprocessing(size=size).to_tensor(
+                prepare(photograph_of(make_phantom(seed, 256, 320).pixels, "p"), size).pixels
             )
             for seed in range(4)
         ]
@@ -50,6 +49,17 @@ def weights(tmp_path_factory) -> Path:
         net.train()(images)
         net.eval()
         net.classifier.bias[1] += 1.0 - (net(images)[:, 1] - net(images)[:, 0]).mean()
-    path = tmp_path_factory.mktemp("weights") / "rdr.safetensors"
-    save_weights(path, net, ModelFacts("rdr5x5", 1 / 8, Preprocessing(size=96), threshold=0.5))
+    save_weights(path, net, ModelFacts("rdr5x5", 1 / 8, Preprocessing(size=size), threshold=0.5))
     return path
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """Weights with which a game takes a moment."""
+    return untrained(tmp_path_factory.mktemp("weights") / "rdr.safetensors", 96)
+
+
+@pytest.fixture(scope="session")
+def slow_weights(tmp_path_factory) -> Path:
+    """Weights with which a game of 500 steps takes long enough to be cancelled."""
+    return untrained(tmp_path_factory.mktemp("weights") / "slow.safetensors", 512)

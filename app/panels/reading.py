@@ -37,13 +37,13 @@ from retina_xai.lesions import FLOOR, candidate_fraction
 
 KEY = "reading"
 LONGEST_ID = 64
-PAGE = Path(__file__).parents[1] / "canvas" / "client" / "page.js"
+CANVAS = Path(__file__).parents[1] / "canvas" / "client"
 
 _panel = client_component(
     "retina_xai_reading",
     html=[CLIENT / "reading.html"],
     css=[CLIENT / "reading.css"],
-    js=[PAGE, CLIENT / "desk.js", CLIENT / "reading.js"],
+    js=[CANVAS / "page.js", CANVAS / "store.js", CLIENT / "desk.js", CLIENT / "reading.js"],
 )
 
 

@@ -322,6 +322,7 @@ def test_options_keep_the_viewer_on_this_machine():
     assert OPTIONS["browser.gatherUsageStats"] is False
     assert OPTIONS["client.showErrorDetails"] == "none"
     assert OPTIONS["server.enableXsrfProtection"] is True
+    assert OPTIONS["runner.fastReruns"] is False
     assert OPTIONS["server.maxUploadSize"] <= 50
     assert set(OPTIONS) <= set(config._config_options_template), "an option that Streamlit does not know"
 

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from retina_xai.errors import ModelError
 from retina_xai.explainers import FGVis
+from retina_xai.games import GAMES
 from retina_xai.images import read_image
 from retina_xai.models.imagenet import load_imagenet_model, to_input
 
@@ -48,3 +49,25 @@ def test_the_plain_generation_game_invents_evidence_and_the_defended_one_does_no
     defended = FGVis(**settings)(model, images, least_likely)
     assert plain.converged.all()
     assert not defended.converged.any()
+
+
+@pytest.mark.slow
+def test_a_fixed_point_equals_the_full_run_and_converged_says_what_the_last_explanation_scores(real_data):
+    """On a real network: leaving at a fixed point changes no bit, and no game is called a success that is none."""
+    model = load_imagenet_model("squeezenet1_0", real_data / "weights" / "squeezenet1_0.safetensors")
+    photographs = sorted((real_data / "imagenet" / "val").iterdir())[:80:40]
+    images = torch.stack([to_input(read_image(path).pixels) for path in photographs])
+    steps = 30
+    one_step = FGVis("repression", lam=1.0, lr=0.1, iterations=1)
+    left = FGVis("repression", lam=1.0, lr=0.1, iterations=steps)(model, images)
+    mask = GAMES["repression"].start_mask(images.shape, 0, images)
+    for _ in range(steps):
+        mask = one_step(model, images, left.target, start=mask).mask
+    assert (left.iterations < steps).all()
+    assert torch.equal(left.mask, mask)
+    search = FGVis("deletion", lam=(1e-2, 1e-7), lr=0.3, iterations=8, stop_ratio=0.02)(model, images)
+    with torch.no_grad():
+        score = model(search.explained).softmax(dim=1).gather(1, search.target[:, None])[:, 0]
+    torch.testing.assert_close(score, search.score_after, rtol=1e-4, atol=1e-6)
+    assert torch.equal(search.converged, score < 0.02 * search.score_before)
+    assert not left.converged.any()

@@ -6,6 +6,8 @@ const shared = (globalThis[Symbol.for("retina-xai canvas")] ??= {
   waiting: new Map(), // name -> functions that wait for the picture
   views: new Map(), // key of a canvas -> { image, view, preferences }
   active: null, // the canvas that single-letter keys go to
+  shown: null, // the image that the last canvas shows
+  told: new EventTarget(), // "image": it shows another one
 });
 
 /** The encoded picture of this name, as soon as it has arrived. */
@@ -25,4 +27,10 @@ function keepPictures(sender, header, pictures) {
     for (const resolve of shared.waiting.get(name) ?? []) resolve(blob);
     shared.waiting.delete(name);
   }
+}
+
+/** Tell the other components which image the reader sees. */
+function tellShown(image) {
+  shared.shown = image;
+  shared.told.dispatchEvent(new Event("image"));
 }

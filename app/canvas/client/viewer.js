@@ -38,6 +38,8 @@ class Viewer {
     this.key = key;
     this.giveUp();
     this.exchange.begin(image);
+    this.root.dataset.image = image;
+    tellShown(image);
     this.root.style.setProperty("--aspect", `${width} / ${height}`);
     this.viewport.show(width, height);
     if (left) this.preferences = left.preferences;
