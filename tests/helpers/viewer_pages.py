@@ -1,0 +1,148 @@
+"""The viewer in a process of its own, and what a reader does on its pages in a browser."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Locator, Page, expect
+
+from app.reading_store import open_store
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+PATIENCE = 60
+MILLISECONDS = 1000 * PATIENCE
+STILL = 150
+
+
+@dataclass
+class Viewer:
+    """A running viewer."""
+
+    process: subprocess.Popen
+    address: str
+    folder: Path
+
+    @property
+    def readings(self):
+        return open_store(self.folder / "readings.sqlite").all()
+
+
+def start(folder, weights, *options):
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "view", "--port", str(port), "--weights", str(weights)]
+    command += ["--readings", str(folder / "readings.sqlite"), "--method", "saliency", *map(str, options)]
+    place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(command, env=place, cwd=REPOSITORY, stdout=log, stderr=log)
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends and process.poll() is None:
+        try:
+            with urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=1):
+                return Viewer(process, f"http://{HOST}:{port}", folder)
+        except OSError:
+            time.sleep(0.2)
+    process.kill()
+    return pytest.fail((folder / "log.txt").read_text(encoding="utf-8"))
+
+
+def rows(page, label="Worklist"):
+    return page.get_by_role("table", name=label).locator("tbody tr")
+
+
+def button(page, name) -> Locator:
+    return page.get_by_role("button", name=name)
+
+
+def settle(page):
+    """Wait as long as a person would until the page stands still: a click into one that is being made anew is lost."""
+    still = page.locator("[data-test-script-state=notRunning]")
+    for _ in range(2):
+        expect(still).to_be_attached(timeout=MILLISECONDS)
+        page.wait_for_timeout(STILL)
+
+
+def press(page, target: Locator):
+    """Click, on a page that stands still, and wait until it does again."""
+    settle(page)
+    target.click()
+    settle(page)
+
+
+def on_worklist(page, viewer):
+    page.goto(viewer.address)
+    expect(rows(page).filter(has_text="▲").or_(rows(page).filter(has_text="○")).first).to_be_visible(
+        timeout=MILLISECONDS
+    )
+    expect(page.get_by_text("Scoring:")).to_have_count(0, timeout=MILLISECONDS)
+
+
+def open_photograph(page: Page, name, reader=""):
+    press(page, rows(page).filter(has_text=name))
+    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
+    expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=MILLISECONDS)
+    if reader:
+        enter_reader(page, reader)
+
+
+def enter_reader(page, reader):
+    page.get_by_label("Reader").fill(reader)
+    page.get_by_label("Reader").press("Enter")
+    expect(button(page, "Store reading")).to_be_enabled(timeout=MILLISECONDS)
+
+
+def find_evidence(page):
+    press(page, button(page, "Find evidence"))
+    expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
+
+
+def upload(page, *files):
+    if not page.locator("input[type=file]").count():
+        press(page, page.get_by_text("Upload photographs"))
+    page.locator("input[type=file]").set_input_files([str(path) for path in files])
+
+
+def serious(page):
+    """What axe finds seriously wrong on the page."""
+    settle(page)
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        (rule["id"], node["html"][:200], node["target"])
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def spot(page, x, y, size=(240, 200), side=1):
+    """Where a pixel of the file is on the page while the whole photograph is shown."""
+    box = page.locator(".retina-canvas .pane canvas").nth(side).bounding_box()
+    scale = min(box["width"] / size[0], box["height"] / size[1])
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return middle[0] + (x + 0.5 - size[0] / 2) * scale, middle[1] + (y + 0.5 - size[1] / 2) * scale
+
+
+def readout(page, name):
+    return page.locator(f".retina-canvas [data-readout={name}]")
+
+
+def store(page):
+    button(page, "Store reading").click()
+    expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
+
+
+def saved(page, name):
+    settle(page)
+    with page.expect_download(timeout=MILLISECONDS) as waiting:
+        button(page, name).click()
+    return Path(waiting.value.path()).read_bytes()
