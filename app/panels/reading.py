@@ -7,12 +7,12 @@ message. Buttons and text fields of Streamlit lose what is clicked and typed whi
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from app.canvas import DrawnLesion
+from app.canvas.component import CLIENT as CANVAS
 from app.client_component import client_component
 from app.desk import Desk
 from app.findings import Evidence
@@ -37,7 +37,6 @@ from retina_xai.lesions import FLOOR, candidate_fraction
 
 KEY = "reading"
 LONGEST_ID = 64
-CANVAS = Path(__file__).parents[1] / "canvas" / "client"
 
 _panel = client_component(
     "retina_xai_reading",
