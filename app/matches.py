@@ -77,7 +77,7 @@ def _play(image: Tensor, network: Network, match: Match, defended: bool, job: Jo
     curve = tuple((game - first, step, score) for game, step, score in job.progress[begun:])
     return Side(
         defended,
-        tiles_of(network, image, result),
+        list(tiles_of(network, image, result).values()),
         curve,
         int(result.target),
         bool(result.converged),

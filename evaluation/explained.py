@@ -21,7 +21,7 @@ def pictures_of(network: Network, image: Tensor, result: Explanation) -> dict[st
     found = {
         "evidence": np.rint(evidence * EVIDENCE_SCALE).astype(np.uint16),
         "heatmap": drawing.heatmap(evidence),
-        "panel": sheet([tiles_of(network, image, result)]),
+        "panel": sheet([list(tiles_of(network, image, result).values())]),
     }
     if result.mask is not None and result.explained is not None:
         found |= {
@@ -32,21 +32,25 @@ def pictures_of(network: Network, image: Tensor, result: Explanation) -> dict[st
     return found
 
 
-def tiles_of(network: Network, image: Tensor, result: Explanation) -> list[Tile]:
-    """The same side by side, each with a label of two lines."""
+def tiles_of(network: Network, image: Tensor, result: Explanation) -> dict[str, Tile]:
+    """The same side by side, each with a label of two lines: "photograph", "evidence", and with a mask "mask",
+    "complement" and "explanation", without one "overlay".
+    """
     pixels, evidence = network.preprocessing.to_pixels(image[0]), result.evidence[0].cpu().numpy()
-    tiles = [Tile(pixels, f"{network.classes[int(result.target)]}\np {float(result.score_before):.3f}")]
+    label = f"{network.classes[int(result.target)]}\np {float(result.score_before):.3f}"
+    tiles = {"photograph": Tile(pixels, label)}
     if result.mask is not None and result.explained is not None:
         goal = "reached" if bool(result.converged) else "not reached"
+        mask, complement = mask_pixels(result.mask[0]), mask_pixels(1 - result.mask[0])
         explained = network.preprocessing.to_pixels(result.explained[0])
-        tiles += [
-            Tile(mask_pixels(result.mask[0]), f"mask\nmean {float(result.mask.mean()):.3f}"),
-            Tile(mask_pixels(1 - result.mask[0]), f"complementary mask\nlambda {float(result.lam):.1e}"),
-            Tile(explained, f"explanation, goal {goal}\np {float(result.score_after):.3f}"),
-        ]
-    tiles.append(Tile(drawing.heatmap(evidence), f"evidence\nmean {float(evidence.mean()):.3f}"))
+        tiles |= {
+            "mask": Tile(mask, f"mask\nmean {float(result.mask.mean()):.3f}"),
+            "complement": Tile(complement, f"complementary mask\nlambda {float(result.lam):.1e}"),
+            "explanation": Tile(explained, f"explanation, goal {goal}\np {float(result.score_after):.3f}"),
+        }
+    tiles["evidence"] = Tile(drawing.heatmap(evidence), f"evidence\nmean {float(evidence.mean()):.3f}")
     if result.mask is None:
-        tiles.append(Tile(drawing.overlay(pixels, evidence), "over the photograph"))
+        tiles["overlay"] = Tile(drawing.overlay(pixels, evidence), "over the photograph")
     return tiles
 
 

@@ -1,8 +1,8 @@
 """Games, networks, learning rates and lambdas side by side (FGVis figures A2 and A10 to A15).
 
 One sheet per photograph: a row for each network, game, learning rate and lambda, with the mask m, the complementary
-mask 1 - m, the explanation m x + (1 - m) r and the evidence (per pixel; yellow most). Without lambdas the line search
-chooses one for each. Figures A14 and A15 show preservation and generation alike, and deletion and repression alike and
+mask 1 - m, the explanation m x + (1 - m) r and the evidence (per pixel; yellow most); a second sheet leaves out what
+shows the photograph. Without lambdas the line search chooses one for each. Figures A14 and A15 show preservation and generation alike, and deletion and repression alike and
 sparser; the figures here say how far that holds: mean evidence of every row, and the correlation of the evidence of
 each two games of the same network, learning rate and lambda.
 """
@@ -25,6 +25,8 @@ from retina_xai.games.line_search import LAMBDAS
 from retina_xai.models.network import Network
 
 SEARCH = "search"
+MASKS = ("mask", "complement", "evidence")
+"""What a sheet holds that may be shown where the photograph may not."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,12 @@ class Gallery(Experiment):
                 result = explain(network.model, image)
                 rows[key], maps[key] = _row(network, result), result.evidence[0].cpu().double().numpy().ravel()
                 tiles[key] = tiles_of(network, image, result)
-        picture = sheet(list(tiles.values()), [key.replace(" ", "\n") for key in tiles], case.name)
-        return Measured({"games": rows, "alike": _correlations(maps)}, {"gallery": picture})
+        heads = [key.replace(" ", "\n") for key in tiles]
+        pictures = {
+            "gallery": sheet([list(row.values()) for row in tiles.values()], heads, case.name),
+            "masks": sheet([[row[name] for name in MASKS] for row in tiles.values()], heads, case.name),
+        }
+        return Measured({"games": rows, "alike": _correlations(maps)}, pictures)
 
     def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
         """Means over the photographs."""

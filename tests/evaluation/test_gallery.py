@@ -9,6 +9,7 @@ from helpers.tiny_network import photographs, tiny_network
 
 from evaluation.experiment import Subject, run
 from evaluation.gallery import Gallery, _correlations
+from evaluation.pictures import DOTS, INCH
 from retina_xai.errors import UsageError
 from retina_xai.explainers import FGVis
 from retina_xai.images import read_image
@@ -31,7 +32,11 @@ def test_a_row_for_every_network_game_rate_and_lambda(tmp_path):
     assert row["class"] in {"x", "y", "z"}
     correlations = [name for name in summary.figures if name.startswith("correlation.")]
     assert len(correlations) == 4
-    assert read_image(tmp_path / "out" / "pictures" / "a_gallery.png").pixels.shape[0] > 8 * 200
+    whole, masks = (
+        read_image(tmp_path / "out" / "pictures" / f"a_{name}.png").pixels for name in ("gallery", "masks")
+    )
+    assert len(whole) == len(masks) > 8 * 200
+    assert masks.shape[1] == whole.shape[1] - 2 * INCH * DOTS, "without photograph and explanation"
 
 
 def test_without_lambdas_each_game_searches(tmp_path):
