@@ -59,6 +59,18 @@ def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], axes_labels: tupl
     return rendered(figure)
 
 
+def points(xs: Sequence[float], ys: Sequence[float], axes_labels: tuple[str, str], title: str) -> np.ndarray:
+    """Points (x, y) in one square plot, with the line y = x."""
+    figure = Figure(figsize=(4.8, 4.8), dpi=DOTS, layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.axline((0, 0), slope=1, color="grey", linewidth=1)
+    axes.scatter(xs, ys, s=18, color="C0", zorder=3)
+    axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1], title=title)
+    return rendered(figure)
+
+
 def bars(values: Mapping[str, Sequence[float]], series: Sequence[str], label: str, title: str) -> np.ndarray:
     """Horizontal bars: for each name one value per series, the first name on top."""
     figure = Figure(figsize=(7.2, 1.2 + 0.32 * len(values)), dpi=DOTS, layout="constrained")

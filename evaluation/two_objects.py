@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from evaluation.experiment import Case, Experiment, Measured, Subject, Summary
-from evaluation.pictures import Tile, sheet
+from evaluation.pictures import Tile, points, sheet
 from evaluation.tables import number
 from retina_xai import drawing
 from retina_xai.errors import UsageError
@@ -90,7 +90,11 @@ class TwoObjects(Experiment):
             "score of a class after its own and after the other's evidence was removed, as a share of the one before; "
             "told apart: share of explanations with own below other. Published: pictures only."
         )
-        return Summary(figures, pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure"), caption)
+        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+        own, other = ([record[name] for record in used] for name in ("own", "other"))
+        axes = "own: left once its own evidence is removed", "other: left once the other's is removed"
+        picture = points(own, other, axes, f"{subject.network.name}: share of the score left, mean of two classes")
+        return Summary(figures, table, caption, {"own-other": picture})
 
     def _explainer(self, seed: int) -> FGVis:
         return FGVis("deletion", self.lam, self.lr, self.iterations, stop_ratio=self.stop_ratio, seed=seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evaluation.pictures import Tile, bars, curves, sheet
+from evaluation.pictures import Tile, bars, curves, points, sheet
 
 
 def flat(colour):
@@ -48,3 +48,11 @@ def test_a_rising_curve_rises_and_longer_bars_are_longer():
     legend = drawn.shape[1] * 0.75
     first, second = (columns[(rows < below) & (columns < legend)], columns[(rows >= below) & (columns < legend)])
     assert np.ptp(first) > 2 * np.ptp(second)
+
+
+def test_points_lie_where_their_values_say():
+    drawn = points([0.0, 0.0, 1.0], [1.0, 0.9, 0.0], ("x", "y"), "title")
+    rows, columns = np.nonzero((drawn == np.array([31, 119, 180])).all(axis=-1))
+    high = rows < drawn.shape[0] / 2
+    assert columns[high].max() < drawn.shape[1] / 2 < columns[~high].min()
+    assert high.sum() > 1.5 * (~high).sum()
