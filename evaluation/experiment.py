@@ -4,7 +4,8 @@ An experiment measures cases (photographs, mostly) one by one and then sums thei
 soon as it exists, whole or not at all, under OUT/records/, in a name that holds a hash of the case and of all
 settings: an interrupted run goes on where it stopped and ends with the same result.json, byte for byte, because
 every random number of a case follows from the seed and the case alone. OUT/settings.json says what the folder was
-made with; other settings are refused. OUT holds at the end:
+made with; other settings are refused, and so are other cases: a larger limit only adds some, and goes on with what is
+there. OUT holds at the end:
 
     result.json     settings, versions, cases, `figures` (a flat dict of numbers) and what was measured of each case
     table.md        the figures beside the published ones, with a caption that says what they are
@@ -173,29 +174,39 @@ def run(experiment: Experiment, subject: Subject, out: Path, on_case: OnCase = l
 
     Raises:
         InputError: no photographs, or one that cannot be read.
-        UsageError: OUT was made with other settings, or settings that do not fit the networks.
+        UsageError: OUT was made with other settings or of other cases, or settings that do not fit the networks.
     """
     cases = experiment.cases(subject)
     facts = _facts(experiment, subject)
-    claim(out, {**facts, "cases": _hash(case.identity for case in cases)})
+    claim(out, facts)
     key = json.dumps(facts, sort_keys=True)
+    files = [out / "records" / f"{_cut(case.name)}-{_hash([case.identity, key])}.json" for case in cases]
+    _refuse_other_cases(out, files)
     records, seconds = [], []
-    for case in cases:
+    for case, path in zip(cases, files, strict=True):
         begin = time.perf_counter()
-        record, is_new = _record_of(experiment, subject, case, out, key)
+        record, is_new = _record_of(experiment, subject, case, out, path)
         records.append(record)
         seconds += [time.perf_counter() - begin] if is_new else []
         on_case(case, f"{seconds[-1]:.1f} s" if is_new else "done before")
     summary = experiment.summarise(subject, records)
-    _write(experiment, summary, out, {**facts, "cases": _cases(cases, records)})
+    _write(experiment, summary, out, {**facts, "limit": subject.limit}, _cases(cases, records))
     return Outcome(summary, tuple(seconds))
 
 
+def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
+    others = set((out / "records").glob("*.json")) - set(files)
+    if others:
+        raise UsageError(
+            f"{out}: holds records of cases that are not among these {len(files)}; "
+            "choose another output folder, or the same photographs and at least the former --limit"
+        )
+
+
 def _record_of(
-    experiment: Experiment, subject: Subject, case: Case, out: Path, key: str
+    experiment: Experiment, subject: Subject, case: Case, out: Path, path: Path
 ) -> tuple[dict[str, Any], bool]:
     """The case's record as its file holds it, and whether it was measured now."""
-    path = out / "records" / f"{_cut(case.name)}-{_hash([case.identity, key])}.json"
     if (present := _read(path)) is not None:
         return present, False
     measured = experiment.measure(subject, case)
@@ -205,28 +216,23 @@ def _record_of(
     return _read(path) or {}, True
 
 
-def _write(experiment: Experiment, summary: Summary, out: Path, facts: Mapping[str, Any]) -> None:
+def _write(
+    experiment: Experiment, summary: Summary, out: Path, facts: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]
+) -> None:
     for name, pixels in summary.pictures.items():
         write_png(out / f"{name}.png", pixels)
     write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(summary.table)}\n\n{summary.caption}\n")
-    write_json(
-        out / "result.json",
-        {
-            "schema_version": SCHEMA_VERSION,
-            **{key: value for key, value in facts.items() if key != "cases"},
-            "figures": dict(summary.figures),
-            "cases": facts["cases"],
-        },
-    )
+    result = {"schema_version": SCHEMA_VERSION, **facts, "figures": dict(summary.figures), "cases": cases}
+    write_json(out / "result.json", result)
 
 
 def _facts(experiment: Experiment, subject: Subject) -> dict[str, Any]:
+    """What the record of a case depends on."""
     return {
         "experiment": experiment.name,
         "settings": experiment.settings(),
         "networks": [network.facts() for network in subject.networks],
         "device": subject.networks[0].device.type,
-        "limit": subject.limit,
         "seed": subject.seed,
         "versions": versions(),
     }

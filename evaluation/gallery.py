@@ -2,9 +2,9 @@
 
 One sheet per photograph: a row for each network, game, learning rate and lambda, with the mask m, the complementary
 mask 1 - m, the explanation m x + (1 - m) r and the evidence (per pixel; yellow most); a second sheet leaves out what
-shows the photograph. Without lambdas the line search chooses one for each. Figures A14 and A15 show preservation and generation alike, and deletion and repression alike and
-sparser; the figures here say how far that holds: mean evidence of every row, and the correlation of the evidence of
-each two games of the same network, learning rate and lambda.
+shows the photograph. Without lambdas the line search chooses one for each. Figures A14 and A15 show preservation and
+generation alike, and deletion and repression alike and sparser; the figures here say how far that holds: mean evidence
+of every row, and the correlation of the evidence of each two games of the same network, learning rate and lambda.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

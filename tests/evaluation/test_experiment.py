@@ -110,17 +110,39 @@ def test_damaged_records_are_measured_again_and_whole_ones_are_not(subject, tmp_
     assert everything(tmp_path / "out") == before
 
 
-def test_other_settings_networks_and_photographs_are_refused(subject, tmp_path):
+def test_other_settings_networks_and_seeds_are_refused(subject, tmp_path):
     run(Brightness(), subject, tmp_path / "out")
     others = {
         "settings": (Brightness(scale=2.0), subject),
         "networks": (Brightness(), Subject((tiny_network(name="other"),), subject.images, 4, 1)),
-        "cases, limit": (Brightness(), Subject(subject.networks, subject.images, 3, 1)),
-        "cases, seed": (Brightness(), Subject(subject.networks, subject.images, 4, 2)),
+        "seed": (Brightness(), Subject(subject.networks, subject.images, 4, 2)),
     }
     for changed, (experiment, other) in others.items():
         with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
             run(experiment, other, tmp_path / "out")
+
+
+def test_a_larger_limit_goes_on_with_what_is_there(subject, tmp_path, hook):
+    run(Brightness(), subject, tmp_path / "out")
+    larger = Subject(subject.networks, subject.images, None, 1)
+    run(Brightness(), larger, tmp_path / "whole")
+    measured = []
+    hook(lambda case: measured.append(case.name))
+    run(Brightness(), larger, tmp_path / "out")
+    assert sorted(measured + [case.name for case in subject.photographs()]) == sorted(NAMES)
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
+def test_fewer_and_other_photographs_are_refused_and_nothing_is_lost(subject, tmp_path):
+    run(Brightness(), subject, tmp_path / "out")
+    before = everything(tmp_path / "out")
+    fewer = Subject(subject.networks, subject.images, 3, 1)
+    chosen = subject.photographs()[0].path
+    others = Subject(subject.networks, tuple(path for path in subject.images if path != chosen), None, 1)
+    for other in (fewer, others):
+        with pytest.raises(UsageError, match="out: holds records of cases that are not among these [34]; choose"):
+            run(Brightness(), other, tmp_path / "out")
+    assert everything(tmp_path / "out") == before
 
 
 def test_photographs_are_chosen_by_the_seed_and_a_larger_limit_adds(subject):

@@ -32,9 +32,7 @@ def test_a_row_for_every_network_game_rate_and_lambda(tmp_path):
     assert row["class"] in {"x", "y", "z"}
     correlations = [name for name in summary.figures if name.startswith("correlation.")]
     assert len(correlations) == 4
-    whole, masks = (
-        read_image(tmp_path / "out" / "pictures" / f"a_{name}.png").pixels for name in ("gallery", "masks")
-    )
+    whole, masks = (read_image(tmp_path / "out" / "pictures" / f"a_{name}.png").pixels for name in ("gallery", "masks"))
     assert len(whole) == len(masks) > 8 * 200
     assert masks.shape[1] == whole.shape[1] - 2 * INCH * DOTS, "without photograph and explanation"
 
