@@ -24,7 +24,7 @@ from torch import Tensor
 
 from evaluation.experiment import Case, Experiment, Measured, Subject, Summary
 from evaluation.pictures import Tile, points, sheet
-from evaluation.tables import number
+from evaluation.tables import number, percent
 from retina_xai import drawing
 from retina_xai.errors import UsageError
 from retina_xai.explainers import Explanation, FGVis
@@ -83,12 +83,14 @@ class TwoObjects(Experiment):
         used = [record for record in records if not record["left_out"]]
         figures: dict[str, float] = {"n": len(used), "left_out": len(records) - len(used)}
         figures |= {name: float(np.mean([record[name] for record in used])) if used else np.nan for name in MEASURES}
+        figures["converged"] = float(np.mean([record["converged"] for record in used])) if used else np.nan
         rows = {name.replace("_", " "): {"mean": number(figures[name], 3)} for name in MEASURES}
         caption = (
             f"{subject.network.name}, {len(used)} photographs, {figures['left_out']} left out because their second "
             f"class has a score below {self.least_score:g}. Iou and overlap of the two evidence maps; own and other: "
             "score of a class after its own and after the other's evidence was removed, as a share of the one before; "
-            "told apart: share of explanations with own below other. Published: pictures only."
+            "told apart: share of explanations with own below other. "
+            f"{percent(figures['converged'])} of the games reached their goal. Published: pictures only."
         )
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
         own, other = ([record[name] for record in used] for name in ("own", "other"))

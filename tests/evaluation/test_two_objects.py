@@ -40,6 +40,7 @@ def test_chosen_classes_are_explained_on_every_photograph(tmp_path):
     assert [case["classes"] for case in cases] == 2 * [["dog", CLASSES[4]]]
     assert (figures["n"], figures["left_out"]) == (2, 0)
     assert figures["own"] == pytest.approx(np.mean([case["own"] for case in cases]))
+    assert figures["converged"] == np.mean([case["converged"] for case in cases])
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 2
     assert (tmp_path / "out" / "own-other.png").exists()
 
