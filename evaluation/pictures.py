@@ -59,13 +59,14 @@ def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], axes_labels: tupl
     return rendered(figure)
 
 
-def points(xs: Sequence[float], ys: Sequence[float], axes_labels: tuple[str, str], title: str) -> np.ndarray:
-    """Points (x, y) in one square plot, with the line y = x."""
-    figure = Figure(figsize=(4.8, 4.8), dpi=DOTS, layout="constrained")
+def ratios(xs: Sequence[float], ys: Sequence[float], axes_labels: tuple[str, str], title: str) -> np.ndarray:
+    """Points (x, y), y a ratio on a logarithmic axis with a line at 1."""
+    figure = Figure(figsize=(6.4, 4.4), dpi=DOTS, layout="constrained")
     axes = figure.add_subplot()
+    axes.set_yscale("log")
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    axes.axline((0, 0), slope=1, color="grey", linewidth=1)
+    axes.axhline(1, color="grey", linewidth=1)
     axes.scatter(xs, ys, s=18, color="C0", zorder=3)
     axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1], title=title)
     return rendered(figure)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from evaluation.experiment import Case, Experiment, Measured, Subject, Summary
-from evaluation.pictures import Tile, points, sheet
+from evaluation.pictures import Tile, ratios, sheet
 from evaluation.tables import number, percent
 from retina_xai import drawing
 from retina_xai.errors import UsageError
@@ -93,10 +93,10 @@ class TwoObjects(Experiment):
             f"{percent(figures['converged'])} of the games reached their goal. Published: pictures only."
         )
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
-        own, other = ([record[name] for record in used] for name in ("own", "other"))
-        axes = "own: left once its own evidence is removed", "other: left once the other's is removed"
-        picture = points(own, other, axes, f"{subject.network.name}: share of the score left, mean of two classes")
-        return Summary(figures, table, caption, {"own-other": picture})
+        overlap, other = ([record[name] for record in used] for name in ("overlap", "other"))
+        axes = "overlap of the two evidence maps", "other: score left, as a share"
+        picture = ratios(overlap, other, axes, f"{subject.network.name}: each point a photograph")
+        return Summary(figures, table, caption, {"overlap": picture})
 
     def _explainer(self, seed: int) -> FGVis:
         return FGVis("deletion", self.lam, self.lr, self.iterations, stop_ratio=self.stop_ratio, seed=seed)

@@ -1,8 +1,9 @@
 """Sheets, curves and bars as pictures: everything lies where it belongs."""
 
 import numpy as np
+import pytest
 
-from evaluation.pictures import Tile, bars, curves, points, sheet
+from evaluation.pictures import Tile, bars, curves, ratios, sheet
 
 
 def flat(colour):
@@ -50,9 +51,10 @@ def test_a_rising_curve_rises_and_longer_bars_are_longer():
     assert np.ptp(first) > 2 * np.ptp(second)
 
 
-def test_points_lie_where_their_values_say():
-    drawn = points([0.0, 0.0, 1.0], [1.0, 0.9, 0.0], ("x", "y"), "title")
+def test_ratios_lie_where_their_logarithms_say():
+    drawn = ratios([0.0, 0.5, 1.0], [10.0, 1.0, 0.1], ("x", "y"), "title")
     rows, columns = np.nonzero((drawn == np.array([31, 119, 180])).all(axis=-1))
-    high = rows < drawn.shape[0] / 2
-    assert columns[high].max() < drawn.shape[1] / 2 < columns[~high].min()
-    assert high.sum() > 1.5 * (~high).sum()
+    thirds = np.digitize(columns, np.quantile(columns, [0.33, 0.67]))
+    heights = [rows[thirds == third].mean() for third in range(3)]
+    assert heights[0] < heights[1] < heights[2]
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], rel=0.05)

@@ -42,7 +42,7 @@ def test_chosen_classes_are_explained_on_every_photograph(tmp_path):
     assert figures["own"] == pytest.approx(np.mean([case["own"] for case in cases]))
     assert figures["converged"] == np.mean([case["converged"] for case in cases])
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 2
-    assert (tmp_path / "out" / "own-other.png").exists()
+    assert (tmp_path / "out" / "overlap.png").exists()
 
 
 def test_a_second_class_that_the_network_does_not_see_is_left_out(tmp_path):
