@@ -55,3 +55,16 @@ class TinyNet(nn.Module):
         hidden = self.act(self.norm(self.first(images)))
         hidden = self.act(self.second(hidden)) + F.silu(hidden)
         return 8 * self.head(self.drop(torch.tanh(hidden).mean(dim=(2, 3))))
+
+
+class LinearLogit(nn.Module):
+    """Logits (s, 0) with s the weighted sum of the image plus an offset."""
+
+    def __init__(self, weight: Tensor, offset: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.offset = offset
+
+    def forward(self, images: Tensor) -> Tensor:
+        score = (images * self.weight).flatten(1).sum(dim=1) + self.offset
+        return torch.stack([score, torch.zeros_like(score)], dim=1)

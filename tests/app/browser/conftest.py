@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from helpers.canvas_pages import GROUND, Canvas, close, until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -107,3 +108,16 @@ def _wait_for(address: str) -> None:
         except (URLError, OSError):
             time.sleep(0.2)
     pytest.fail(f"{address} did not answer within {PATIENCE} s")
+
+
+@pytest.fixture(scope="module")
+def canvas_address(serve) -> str:
+    return str(serve(Path(__file__).with_name("canvas_page.py")))
+
+
+@pytest.fixture
+def canvas(page, canvas_address) -> Canvas:
+    page.goto(canvas_address)
+    opened = Canvas(page)
+    until(lambda: close(opened.colour(20, 20), GROUND))
+    return opened

@@ -1,124 +1,24 @@
-"""The canvas in a real browser: what is drawn where, what survives a rerun, and what reaches Python."""
-
-import inspect
-import json
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""The canvas in a real browser: what is drawn where, and what survives a rerun."""
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Locator, Page, expect
-
-WIDTH, HEIGHT = 600, 400
-GROUND = (120, 60, 30)
-EVIDENCE = (300, 250)
-"""A point of full evidence; at CANDIDATE_A it is half of that."""
-CANDIDATE_A = (150, 100)
-EDGE_OF_A, EDGE_OF_B = (140, 105), (430, 300)
-EDGE_OF_HAEMORRHAGE, EDGE_OF_EXUDATE = (50, 65), (300, 65)
-PATIENCE = 15
-
-
-class Canvas:
-    """The canvas of the page under test, addressed in pixels of the file while the whole of it is shown."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.root = page.locator(".retina-canvas")
-
-    def pane(self, side: int = 1) -> Locator:
-        return self.root.locator(".pane canvas").nth(side)
-
-    def spot(self, x: float, y: float, side: int = 1) -> tuple[float, float]:
-        """Where a file's pixel is on the page, with the photograph as a whole in the pane."""
-        box = self.pane(side).bounding_box()
-        assert box is not None
-        scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
-        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        return middle[0] + (x + 0.5 - WIDTH / 2) * scale, middle[1] + (y + 0.5 - HEIGHT / 2) * scale
-
-    def colour(self, x: float, y: float, side: int = 1) -> np.ndarray:
-        box = self.pane(side).bounding_box()
-        assert box is not None
-        left, top = self.spot(x, y, side)
-        script = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data]"
-        return np.array(self.pane(side).evaluate(script, [left - box["x"], top - box["y"]])[:3], float)
-
-    def picture(self, side: int) -> str:
-        return str(self.pane(side).evaluate("c => c.toDataURL()"))
-
-    def drag(self, *points: tuple[float, float], side: int = 1) -> None:
-        self.page.mouse.move(*self.spot(*points[0], side))
-        self.page.mouse.down()
-        for point in points[1:]:
-            self.page.mouse.move(*self.spot(*point, side), steps=3)
-        self.page.mouse.up()
-
-    def hover(self, x: float, y: float) -> None:
-        self.page.mouse.move(*self.spot(x, y))
-
-    def wheel(self, notches: int) -> None:
-        for _ in range(notches):
-            self.page.mouse.wheel(0, -100)
-
-    def read(self, name: str) -> str:
-        return self.root.locator(f"[data-readout={name}]").text_content() or ""
-
-    def button(self, name: str) -> Locator:
-        return self.root.get_by_role("button", name=name, exact=True)
-
-    def told(self) -> dict[str, Any]:
-        """What Python knows."""
-        told: dict[str, Any] = json.loads(self.page.locator("[data-testid=stCode] code").inner_text())
-        return told
-
-
-@pytest.fixture(scope="module")
-def address(serve) -> str:
-    return str(serve(Path(__file__).with_name("canvas_page.py")))
-
-
-@pytest.fixture
-def canvas(page, address) -> Canvas:
-    page.goto(address)
-    opened = Canvas(page)
-    until(lambda: close(opened.colour(20, 20), GROUND))
-    return opened
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends:
-        if holds():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"not within {PATIENCE} s: {inspect.getsource(holds).strip()}")
-
-
-def reads(canvas: Canvas, name: str, text: str) -> None:
-    """Wait until a readout has this text."""
-    expect(canvas.root.locator(f"[data-readout={name}]")).to_have_text(text)
-
-
-def close(colour: np.ndarray, expected: tuple[float, ...], tolerance: float = 3) -> bool:
-    return bool(np.abs(colour - expected).max() <= tolerance)
-
-
-def move_threshold(canvas: Canvas, steps: int) -> None:
-    canvas.page.get_by_role("slider", name="Threshold").focus()
-    for _ in range(steps):
-        canvas.page.keyboard.press("ArrowRight")
-    until(lambda: canvas.told()["threshold"] == pytest.approx(steps / 10))
-
-
-def choose_image(canvas: Canvas, name: str) -> None:
-    canvas.page.get_by_text(name, exact=True).click()
-    until(lambda: canvas.told()["image"] == name)
+from helpers.canvas_pages import (
+    CANDIDATE_A,
+    EDGE_OF_A,
+    EDGE_OF_B,
+    EDGE_OF_EXUDATE,
+    EDGE_OF_HAEMORRHAGE,
+    EVIDENCE,
+    GROUND,
+    choose_image,
+    close,
+    move_threshold,
+    reads,
+    until,
+)
+from playwright.sync_api import expect
 
 
 def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_image(canvas):
@@ -245,115 +145,6 @@ def test_python_can_go_to_a_candidate(canvas):
     assert canvas.told()["selected"] is None
 
 
-def test_a_measured_line_is_in_pixels_of_the_file(canvas):
-    canvas.page.keyboard.press("m")
-    canvas.drag((100, 100), (400, 100))
-    length = float(canvas.read("length").split()[1])
-    assert length == pytest.approx(300, abs=1.0)
-    canvas.page.keyboard.press("+")
-    assert float(canvas.read("length").split()[1]) == length
-    canvas.page.keyboard.press("Escape")
-    reads(canvas, "length", "")
-    canvas.root.locator(".pane").nth(1).focus()
-    canvas.page.keyboard.press("Enter")
-    for _ in range(7):
-        canvas.page.keyboard.press("Shift+ArrowLeft")
-    canvas.page.keyboard.press("Enter")
-    reads(canvas, "length", "length 7.0 px")
-
-
-def test_a_circle_is_drawn_moved_retyped_and_deleted(canvas):
-    canvas.page.keyboard.press("d")
-    canvas.drag((400, 150), (440, 150), side=0)
-    until(lambda: len(canvas.told()["drawn"]) == 1)
-    (lesion,) = canvas.told()["drawn"]
-    assert (lesion["kind"], lesion["lesion_type"]) == ("circle", "haemorrhages")
-    assert lesion["points"][0] == pytest.approx([400, 150], abs=1)
-    assert lesion["radius"] == pytest.approx(40, abs=1)
-    until(lambda: not close(canvas.colour(440, 150), GROUND, 20))
-    canvas.drag((440, 150), (390, 170))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([350, 170], abs=1.5))
-    assert canvas.told()["drawn"][0]["radius"] == lesion["radius"]
-    canvas.drag((350, 170), (345, 175))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([345, 175], abs=2))
-    canvas.root.get_by_label("Type of lesion").select_option("soft_exudates")
-    until(lambda: canvas.told()["drawn"][0]["lesion_type"] == "soft_exudates")
-    canvas.root.locator(".pane").nth(1).focus()
-    canvas.page.keyboard.press("Delete")
-    until(lambda: canvas.told()["drawn"] == [])
-    until(lambda: close(canvas.colour(385, 175), GROUND))
-
-
-def test_the_next_type_is_of_the_next_lesion_which_may_lie_inside_another(canvas):
-    canvas.page.keyboard.press("d")
-    canvas.drag((300, 200), (380, 200))
-    canvas.root.get_by_label("Type of lesion").select_option("red_small_dots")
-    canvas.drag((300, 200), (315, 200))
-    until(lambda: len(canvas.told()["drawn"]) == 2)
-    drawn = [(lesion["lesion_type"], round(lesion["radius"] / 5) * 5) for lesion in canvas.told()["drawn"]]
-    assert drawn == [("haemorrhages", 80), ("red_small_dots", 15)]
-
-
-def test_nothing_is_drawn_or_moved_beyond_the_photograph(canvas):
-    canvas.page.keyboard.press("s")
-    canvas.page.keyboard.press("d")
-    canvas.drag((-60, 100), (-20, 100))
-    canvas.drag((200, 100), (230, 100))
-    canvas.drag((230, 100), (-60, 100))
-    until(lambda: [lesion["points"] for lesion in canvas.told()["drawn"]] == [[[-0.5, pytest.approx(100, abs=1)]]])
-
-
-def test_quick_edits_all_arrive_and_a_freehand_line_is_closed(canvas):
-    canvas.page.keyboard.press("d")
-    for x in (100, 220, 340, 460):
-        canvas.drag((x, 330), (x + 30, 330))
-    until(lambda: len(canvas.told()["drawn"]) == 4)
-    canvas.button("Freehand").click()
-    canvas.drag((100, 150), (200, 150), (200, 230), (100, 230))
-    until(lambda: len(canvas.told()["drawn"]) == 5)
-    points = np.array(canvas.told()["drawn"][4]["points"])
-    x, y = points.T
-    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
-    assert area == pytest.approx(100 * 80, rel=0.03)
-    move_threshold(canvas, 1)
-    assert len(canvas.told()["drawn"]) == 5
-
-
-def test_a_lesion_is_drawn_and_moved_by_keys_alone(canvas):
-    canvas.root.locator(".pane").nth(1).focus()
-    for key in ("d", "Enter", *["Shift+ArrowRight"] * 12, "Enter"):
-        canvas.page.keyboard.press(key)
-    until(lambda: len(canvas.told()["drawn"]) == 1)
-    (lesion,) = canvas.told()["drawn"]
-    assert lesion["points"][0] == [299.5, 199.5]
-    assert lesion["radius"] == 12
-    for key in ("l", "Enter", *["Shift+ArrowDown"] * 9, "Enter"):
-        canvas.page.keyboard.press(key)
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == [299.5, 208.5])
-    canvas.page.keyboard.press("Delete")
-    until(lambda: canvas.told()["drawn"] == [])
-
-
-def test_lesions_belong_to_their_image_and_python_may_add_one(canvas):
-    canvas.page.keyboard.press("d")
-    canvas.drag((100, 330), (130, 330))
-    until(lambda: len(canvas.told()["drawn"]) == 1)
-    choose_image(canvas, "two")
-    until(lambda: canvas.told()["drawn"] == [])
-    until(lambda: close(canvas.colour(130, 330), GROUND))
-    canvas.page.get_by_role("button", name="Circle from Python").click()
-    until(lambda: [lesion["id"] for lesion in canvas.told()["drawn"]] == ["p"])
-    until(lambda: not close(canvas.colour(330, 200), GROUND, 20))
-    choose_image(canvas, "one")
-    until(lambda: [lesion["radius"] for lesion in canvas.told()["drawn"]] == [pytest.approx(30, abs=1)])
-    until(lambda: not close(canvas.colour(130, 330), GROUND, 20))
-    canvas.page.get_by_role("button", name="Circle from Python").click()
-    until(lambda: close(canvas.colour(130, 330), GROUND) and not close(canvas.colour(330, 200), GROUND, 20))
-    canvas.page.keyboard.press("d")
-    canvas.drag((330, 200), (350, 200))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([320, 200], abs=1))
-
-
 def test_what_cannot_be_decoded_says_so_in_one_line_and_shows_no_other_photograph(canvas):
     choose_image(canvas, "broken")
     expect(canvas.root.get_by_role("alert")).to_have_text(
@@ -411,37 +202,3 @@ def test_axe_finds_nothing(canvas, scheme):
         found = canvas.root.evaluate("(root) => axe.run(root)")
         assert len(found["passes"]) > 10
         assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
-
-
-@pytest.mark.slow
-def test_pan_and_zoom_keep_thirty_frames_a_second(canvas):
-    canvas.page.keyboard.press("o")
-    canvas.root.get_by_label("Expert markings").select_option("over")
-    canvas.hover(300, 200)
-    canvas.wheel(4)
-    assert max(frame_rate(canvas) for _ in range(3)) >= 30
-
-
-def frame_rate(canvas: Canvas, seconds: float = 1.5) -> float:
-    """Frames a second while the wheel and the mouse never rest: a picture is drawn in each."""
-    return float(
-        canvas.pane().evaluate(
-            """async (pane, seconds) => {
-              const box = pane.getBoundingClientRect();
-              const at = (t) => ({ clientX: box.x + box.width * (0.5 + 0.2 * Math.sin(4 * t)),
-                                   clientY: box.y + box.height / 2, bubbles: true, pointerId: 1 });
-              const frame = () => new Promise(requestAnimationFrame);
-              const start = await frame();
-              let now = start, frames = 0;
-              while (now - start < 1000 * seconds) {
-                const t = (now - start) / 1000;
-                const deltaY = 20 * Math.cos(6 * t);
-                pane.dispatchEvent(new WheelEvent("wheel", { ...at(t), deltaY, cancelable: true }));
-                now = await frame();
-                frames += 1;
-              }
-              return frames / ((now - start) / 1000);
-            }""",
-            seconds,
-        )
-    )

@@ -1,0 +1,105 @@
+"""What the browser tests of the canvas do on its page: find a pixel of the file, drag, wait, read."""
+
+import inspect
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+WIDTH, HEIGHT = 600, 400
+GROUND = (120, 60, 30)
+EVIDENCE = (300, 250)
+"""A point of full evidence; at CANDIDATE_A it is half of that."""
+CANDIDATE_A = (150, 100)
+EDGE_OF_A, EDGE_OF_B = (140, 105), (430, 300)
+EDGE_OF_HAEMORRHAGE, EDGE_OF_EXUDATE = (50, 65), (300, 65)
+PATIENCE = 15
+
+
+class Canvas:
+    """The canvas of the page under test, addressed in pixels of the file while the whole of it is shown."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root = page.locator(".retina-canvas")
+
+    def pane(self, side: int = 1) -> Locator:
+        return self.root.locator(".pane canvas").nth(side)
+
+    def spot(self, x: float, y: float, side: int = 1) -> tuple[float, float]:
+        """Where a file's pixel is on the page, with the photograph as a whole in the pane."""
+        box = self.pane(side).bounding_box()
+        assert box is not None
+        scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        return middle[0] + (x + 0.5 - WIDTH / 2) * scale, middle[1] + (y + 0.5 - HEIGHT / 2) * scale
+
+    def colour(self, x: float, y: float, side: int = 1) -> np.ndarray:
+        box = self.pane(side).bounding_box()
+        assert box is not None
+        left, top = self.spot(x, y, side)
+        script = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data]"
+        return np.array(self.pane(side).evaluate(script, [left - box["x"], top - box["y"]])[:3], float)
+
+    def picture(self, side: int) -> str:
+        return str(self.pane(side).evaluate("c => c.toDataURL()"))
+
+    def drag(self, *points: tuple[float, float], side: int = 1) -> None:
+        self.page.mouse.move(*self.spot(*points[0], side))
+        self.page.mouse.down()
+        for point in points[1:]:
+            self.page.mouse.move(*self.spot(*point, side), steps=3)
+        self.page.mouse.up()
+
+    def hover(self, x: float, y: float) -> None:
+        self.page.mouse.move(*self.spot(x, y))
+
+    def wheel(self, notches: int) -> None:
+        for _ in range(notches):
+            self.page.mouse.wheel(0, -100)
+
+    def read(self, name: str) -> str:
+        return self.root.locator(f"[data-readout={name}]").text_content() or ""
+
+    def button(self, name: str) -> Locator:
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    def told(self) -> dict[str, Any]:
+        """What Python knows."""
+        told: dict[str, Any] = json.loads(self.page.locator("[data-testid=stCode] code").inner_text())
+        return told
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"not within {PATIENCE} s: {inspect.getsource(holds).strip()}")
+
+
+def reads(canvas: Canvas, name: str, text: str) -> None:
+    """Wait until a readout has this text."""
+    expect(canvas.root.locator(f"[data-readout={name}]")).to_have_text(text)
+
+
+def close(colour: np.ndarray, expected: tuple[float, ...], tolerance: float = 3) -> bool:
+    return bool(np.abs(colour - expected).max() <= tolerance)
+
+
+def move_threshold(canvas: Canvas, steps: int) -> None:
+    canvas.page.get_by_role("slider", name="Threshold").focus()
+    for _ in range(steps):
+        canvas.page.keyboard.press("ArrowRight")
+    until(lambda: canvas.told()["threshold"] == pytest.approx(steps / 10))
+
+
+def choose_image(canvas: Canvas, name: str) -> None:
+    canvas.page.get_by_text(name, exact=True).click()
+    until(lambda: canvas.told()["image"] == name)

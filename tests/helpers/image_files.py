@@ -1,0 +1,30 @@
+"""Image files for the tests, and what reading an unfit one says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retina_xai.errors import InputError
+from retina_xai.images import read_image
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.linspace(0, 255, 80 * 96 * 3).reshape(80, 96, 3).astype(np.uint8)
+RGB = RNG.integers(0, 256, (80, 96, 3), dtype=np.uint8)
+GREY = RGB[..., 0]
+
+
+def save(path: Path, pixels: np.ndarray, **options) -> Path:
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def refusal(path: Path, **options) -> str:
+    """The one line that reading this file ends with."""
+    with pytest.raises(InputError) as caught:
+        read_image(path, **options)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")

@@ -1,0 +1,134 @@
+"""FGVis as it is called: batches, seeds, starts, targets, stops, and arguments that do not fit."""
+
+import pytest
+import torch
+from helpers.networks import LinearLogit, TinyNet, smooth_images
+from torch import nn
+
+from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.explainers import FGVis
+from retina_xai.games import GAMES
+from retina_xai.games.references import reference_for
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("batch_size", [None, 2, 3])
+def test_a_batch_equals_its_images_one_by_one(game, batch_size):
+    images = smooth_images(3, 24).double()
+    model = TinyNet().double().eval()
+    settings = {"game": game, "lam": 1e-3, "lr": 0.1, "iterations": 12, "seed": 5}
+    batch = FGVis(**settings, batch_size=batch_size)(model, images)
+    for row, image in enumerate(images.split(1)):
+        single = FGVis(**settings)(model, image)
+        torch.testing.assert_close(batch.mask[row], single.mask[0])
+        torch.testing.assert_close(batch.score_after[row], single.score_after[0])
+        assert batch.iterations[row] == single.iterations[0]
+
+
+def test_same_seed_same_result_and_the_explanation_is_what_the_mask_leaves():
+    images, model = smooth_images(2, 24), TinyNet().eval()
+    explain = FGVis(lam=1e-4, iterations=8, reference="noise", seed=3)
+    first, again = explain(model, images), explain(model, images)
+    assert torch.equal(first.mask, again.mask)
+    reference = reference_for("noise", images, 3)
+    torch.testing.assert_close(first.explained, first.mask * images + (1 - first.mask) * reference)
+    with torch.no_grad():
+        after = model(first.explained).softmax(1).gather(1, first.target[:, None])[:, 0]
+    torch.testing.assert_close(first.score_after, after)
+    assert first.evidence.shape == (2, 24, 24)
+
+
+def test_an_explicit_start_is_where_the_game_starts():
+    images, model = smooth_images(1, 24), TinyNet().eval()
+    start = torch.full((1, 1, 24, 24), 0.25)
+    result = FGVis(lam=1e-4, iterations=0)(model, images, start=start)
+    assert torch.equal(result.mask, start.expand_as(images))
+
+
+def test_targets_are_the_most_likely_classes_unless_given():
+    images, model = smooth_images(3, 24), TinyNet().eval()
+    with torch.no_grad():
+        likely = model(images).argmax(1)
+    explain = FGVis(lam=1e-4, iterations=1)
+    assert torch.equal(explain(model, images).target, likely)
+    assert explain(model, images, targets=2).target.tolist() == [2, 2, 2]
+    for several in ([0, 1, 4], torch.tensor([0, 1, 4])):
+        assert explain(model, images, targets=several).target.tolist() == [0, 1, 4]
+
+
+def test_the_two_score_stops_end_at_the_higher_one():
+    images, model = torch.ones(1, 3, 2, 2), LinearLogit(torch.full((3, 2, 2), 0.25))
+    settings = {"lam": 0.0, "lr": 0.01, "iterations": 500, "defended": False}
+    before = model(images).softmax(1)[0, 0].item()
+    for stops, threshold in (
+        ({"stop_score": 0.7}, 0.7),
+        ({"stop_ratio": 0.8}, 0.8 * before),
+        ({"stop_score": 0.7, "stop_ratio": 0.8}, max(0.7, 0.8 * before)),
+    ):
+        result = FGVis(**settings, **stops)(model, images, targets=0)
+        assert result.converged[0]
+        assert threshold - 0.01 < result.score_after[0] < threshold
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"game": "chess"}, "unknown game 'chess': choose one of preservation, generation, deletion, repression"),
+        ({"lam": -1.0}, "lam -1.0: give one number of at least 0"),
+        ({"lam": ()}, "give one number of at least 0, or several"),
+        ({"lr": 0.0}, "give a positive rate"),
+        ({"stop_score": 1.5}, "give numbers above 0 and up to 1"),
+        ({"game": "generation", "stop_score": 0.5}, "ends deletion and repression only, not generation"),
+        ({"batch_size": 0}, "batch_size 0: give at least 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(UsageError, match=message):
+        FGVis(**settings)
+
+
+@pytest.mark.parametrize(
+    ("images", "keywords", "error", "message"),
+    [
+        (torch.zeros(3, 8, 8), {}, InputError, r"shape \(3, 8, 8\)"),
+        (torch.zeros(1, 3, 8, 8).long(), {}, InputError, "give floats"),
+        (torch.full((1, 3, 8, 8), torch.nan), {}, InputError, "NaN or infinity"),
+        (torch.zeros(1, 3, 8, 8), {"targets": 9}, UsageError, "classes 0 to 4"),
+        (torch.zeros(2, 3, 8, 8), {"targets": torch.tensor([0, 1, 2])}, UsageError, "3 targets for 2 images"),
+        (torch.zeros(1, 3, 8, 8), {"start": torch.zeros(1, 3, 9, 8)}, UsageError, "start mask has shape"),
+        (torch.zeros(1, 3, 8, 8), {"start": torch.full((1, 3, 8, 8), 2.0)}, UsageError, r"leaves \[0, 1\]"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(images, keywords, error, message):
+    with pytest.raises(error, match=message):
+        FGVis(lam=1e-4, iterations=1)(TinyNet().eval(), images, **keywords)
+
+
+def test_a_model_that_returns_no_finite_logits_is_refused():
+    class Broken(nn.Module):
+        def forward(self, images):
+            return torch.relu(images).mean() * torch.nan + torch.zeros(len(images), 2)
+
+    class Odd(nn.Module):
+        def forward(self, images):
+            return torch.relu(images)
+
+    with pytest.raises(ModelError, match="NaN or infinity for the original images"):
+        FGVis(lam=1e-4)(Broken(), torch.ones(1, 3, 8, 8))
+    with pytest.raises(ModelError, match=r"returned \(1, 3, 8, 8\) for 1 images"):
+        FGVis(lam=1e-4)(Odd(), torch.ones(1, 3, 8, 8))
+
+
+def test_progress_is_reported_and_an_exception_cancels():
+    seen = []
+
+    def cancel_at_three(step, scores):
+        seen.append((step, scores.shape))
+        if step == 3:
+            raise InterruptedError
+
+    model = TinyNet()
+    with pytest.raises(InterruptedError):
+        FGVis(lam=1e-4, iterations=9)(model, smooth_images(1, 24), on_step=cancel_at_three)
+    assert seen == [(step, (1,)) for step in range(4)]
+    assert model.training
