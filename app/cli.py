@@ -201,16 +201,19 @@ def experiment(  # noqa: PLR0913
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Run one experiment of the paper on any network and any photographs."""
+    from app.batch import Failures
     from app.console import progress_over, show_experiment
     from app.experiments import Request, prepare
     from evaluation.experiment import run
 
-    request = Request(name, tuple(model), tuple(weights or ()), images, limit, seed, device.value)
+    request = Request(name, tuple(model), tuple(weights or ()), images, out, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, given)
-    with progress_over(len(chosen.cases(subject)), name) as on_done:
+    total = len(chosen.cases(subject))
+    with progress_over(total, name) as on_done:
         outcome = run(chosen, subject, out, lambda case, text: on_done(Path(case.name), text))
     show_experiment(chosen.title, outcome, out)
+    Failures([(Path(case.name), error) for case, error in outcome.failed]).close(total)
 
 
 @evaluation_app.command()

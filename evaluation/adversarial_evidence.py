@@ -49,7 +49,8 @@ class Reach:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or self.lam < 0 or self.iterations < 1 or self.judged_every < 1:
+        finite = 0 < self.lr < float("inf") and 0 <= self.lam < float("inf")
+        if not finite or self.iterations < 1 or self.judged_every < 1:
             raise UsageError(
                 f"lr {self.lr}, lam {self.lam}, iterations {self.iterations}, judged_every {self.judged_every}: "
                 "give a positive rate, a weight of at least 0 and at least 1 step"

@@ -5,7 +5,7 @@ soon as it exists, whole or not at all, under OUT/records/, in a name that holds
 settings: an interrupted run goes on where it stopped and ends with the same result.json, byte for byte, because
 every random number of a case follows from the seed and the case alone. OUT/settings.json says what the folder was
 made with; other settings are refused, and so are other cases: a larger limit only adds some, and goes on with what is
-there. OUT holds at the end:
+there. A photograph that cannot be read is left out, named, and tried again by the next run. OUT holds at the end:
 
     result.json     settings, versions, cases, `figures` (a flat dict of numbers) and what was measured of each case
     table.md        the figures beside the published ones, with a caption that says what they are
@@ -16,6 +16,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ class Subject:
     """What an experiment is run on: networks, all photographs at hand, how many of them, and the seed of the choice.
 
     Raises:
-        UsageError: no network, or a limit below 1.
+        UsageError: no network or two of one name, a limit below 1, or a negative seed.
     """
 
     networks: tuple[Network, ...]
@@ -77,6 +78,11 @@ class Subject:
     def __post_init__(self) -> None:
         if not self.networks or (self.limit is not None and self.limit < 1):
             raise UsageError(f"{len(self.networks)} networks, limit {self.limit}: give at least one of each")
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed}: give 0 or more")
+        names = [network.name for network in self.networks]
+        if len(set(names)) < len(names):
+            raise UsageError(f"two networks of one name ({', '.join(names)}): give each once")
 
     @property
     def network(self) -> Network:
@@ -126,10 +132,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class Experiment(ABC):
-    """An experiment: its fields are its settings. `name` is the command's word for it, `title` the table's head."""
+    """An experiment: its fields are its settings. `name` is the command's word for it, `title` the table's head.
+
+    `several_networks` says whether it compares some; all others take one.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    several_networks: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """What the figures depend on, as plain values."""
@@ -154,10 +164,11 @@ OnCase = Callable[[Case, str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The summary, and the seconds that each case took which was measured now."""
+    """The summary, the seconds that each case took which was measured now, and what could not be measured, and why."""
 
     summary: Summary
     seconds: tuple[float, ...]
+    failed: tuple[tuple[Case, InputError], ...] = ()
 
 
 def images_below(folder: Path | None) -> tuple[Path, ...]:
@@ -173,55 +184,90 @@ def run(experiment: Experiment, subject: Subject, out: Path, on_case: OnCase = l
     """Measure all cases into OUT, going on with what it holds already, and write what was found.
 
     Raises:
-        InputError: no photographs, or one that cannot be read.
+        InputError: no photographs, or none that can be read.
         UsageError: OUT was made with other settings or of other cases, or settings that do not fit the networks.
     """
+    if not experiment.several_networks:
+        _ = subject.network
     cases = experiment.cases(subject)
     facts = _facts(experiment, subject)
     claim(out, facts)
-    key = json.dumps(facts, sort_keys=True)
-    files = [out / "records" / f"{_cut(case.name)}-{_hash([case.identity, key])}.json" for case in cases]
-    _refuse_other_cases(out, files)
-    records, seconds = [], []
-    for case, path in zip(cases, files, strict=True):
+    places = _places(cases, out, json.dumps(facts, sort_keys=True))
+    _refuse_other_cases(out, [place.record for place in places])
+    measured: list[tuple[Case, dict[str, Any]]] = []
+    seconds, failed = [], []
+    for case, place in zip(cases, places, strict=True):
         begin = time.perf_counter()
-        record, is_new = _record_of(experiment, subject, case, out, path)
-        records.append(record)
+        try:
+            record, is_new = _record_of(experiment, subject, case, place)
+        except InputError as error:
+            failed.append((case, error))
+            on_case(case, f"failed: {error}")
+            continue
+        measured.append((case, record))
         seconds += [time.perf_counter() - begin] if is_new else []
         on_case(case, f"{seconds[-1]:.1f} s" if is_new else "done before")
-    summary = experiment.summarise(subject, records)
-    _write(experiment, summary, out, {**facts, "limit": subject.limit}, _cases(cases, records))
-    return Outcome(summary, tuple(seconds))
+    if not measured:
+        raise failed[0][1]
+    summary = experiment.summarise(subject, [record for _, record in measured])
+    listed = {"limit": subject.limit, "failed": [case.name for case, _ in failed]}
+    _write(experiment, summary, out, facts | listed, measured)
+    return Outcome(summary, tuple(seconds), tuple(failed))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a case's record lies, and the beginning of its pictures' names."""
+
+    record: Path
+    pictures: str
+
+
+def _places(cases: Sequence[Case], out: Path, key: str) -> list[_Place]:
+    """Of each case; the pictures of cases of one name are told apart by the hash in their records' names."""
+    often = Counter(_cut(case.name) for case in cases)
+    names = [_cut(case.name) for case in cases]
+    stems = [f"{name}-{_hash([case.identity, key])}" for name, case in zip(names, cases, strict=True)]
+    return [
+        _Place(out / "records" / f"{stem}.json", str(out / "pictures" / (name if often[name] == 1 else stem)))
+        for name, stem in zip(names, stems, strict=True)
+    ]
 
 
 def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
     others = set((out / "records").glob("*.json")) - set(files)
     if others:
         raise UsageError(
-            f"{out}: holds records of cases that are not among these {len(files)}; "
-            "choose another output folder, or the same photographs and at least the former --limit"
+            f"{out}: holds records of cases that are not among these {len(files)}; choose another output folder "
+            "(a run goes on with the same photographs and at least the former --limit)"
         )
 
 
-def _record_of(
-    experiment: Experiment, subject: Subject, case: Case, out: Path, path: Path
-) -> tuple[dict[str, Any], bool]:
+def _record_of(experiment: Experiment, subject: Subject, case: Case, place: _Place) -> tuple[dict[str, Any], bool]:
     """The case's record as its file holds it, and whether it was measured now."""
-    if (present := _read(path)) is not None:
+    if (present := _read(place.record)) is not None:
         return present, False
     measured = experiment.measure(subject, case)
     for ending, pixels in measured.pictures.items():
-        write_png(out / "pictures" / f"{_cut(case.name)}_{ending}.png", pixels)
-    write_json(path, measured.record)
-    return _read(path) or {}, True
+        write_png(Path(f"{place.pictures}_{ending}.png"), pixels)
+    write_json(place.record, measured.record)
+    return _read(place.record) or {}, True
 
 
 def _write(
-    experiment: Experiment, summary: Summary, out: Path, facts: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]
+    experiment: Experiment,
+    summary: Summary,
+    out: Path,
+    facts: Mapping[str, Any],
+    measured: Sequence[tuple[Case, Mapping[str, Any]]],
 ) -> None:
     for name, pixels in summary.pictures.items():
         write_png(out / f"{name}.png", pixels)
     write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(summary.table)}\n\n{summary.caption}\n")
+    cases = [
+        {"name": case.name, "identity": case.identity} | {key: value for key, value in record.items() if key != DETAIL}
+        for case, record in measured
+    ]
     result = {"schema_version": SCHEMA_VERSION, **facts, "figures": dict(summary.figures), "cases": cases}
     write_json(out / "result.json", result)
 
@@ -236,13 +282,6 @@ def _facts(experiment: Experiment, subject: Subject) -> dict[str, Any]:
         "seed": subject.seed,
         "versions": versions(),
     }
-
-
-def _cases(cases: Sequence[Case], records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {"name": case.name, "identity": case.identity} | {key: value for key, value in record.items() if key != DETAIL}
-        for case, record in zip(cases, records, strict=True)
-    ]
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ import pandas as pd
 from evaluation.experiment import Case, Experiment, Measured, Subject, Summary
 from evaluation.explained import tiles_of
 from evaluation.pictures import sheet
-from evaluation.tables import number, percent
+from evaluation.tables import mean_of, number, percent
 from retina_xai.explainers import Explanation, FGVis
 from retina_xai.games.game import GAMES
 from retina_xai.games.line_search import LAMBDAS
@@ -34,6 +34,7 @@ class Gallery(Experiment):
     """The sheets; no `lam` stands for the line search over the paper's 13 values."""
 
     name: ClassVar[str] = "gallery"
+    several_networks: ClassVar[bool] = True
     title: ClassVar[str] = "Games, networks, learning rates and lambdas (figures A2, A10 to A15)"
     game: tuple[str, ...] = tuple(GAMES)
     lr: tuple[float, ...] = (0.1,)
@@ -73,7 +74,7 @@ class Gallery(Experiment):
             figures |= {f"{key}.converged": converged, f"{key}.evidence": evidence, f"{key}.score_after": after}
             rows[key] = {"converged": percent(converged), "evidence": number(evidence), "score after": number(after)}
         for pair in records[0]["alike"]:
-            figures[f"correlation.{pair}"] = _mean([record["alike"][pair] for record in records])
+            figures[f"correlation.{pair}"] = mean_of([record["alike"][pair] for record in records])
             rows[pair] = {"correlation": number(figures[f"correlation.{pair}"], 2)}
         caption = (
             f"{len(records)} photographs. Converged: share of games that reached their goal; evidence: its mean over "
@@ -112,9 +113,3 @@ def _correlations(maps: Mapping[str, np.ndarray]) -> dict[str, float]:
             name = f"{words[0]} {words[1]}-{others[1]} {' '.join(words[2:])}"
             found[name] = float(np.corrcoef(one, other)[0, 1]) if both_vary else float("nan")
     return found
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Mean of the values that are defined; NaN where none is."""
-    defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if defined else float("nan")

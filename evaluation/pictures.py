@@ -34,16 +34,16 @@ def sheet(rows: Sequence[Sequence[Tile]], heads: Sequence[str] | None = None, ti
     for number, row in enumerate(rows):
         bottom = (height - top - (number + 1) * (INCH + LABEL)) / height
         if heads:
-            figure.text(0.02, bottom + INCH / 2 / height, heads[number], va="center", fontsize=8)
+            figure.text(0.02, bottom + INCH / 2 / height, heads[number], va="center", fontsize=8, parse_math=False)
         for column, tile in enumerate(row):
             axes = figure.add_axes(
                 (left + (column * INCH + 0.04) / width, bottom, (INCH - 0.08) / width, INCH / height)
             )
             axes.imshow(tile.pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_title(tile.label, fontsize=7, pad=2)
+            axes.set_title(tile.label, fontsize=7, pad=2, parse_math=False)
             axes.axis("off")
     if title:
-        figure.text(0.02, 1 - LABEL / 2 / height, title, va="center", fontsize=9)
+        figure.text(0.02, 1 - LABEL / 2 / height, title, va="center", fontsize=9, parse_math=False)
     return rendered(figure)
 
 

@@ -1,6 +1,7 @@
 """Tables as text: Markdown for files, and shares with their intervals as people read them."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -19,6 +20,12 @@ def share_of(successes: int, trials: int) -> dict[str, float]:
     """A share in [0, 1] as figures: "" its value, "low" and "high" the ends of its 95 % Wilson interval."""
     interval = wilson(successes, trials)
     return {"": successes / trials if trials else math.nan, "low": interval.low, "high": interval.high}
+
+
+def mean_of(values: Sequence[float | None]) -> float:
+    """Mean of the values that are defined, as records hold them: undefined is None; NaN where none is defined."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else math.nan
 
 
 def named(name: str, parts: dict[str, float]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from evaluation.experiment import Case, Experiment, Measured, Subject, Summary
 from evaluation.pictures import Tile, ratios, sheet
-from evaluation.tables import number, percent
+from evaluation.tables import mean_of, number, percent
 from retina_xai import drawing
 from retina_xai.errors import UsageError
 from retina_xai.explainers import Explanation, FGVis
@@ -82,18 +82,19 @@ class TwoObjects(Experiment):
         """Means over the photographs that count."""
         used = [record for record in records if not record["left_out"]]
         figures: dict[str, float] = {"n": len(used), "left_out": len(records) - len(used)}
-        figures |= {name: float(np.mean([record[name] for record in used])) if used else np.nan for name in MEASURES}
-        figures["converged"] = float(np.mean([record["converged"] for record in used])) if used else np.nan
+        figures |= {name: mean_of([record[name] for record in used]) for name in MEASURES}
+        figures["converged"] = mean_of([converged for record in used for converged in record["converged"]])
         rows = {name.replace("_", " "): {"mean": number(figures[name], 3)} for name in MEASURES}
         caption = (
             f"{subject.network.name}, {len(used)} photographs, {figures['left_out']} left out because their second "
             f"class has a score below {self.least_score:g}. Iou and overlap of the two evidence maps; own and other: "
             "score of a class after its own and after the other's evidence was removed, as a share of the one before; "
-            "told apart: share of explanations with own below other. "
+            "told apart: share of explanations with own below other; undefined values are left out. "
             f"{percent(figures['converged'])} of the games reached their goal. Published: pictures only."
         )
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
-        overlap, other = ([record[name] for record in used] for name in ("overlap", "other"))
+        drawn = [record for record in used if record["overlap"] is not None]
+        overlap, other = ([record[name] for record in drawn] for name in ("overlap", "other"))
         axes = "overlap of the two evidence maps", "other: score left, as a share"
         picture = ratios(overlap, other, axes, f"{subject.network.name}: each point a photograph")
         return Summary(figures, table, caption, {"overlap": picture})
@@ -102,7 +103,12 @@ class TwoObjects(Experiment):
         return FGVis("deletion", self.lam, self.lr, self.iterations, stop_ratio=self.stop_ratio, seed=seed)
 
     def _wanted(self, network: Network) -> list[int]:
-        return [network.class_index(name) for name in self.classes]
+        pair = [network.class_index(name) for name in self.classes]
+        if len(network.classes) < 2:
+            raise UsageError(f"{network.name}: has one class, and two are compared: give another network")
+        if len(pair) == 2 and pair[0] == pair[1]:
+            raise UsageError(f"class {network.classes[pair[0]]} was given twice: give two different ones, or none")
+        return pair
 
 
 def compare(one: np.ndarray, other: np.ndarray) -> dict[str, float]:

@@ -3,7 +3,8 @@
     evidence = relu(sum_k a_k A_k),     a_k = mean over positions of d S_c / d A_k
 
 upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is
-a map of more than one pixel, which for the networks here is the input of the global pooling.
+a map of more than one pixel: the input of the global pooling, or where there is none (VGG, AlexNet) the output of the
+last pooling. A network that goes on with tokens after its last map (a vision transformer) has none to explain by.
 """
 
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
     def notice(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
             last[:] = [module]
+        elif isinstance(output, Tensor) and output.ndim == 3:
+            last.clear()
 
     handles = []
     try:
@@ -65,7 +68,7 @@ def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
             handle.remove()
     if not last:
         raise ModelError(
-            f"{type(model).__name__} has no module with a feature map: Grad-CAM needs a convolutional network"
+            f"{type(model).__name__} does not end in a feature map: Grad-CAM needs a convolutional network, or a layer"
         )
     return last[0], logits
 

@@ -65,7 +65,7 @@ class FGVis:
             raise UsageError(f"unknown game {self.game!r}: choose one of {', '.join(GAMES)}")
         if not self._lams or any(not 0 <= lam < float("inf") for lam in self._lams):
             raise UsageError(f"lam {self.lam!r}: give one number of at least 0, or several for a line search")
-        if self.lr <= 0 or self.iterations < 0:
+        if not 0 < self.lr < float("inf") or self.iterations < 0:
             raise UsageError(
                 f"lr {self.lr} and iterations {self.iterations}: give a positive rate and at least 0 steps"
             )

@@ -31,8 +31,10 @@ NONLINEARITIES: dict[str, bool] = {
     # name of the torch function -> whether its output is never negative (the lower bound then always holds)
     **dict.fromkeys(("relu", "relu6", "sigmoid", "special_expit", "softplus", "hardsigmoid"), True),
     **dict.fromkeys(("leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"), False),
-    **dict.fromkeys(("hardswish", "hardtanh", "tanh", "softsign", "logsigmoid", "tanhshrink"), False),
+    **dict.fromkeys(("hardswish", "hardtanh", "tanh", "softsign", "log_sigmoid", "logsigmoid", "tanhshrink"), False),
     **dict.fromkeys(("threshold", "hardshrink", "softshrink"), False),
+    # by which some networks write their own
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum"), False),
 }
 
 
@@ -134,7 +136,7 @@ class _EveryNonlinearity(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         output = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "").rstrip("_")
+        name = getattr(func, "__name__", "").strip("_")
         if name in NONLINEARITIES and isinstance(output, Tensor):
             self.observe(name, output)
         return output

@@ -5,7 +5,6 @@ layout. Its preprocessing is that of the torchvision weights whose published has
 first weights. GoogLeNet and Inception v3 rescale their input themselves, as the torchvision weights need it.
 """
 
-import pickle
 from dataclasses import asdict, dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torchvision import models, transforms
@@ -24,6 +22,9 @@ from retina_xai.files import sha256_of
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 RESCALING = frozenset({"googlenet", "inception_v3"})
+LONGEST_REASON = 300
+"""Characters of torch's own words in a message."""
+
 DOWNLOADING = (OSError, RuntimeError, HTTPException)
 """What a download raises: no connection, no place to write, or another content than expected."""
 
@@ -154,9 +155,11 @@ def read_state(weights: Path, name: str) -> dict[str, torch.Tensor]:
             state = torch.load(weights, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError(f"{weights}: no such weights file; check the path") from error
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # what a damaged file makes torch's reader raise has no end
         raise ModelError(f"{weights}: unreadable weights; give a safetensors or torch state file of {name}") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
+    ):
         raise ModelError(f"{weights}: holds no plain state dict of tensors; give a state file of {name}")
     return state
 
@@ -171,6 +174,7 @@ def fill(model: nn.Module, state: dict[str, torch.Tensor], weights: Path, name: 
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        first = first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]} ..."
         raise ModelError(f"{weights}: these are not the weights of {name} ({first}); name the right network") from error
     for key, tensor in state.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():

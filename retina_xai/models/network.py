@@ -5,7 +5,9 @@
     load_network("my_package.nets:make", Path("w.pt"))  the module that `make()` returns, with weights from a file
 
 A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes). A
-module whose attribute `preprocessing` is an `ImagenetPreprocessing` gets its images so; any other as ImageNet's.
+module whose attribute `preprocessing` is an `ImagenetPreprocessing` gets its images so; any other as ImageNet's. Its
+attribute `classes`, a sequence of strings, names the classes; without it 1000 of them bear ImageNet's names, and others
+their numbers.
 """
 
 import hashlib
@@ -95,9 +97,7 @@ def load_network(name: str, weights: Path | None = None, device: str | torch.dev
     model, rules, identity = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
     model = model.eval().to(device)
     outputs = _outputs(model, name, torch.zeros(1, 3, rules.size, rules.size, device=device))
-    names = categories()
-    classes = names if outputs == len(names) else tuple(map(str, range(outputs)))
-    return Network(model, name, classes, rules, identity)
+    return Network(model, name, _classes(model, name, outputs), rules, identity)
 
 
 def class_index(classes: Sequence[str], wanted: str) -> int:
@@ -133,7 +133,20 @@ def _outputs(model: nn.Module, name: str, image: Tensor) -> int:
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
         came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ModelError(f"{name}: returned {came} for one image, it must return logits (1, classes)")
+    if not torch.isfinite(logits).all():
+        raise ModelError(f"{name}: returned NaN or infinity for an image of the mean colour; check its weights")
     return int(logits.shape[1])
+
+
+def _classes(model: nn.Module, name: str, outputs: int) -> tuple[str, ...]:
+    """The names that the module brings, else ImageNet's where their number fits, else the numbers."""
+    given = getattr(model, "classes", None)
+    if isinstance(given, list | tuple) and all(isinstance(word, str) for word in given):
+        if len(given) != outputs:
+            raise ModelError(f"{name}: its `classes` are {len(given)} for {outputs} logits; name each once")
+        return tuple(given)
+    names = categories()
+    return names if len(names) == outputs else tuple(map(str, range(outputs)))
 
 
 def _suggestion(text: str, plain: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def test_each_writes_its_result_table_and_pictures_and_resumes(call, tmp_path, n
         (
             ["colour-bias", "--model", "tiny_factory:make", "--model", "tiny_factory:make"],
             2,
-            "2 networks: this experiment takes one --model",
+            "two networks of one name",
         ),
         (
             ["gallery", "--model", "a", "--model", "b", "--weights", "w.safetensors"],
@@ -97,6 +97,11 @@ def test_each_writes_its_result_table_and_pictures_and_resumes(call, tmp_path, n
             "1 weights files for 2 models: give one for each, or none",
         ),
         (["colour-bias", "--model", "tiny_factory:make", "--limit", "0"], 2, "limit 0"),
+        (["colour-bias", "--model", "tiny_factory:make", "--seed", "-1"], 2, "seed -1: give 0 or more"),
+        (["adversarial-evidence", "--model", "tiny_factory:make", "--lr", "nan"], 2, "give a positive rate"),
+        (["adversarial-evidence", "--model", "tiny_factory:make", "--lam", "inf"], 2, "a weight of at least 0"),
+        (["gallery", "--model", "tiny_factory:make", "--lr", "inf"], 2, "give a positive rate"),
+        (["gallery", "--model", "tiny_factory:make", "--model", "tiny_factory:make"], 2, "two networks of one name"),
     ],
 )
 def test_bad_requests_are_one_line_with_their_exit_code(call, tmp_path, arguments, code, message):
@@ -107,6 +112,40 @@ def test_bad_requests_are_one_line_with_their_exit_code(call, tmp_path, argument
     assert found == code
     assert one_line(err).startswith("error: ")
     assert message in err
+
+
+def test_its_own_pictures_are_no_photographs(call, tmp_path):
+    run = ("experiment", "reference-entropy", "--images", "in", "--model", "tiny_factory:make", "--out", "in/out")
+    assert call(*run)[0] == 0
+    before = (tmp_path / "in" / "out" / "result.json").read_bytes()
+    assert call(*run)[0] == 0
+    assert (tmp_path / "in" / "out" / "result.json").read_bytes() == before
+
+
+def test_a_damaged_photograph_is_listed_and_the_others_are_done(call, tmp_path):
+    (tmp_path / "in" / "b.png").write_bytes(b"no image")
+    run = ("experiment", "reference-entropy", "--images", "in", "--model", "tiny_factory:make", "--out", "out")
+    code, text, err = call(*run)
+    assert code == 5
+    assert "1 of 3 photographs failed (b); the others are done" in one_line(err)
+    assert "failed: " in text
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (result["failed"], result["figures"]["n"]) == (["b"], 2)
+
+
+def test_two_weights_of_one_network_are_two_networks(call, tmp_path):
+    names = []
+    for seed in (1, 2):
+        state = {key: tensor + seed / 10 for key, tensor in TinyNet(5).state_dict().items()}
+        save_file(state, tmp_path / f"w{seed}.safetensors")
+        names += ["--model", "tiny_factory:make", "--weights", f"w{seed}.safetensors"]
+    quick = ("--game", "deletion", "--lam", "1e-6", "--iterations", "2", "--limit", "1")
+    code, _, err = call("experiment", "gallery", "--images", "in", *names, *quick, "--out", "out")
+    assert (code, err) == (0, "")
+    games = json.loads((tmp_path / "out" / "result.json").read_text())["cases"][0]["games"]
+    found = {key.split(" ")[0] for key in games}
+    assert len(found) == 2
+    assert all(name.startswith("tiny_factory:make@") for name in found)
 
 
 def test_photographs_are_needed_where_the_experiment_looks_at_some(call):

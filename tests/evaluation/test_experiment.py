@@ -154,11 +154,47 @@ def test_photographs_are_chosen_by_the_seed_and_a_larger_limit_adds(subject):
     assert names == list(NAMES)
 
 
-def test_a_photograph_that_cannot_be_read_ends_the_run_and_names_the_file(subject, tmp_path):
-    subject.photographs()[1].path.write_bytes(b"no image")
+def test_a_photograph_that_cannot_be_read_is_left_out_named_and_tried_again(subject, tmp_path):
+    run(Brightness(), subject, tmp_path / "whole")
+    odd = subject.photographs()[1]
+    pixels = odd.path.read_bytes()
+    said = []
+    odd.path.write_bytes(b"no image")
+    outcome = run(Brightness(), subject, tmp_path / "out", lambda case, text: said.append((case.name, text)))
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert [name for name, text in said if "is text and no image" in text] == [odd.name] == result["failed"]
+    assert [case.name for case, _ in outcome.failed] == [odd.name]
+    assert odd.name not in {case["name"] for case in result["cases"]}
+    assert len(result["cases"]) == 3
+    odd.path.write_bytes(pixels)
+    outcome = run(Brightness(), subject, tmp_path / "out")
+    assert (len(outcome.seconds), outcome.failed) == (1, ())
+    assert everything(tmp_path / "out") == everything(tmp_path / "whole")
+
+
+def test_where_no_photograph_can_be_read_the_first_one_is_named(subject, tmp_path):
+    for path in subject.images:
+        path.write_bytes(b"no image")
     with pytest.raises(InputError, match=r"\.png: is text and no image"):
         run(Brightness(), subject, tmp_path / "out")
-    assert len(list((tmp_path / "out" / "records").iterdir())) == 1
+
+
+def test_photographs_of_one_name_keep_their_own_pictures(subject, tmp_path):
+    others = photographs(tmp_path / "more", NAMES[:1], seed=9)
+    run(Brightness(), Subject(subject.networks, (subject.images[0], *others)), tmp_path / "out")
+    pictures = [path.read_bytes() for path in (tmp_path / "out" / "pictures").iterdir()]
+    assert len(set(pictures)) == len(pictures) == 2
+
+
+def test_what_does_not_fit_the_experiment_leaves_no_folder(subject, tmp_path):
+    two = Subject((tiny_network(), tiny_network(name="other")), subject.images)
+    with pytest.raises(UsageError, match="2 networks: this experiment takes one --model"):
+        run(Brightness(), two, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="seed -1: give 0 or more"):
+        Subject(subject.networks, subject.images, seed=-1)
+    with pytest.raises(UsageError, match="two networks of one name"):
+        Subject(subject.networks * 2, subject.images)
 
 
 def test_nothing_to_run_on_is_said(subject, tmp_path):
@@ -169,8 +205,6 @@ def test_nothing_to_run_on_is_said(subject, tmp_path):
         run(Brightness(), Subject(subject.networks, images_below(None)), tmp_path / "out")
     with pytest.raises(UsageError, match="1 networks, limit 0: give at least one of each"):
         Subject(subject.networks, limit=0)
-    with pytest.raises(UsageError, match="2 networks: this experiment takes one --model"):
-        _ = Subject(subject.networks * 2).network
 
 
 def test_tables_and_shares_as_text():

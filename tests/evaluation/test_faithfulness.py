@@ -8,6 +8,7 @@ from helpers.tiny_network import photographs, tiny_network
 
 from evaluation.experiment import DETAIL, Subject, run
 from evaluation.faithfulness import METHODS, Faithfulness
+from retina_xai.explainers import FGVis, RandomMap
 from retina_xai.metrics.deletion import area_under
 
 SMALL = Faithfulness(iterations=4, masks=12, samples=12, resamples=50, shown=1)
@@ -60,9 +61,24 @@ def test_the_table_stands_beside_the_published_figures_and_pictures_are_there(ra
     assert len(list((out / "pictures").iterdir())) == 1
 
 
-def test_random_order_differs_between_photographs(ran):
+def test_the_protocol_is_that_of_table_2():
+    explainers = Faithfulness().explainers(7)
+    assert explainers["fgvis"] == FGVis("deletion", (1e-7, 1e-8, 1e-9, 1e-10), 0.3, 500, stop_ratio=0.02, seed=7)
+    assert {explainers[name].seed for name in ("fgvis", "rise", "lime", "random")} == {7}
+
+
+def test_every_photograph_is_measured_with_a_seed_of_its_own(ran, monkeypatch):
     subject, _, _ = ran
-    first, second = subject.photographs()[:2]
-    assert first.seed != second.seed
-    one, other = (SMALL.explainers(case.seed)["random"] for case in (first, second))
-    assert one != other
+    seeds = []
+
+    def note(self, seed):
+        seeds.append(seed)
+        return {"fgvis": FGVis(iterations=0)} | {name: RandomMap(seed=0) for name in list(METHODS)[1:]}
+
+    monkeypatch.setattr(Faithfulness, "explainers", note)
+    experiment = Faithfulness(shown=0)
+    seeds.clear()
+    for case in subject.photographs():
+        experiment.measure(subject, case)
+    assert seeds == [case.seed % 2**31 for case in subject.photographs()]
+    assert len(set(seeds)) == 3

@@ -36,6 +36,11 @@ def test_heads_and_a_title_make_room_for_themselves():
     assert middle(headed, (250, 10, 10))[1] > 0.5
 
 
+def test_names_are_shown_as_they_are_and_not_as_formulas():
+    assert not np.array_equal(sheet([[Tile(np.zeros((9, 9)), "$\\frac$ x")]]), sheet([[Tile(np.zeros((9, 9)), "x")]]))
+    assert sheet([[flat((9, 9, 9))]], ["cost $\\frac$"], "$^$ $\\frac$").ndim == 3
+
+
 def test_a_rising_curve_rises_and_longer_bars_are_longer():
     xs = np.linspace(0, 1, 50)
     pixels = curves({"up": (xs, xs)}, ("x", "y"), "title")

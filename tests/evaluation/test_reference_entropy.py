@@ -9,6 +9,7 @@ from helpers.tiny_network import photographs, tiny_network
 
 from evaluation.experiment import Subject, run
 from evaluation.reference_entropy import REFERENCES, ReferenceEntropy, entropy
+from retina_xai.games.references import Blur, GaussianNoise, Zero
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,19 @@ from evaluation.reference_entropy import REFERENCES, ReferenceEntropy, entropy
 def test_entropy_in_closed_form(scores, nats):
     logits = torch.tensor([scores], dtype=torch.float64).log() + 3
     assert float(entropy(logits)) == pytest.approx(nats, abs=1e-9)
+
+
+def test_the_references_are_those_of_table_a2():
+    made = {name: reference for name, (_, reference) in REFERENCES.items()}
+    image = torch.rand(1, 3, 8, 8)
+    assert torch.equal(made.pop("plain")(image, 0), image)
+    assert made == {
+        "zero": Zero(),
+        "noise_8": GaussianNoise(8),
+        "noise_32": GaussianNoise(32),
+        "blur_5": Blur(5),
+        "blur_10": Blur(10),
+    }
 
 
 def test_mean_and_spread_over_the_photographs(tmp_path):

@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.networks import TinyNet
 from helpers.tiny_network import CLASSES, photographs, tiny_network
 
 from evaluation.experiment import Subject, run
 from evaluation.two_objects import TwoObjects, compare, kept
 from retina_xai.errors import UsageError
+from retina_xai.explainers import FGVis
 
 
 def test_equal_disjoint_and_overlapping_maps():
@@ -52,10 +54,28 @@ def test_a_second_class_that_the_network_does_not_see_is_left_out(tmp_path):
     assert math.isnan(summary.figures["iou"])
 
 
+def test_an_undefined_measure_is_left_out_of_the_mean(tmp_path, monkeypatch):
+    measures = iter([{"iou": math.nan, "overlap": math.nan}, {"iou": 0.25, "overlap": 0.5}])
+    monkeypatch.setattr("evaluation.two_objects.compare", lambda one, other: next(measures))
+    subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a", "b")))
+    figures = run(TwoObjects(("dog", "cat"), iterations=2), subject, tmp_path / "out").summary.figures
+    assert (figures["n"], figures["iou"], figures["overlap"]) == (2, 0.25, 0.5)
+
+
+def test_the_protocol_is_that_of_the_faithfulness_runs():
+    explain = TwoObjects()._explainer(3)
+    assert explain == FGVis("deletion", (1e-7, 1e-8, 1e-9, 1e-10), 0.3, 500, stop_ratio=0.02, seed=3)
+
+
 def test_wrong_classes_are_refused_before_anything_is_done(tmp_path):
     subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a",)))
     with pytest.raises(UsageError, match="1 classes: give two"):
         TwoObjects(("dog",))
     with pytest.raises(UsageError, match=r"unknown class 'dogg' \(close: dog\)"):
         run(TwoObjects(("dogg", "cat")), subject, tmp_path / "out")
+    with pytest.raises(UsageError, match="class dog was given twice: give two different ones"):
+        run(TwoObjects(("dog", "1")), subject, tmp_path / "out")
+    alone = Subject((tiny_network(TinyNet(1).eval(), ("cat",)),), subject.images)
+    with pytest.raises(UsageError, match="has one class, and two are compared"):
+        run(TwoObjects(), alone, tmp_path / "out")
     assert not (tmp_path / "out").exists()

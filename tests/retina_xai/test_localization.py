@@ -142,8 +142,22 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
         torch.testing.assert_close(result.evidence[0], expected / expected.max(), rtol=1e-4, atol=1e-5)
     with pytest.raises(ModelError, match="no layer 'nine' in Sequential"):
         GradCam("nine")(model, images)
-    with pytest.raises(ModelError, match="has no module with a feature map"):
+    with pytest.raises(ModelError, match="does not end in a feature map"):
         GradCam()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
+
+
+def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches, self.norm, self.head = nn.Conv2d(3, 4, 2, 2), nn.LayerNorm(4), nn.Linear(4, 3)
+
+        def forward(self, images):
+            return self.head(self.norm(self.patches(images).flatten(2).mT).mean(dim=1))
+
+    images = torch.randn(1, 3, 8, 8)
+    with pytest.raises(ModelError, match="does not end in a feature map"):
+        GradCam()(Tokens(), images)
 
 
 def test_the_retina_protocol_sees_what_a_flip_does_not_change():

@@ -34,6 +34,21 @@ def small():
 def flat():
     return nn.Conv2d(3, 7, 3)
 
+def named():
+    model = seven()
+    model.classes = ["ant", "bee", "cow", "dog", "elk", "fox", "gnu"]
+    return model
+
+def misnamed():
+    model = seven()
+    model.classes = ("ant", "bee")
+    return model
+
+def broken():
+    model = seven()
+    next(model.parameters()).data.fill_(float("nan"))
+    return model
+
 def needs_argument(width):
     return seven()
 
@@ -65,6 +80,12 @@ def test_a_factory_of_the_current_folder_gives_a_network(nets):
     assert network.weights.startswith("state:")
 
 
+def test_a_factory_may_bring_the_names_of_its_classes(nets):
+    network = load_network(f"{nets}:named")
+    assert network.classes == ("ant", "bee", "cow", "dog", "elk", "fox", "gnu")
+    assert network.class_index("cow") == 2
+
+
 def test_a_factory_may_bring_its_preprocessing_and_get_weights_from_a_file(nets, tmp_path):
     plain = load_network(f"{nets}:small")
     state = {key: tensor + 1 for key, tensor in plain.model.state_dict().items()}
@@ -87,6 +108,8 @@ def test_a_factory_may_bring_its_preprocessing_and_get_weights_from_a_file(nets,
         ("{nets}:needs_argument", "failed .TypeError: .*; it is called without arguments"),
         ("{nets}:not_a_module", "returned str, expected a torch module"),
         ("{nets}:flat", r"returned \(1, 7, 222, 222\) for one image, it must return logits \(1, classes\)"),
+        ("{nets}:misnamed", r"its `classes` are 2 for 7 logits; name each once"),
+        ("{nets}:broken", "returned NaN or infinity for an image of the mean colour; check its weights"),
         ("{nets}:fails_on_images", r"cannot classify an image of shape \(1, 3, 224, 224\)"),
     ],
 )
@@ -117,6 +140,26 @@ def test_weights_that_hold_nan_or_are_missing_are_refused(tmp_path):
     torch.save({"epoch": 3, "state_dict": state}, tmp_path / "w.pt")
     with pytest.raises(ModelError, match="holds no plain state dict of tensors"):
         load_network("squeezenet1_1", tmp_path / "w.pt")
+
+
+def test_files_that_torch_cannot_read_and_names_without_end_are_one_short_line(tmp_path):
+    torch.save({1: torch.zeros(2)}, tmp_path / "numbers.pt")
+    with pytest.raises(ModelError, match="holds no plain state dict of tensors"):
+        load_network("squeezenet1_1", tmp_path / "numbers.pt")
+    state = models.get_model("squeezenet1_1", weights=None).state_dict()
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match="these are not the weights of mobilenet_v2") as refused:
+        load_network("mobilenet_v2", tmp_path / "w.pt")
+    assert len(str(refused.value)) < 600
+    torch.save({"bias": state["classifier.1.bias"]}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    whole = (tmp_path / "old.pt").read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, 400, 60):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "old.pt").write_bytes(damaged)
+        with pytest.raises(ModelError):
+            load_network("squeezenet1_1", tmp_path / "old.pt")
 
 
 @pytest.mark.parametrize("auxiliary", [True, False])
