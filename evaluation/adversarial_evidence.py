@@ -6,7 +6,9 @@ one, with and without the defence. Published: 100 % without it for all four netw
 AlexNet, ResNet-50 and GoogLeNet 0 %.
 
 Ours: a game ends when its class is reached, which is looked at every `judged_every` steps, so a class that was
-reached there and lost afterwards counts as reached: the defended share can only be larger for it, never smaller.
+reached there and lost afterwards counts as reached: that makes the defended share no smaller. And 100 steps instead of
+500: on eight photographs (`--limit 8 --iterations 500`, squeezenet1_0) the plain game needed 10, and the defended
+scores were after 500 steps what they were after 100, 0.0006 to 0.0010, with none reached.
 """
 
 import statistics
