@@ -5,9 +5,8 @@ that the network sees in the black image and the one that it sees in the start o
 invented. Published: 100 % of the classes are reached without the defence, 0.0 to 0.1 % with it.
 
 With a limit, as many classes are drawn by the seed, and measured in pieces: another limit makes other pieces and needs
-another folder. Games are played one by one on a CPU, where the result then
-depends on nothing but the class, and `batch` at a time on an accelerator. The end of a game: see
-`adversarial_evidence`.
+another folder. Games are played one by one on a CPU, where the result then depends on nothing but the class, and
+`batch` at a time on an accelerator. The end of a game: see `adversarial_evidence`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -34,9 +34,8 @@ class GradCam:
         """
         check_images(images)
         with inference(model):
-            layer, logits = _last_map(model, images)
-            if self.layer is not None:
-                layer = _named(model, self.layer)
+            found, logits = _last_map(model, images)
+            layer = _chosen(model, self.layer, found)
             target = resolve_targets(targets, check_logits(logits, images))
             leaf = images.detach().clone().requires_grad_()
             maps = LayerGradCam(model, layer).attribute(leaf, target=target, relu_attributions=True).detach()
@@ -48,8 +47,8 @@ class GradCam:
         return {"method": "grad-cam", "layer": self.layer}
 
 
-def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
-    """The module that gave the last map of more than one pixel, and the logits."""
+def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tensor]:
+    """The module that gave the last map of more than one pixel, if the network ends in one, and the logits."""
     last: list[nn.Module] = []
 
     def notice(module: nn.Module, inputs: object, output: object) -> None:
@@ -66,16 +65,20 @@ def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    if not last:
-        raise ModelError(
-            f"{type(model).__name__} does not end in a feature map: Grad-CAM needs a convolutional network, or a layer"
-        )
-    return last[0], logits
+    return next(iter(last), None), logits
 
 
-def _named(model: nn.Module, name: str) -> nn.Module:
+def _chosen(model: nn.Module, name: str | None, found: nn.Module | None) -> nn.Module:
+    """The module of that name; without one the module that was found."""
+    if name is None:
+        if found is None:
+            raise ModelError(
+                f"{type(model).__name__} does not end in a feature map: Grad-CAM needs a convolutional network, or the "
+                "layer whose maps to take"
+            )
+        return found
     modules = dict(model.named_modules())
     if name not in modules:
         raise ModelError(f"no layer {name!r} in {type(model).__name__}: choose one of model.named_modules()")
-    found: nn.Module = modules[name]
-    return found
+    named: nn.Module = modules[name]
+    return named

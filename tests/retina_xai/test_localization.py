@@ -158,6 +158,7 @@ def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map(
     images = torch.randn(1, 3, 8, 8)
     with pytest.raises(ModelError, match="does not end in a feature map"):
         GradCam()(Tokens(), images)
+    assert GradCam(layer="patches")(Tokens(), images).evidence.shape == (1, 8, 8)
 
 
 def test_the_retina_protocol_sees_what_a_flip_does_not_change():
