@@ -142,6 +142,7 @@ def test_weights_that_hold_nan_or_are_missing_are_refused(tmp_path):
         load_network("squeezenet1_1", tmp_path / "w.pt")
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_files_that_torch_cannot_read_and_names_without_end_are_one_short_line(tmp_path):
     torch.save({1: torch.zeros(2)}, tmp_path / "numbers.pt")
     with pytest.raises(ModelError, match="holds no plain state dict of tensors"):
