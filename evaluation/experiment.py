@@ -198,15 +198,19 @@ def run(experiment: Experiment, subject: Subject, out: Path, on_case: OnCase = l
     seconds, failed = [], []
     for case, place in zip(cases, places, strict=True):
         begin = time.perf_counter()
+        if (record := _read(place.record)) is not None:
+            measured.append((case, record))
+            on_case(case, "done before")
+            continue
         try:
-            record, is_new = _record_of(experiment, subject, case, place)
+            found = experiment.measure(subject, case)
         except InputError as error:
             failed.append((case, error))
             on_case(case, f"failed: {error}")
             continue
-        measured.append((case, record))
-        seconds += [time.perf_counter() - begin] if is_new else []
-        on_case(case, f"{seconds[-1]:.1f} s" if is_new else "done before")
+        measured.append((case, _kept(found, place)))
+        seconds.append(time.perf_counter() - begin)
+        on_case(case, f"{seconds[-1]:.1f} s")
     if not measured:
         raise failed[0][1]
     summary = experiment.summarise(subject, [record for _, record in measured])
@@ -243,15 +247,12 @@ def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _record_of(experiment: Experiment, subject: Subject, case: Case, place: _Place) -> tuple[dict[str, Any], bool]:
-    """The case's record as its file holds it, and whether it was measured now."""
-    if (present := _read(place.record)) is not None:
-        return present, False
-    measured = experiment.measure(subject, case)
+def _kept(measured: Measured, place: _Place) -> dict[str, Any]:
+    """The case's record as its file holds it, once it and its pictures are written; a full disk ends the run here."""
     for ending, pixels in measured.pictures.items():
         write_png(Path(f"{place.pictures}_{ending}.png"), pixels)
     write_json(place.record, measured.record)
-    return _read(place.record) or {}, True
+    return _read(place.record) or {}
 
 
 def _write(

@@ -172,6 +172,21 @@ def test_a_photograph_that_cannot_be_read_is_left_out_named_and_tried_again(subj
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
 
 
+def test_a_full_disk_ends_the_run_and_blames_no_photograph(subject, tmp_path, monkeypatch):
+    measured = []
+
+    def full(path, record):
+        measured.append(path)
+        raise InputError(f"{path}: cannot be written (No space left on device)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("evaluation.experiment.write_json", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            run(Brightness(), subject, tmp_path / "out")
+    assert len(measured) == 1
+    assert len(run(Brightness(), subject, tmp_path / "out").seconds) == 4
+
+
 def test_where_no_photograph_can_be_read_the_first_one_is_named(subject, tmp_path):
     for path in subject.images:
         path.write_bytes(b"no image")
