@@ -12,17 +12,17 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from app.batch import LocalizeRun, localize_batch
-from app.console import console, progress_over, show_sensitivity
-from evaluation.diaretdb1 import open_diaretdb1
-from evaluation.lesion_sensitivity import Watch
-from evaluation.localization import Experiment, evaluate_diaretdb1
-from evaluation.sensitivity_summary import Summary
+from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+from retina_xai.app.cli.console import console, progress_over, show_sensitivity
 from retina_xai.errors import InputError
+from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
+from retina_xai.evaluation.lesions.localization import Experiment, evaluate_diaretdb1
+from retina_xai.evaluation.lesions.sensitivity import Watch
+from retina_xai.evaluation.lesions.summary import Summary
 from retina_xai.models.checkpoint import load_classifier
-from training.config import TrainingConfig
-from training.fit import train
-from training.phantom_datasets import DEMO_DIARETDB1, DEMO_EYEPACS, write_diaretdb1, write_eyepacs
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.fit import train
+from retina_xai.training.phantoms.datasets import DEMO_DIARETDB1, DEMO_EYEPACS, write_diaretdb1, write_eyepacs
 
 PATIENTS = 200
 ANNOTATED = 44
@@ -43,7 +43,7 @@ def run_demo(out: Path) -> None:
     annotated = _once(
         out / "phantoms" / "diaretdb1", lambda folder: write_diaretdb1(folder, ANNOTATED, SEED + 1, DEMO_DIARETDB1)
     )
-    with as_file(files("training") / "configs" / "demo.toml") as path:
+    with as_file(files("retina_xai.training") / "configs" / "demo.toml") as path:
         config = TrainingConfig.from_toml(path)
     trained = train(graded, out / "training", config, resume=True)
     classifier = load_classifier(trained.weights)

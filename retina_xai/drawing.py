@@ -12,7 +12,7 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
-from retina_xai.lesions import binarise
+from retina_xai.lesions.candidates import binarise
 
 LESION_COLOURS: dict[str, tuple[int, int, int]] = {
     "hard_exudates": (0, 200, 0),

@@ -20,10 +20,10 @@ import torch
 from retina_xai.errors import UsageError
 from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.retina import RETINA_GAME
-from retina_xai.fundus import FundusImage, prepare
-from retina_xai.gradability import Gradability, gradability
-from retina_xai.images import Photograph
-from retina_xai.lesions import FLOOR, Lesion, candidate_fraction, lesion_candidates
+from retina_xai.fundus.preprocessing import FundusImage, prepare
+from retina_xai.fundus.quality import Gradability, gradability
+from retina_xai.io.images import Photograph
+from retina_xai.lesions.candidates import FLOOR, Lesion, candidate_fraction, lesion_candidates
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 
 METHODS: dict[str, Explainer] = {

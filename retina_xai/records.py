@@ -17,9 +17,9 @@ import numpy as np
 
 from retina_xai import __version__, drawing
 from retina_xai.errors import InputError
-from retina_xai.files import write_json
-from retina_xai.images import write_png
-from retina_xai.lesions import FLOOR, candidate_fraction
+from retina_xai.io.files import write_json
+from retina_xai.io.images import write_png
+from retina_xai.lesions.candidates import FLOOR, candidate_fraction
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from retina_xai.fundus import Preprocessing, prepare
-from retina_xai.images import photograph_of
+from retina_xai.fundus.preprocessing import Preprocessing, prepare
+from retina_xai.io.images import photograph_of
 from retina_xai.models.checkpoint import ModelFacts, save_weights
 from retina_xai.models.rdr import RdrNet
-from training.phantoms import make_phantom
+from retina_xai.training.phantoms.phantom import make_phantom
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from monai.transforms.transform import RandomizableTransform
 
-from retina_xai.fundus import Preprocessing, local_background, shows_retina, within_rim
-from training.config import Augmentation, Balance
-from training.photographs import REFERABLE
+from retina_xai.fundus.preprocessing import Preprocessing, local_background, shows_retina, within_rim
+from retina_xai.training.config import Augmentation, Balance
+from retina_xai.training.data.photographs import REFERABLE
 
 PCA_AXES = np.array(
     [

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.fundus import Preprocessing
+from retina_xai.fundus.preprocessing import Preprocessing
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -64,7 +64,7 @@ class Data(Section):
 
 
 class Input(Section):
-    """What the network sees of a photograph: the fields of `retina_xai.fundus.Preprocessing`, but for the size."""
+    """What the network sees of a photograph: the fields of `Preprocessing`, but for the size."""
 
     mean: Triple = Preprocessing.mean
     std: Triple = Preprocessing.std
@@ -84,7 +84,7 @@ class Input(Section):
 class Stage(Section):
     """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's.
 
-    `kind`: whole "photographs" by grade, or "patches" (see `training.patches`) of `size` pixels cut from disease-free
+    `kind`: whole "photographs" by grade, or "patches" (see `synthesis.patches`) of `size` pixels cut from disease-free
     photographs of `source_size` pixels, half of them with drawn lesions.
     `draws`: samples an epoch; by default as many as there are photographs to draw from.
     `drawn`: share of a photographs stage's referable samples that are drawn lesions on disease-free photographs,

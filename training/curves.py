@@ -7,9 +7,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from retina_xai.files import replacing
+from retina_xai.io.files import replacing
 from retina_xai.metrics.classification import CalibrationBin, Confusion
-from training.module import EpochScore
+from retina_xai.training.module import EpochScore
 
 
 def draw_roc(path: Path, points: Sequence[Confusion], area: float) -> None:

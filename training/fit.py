@@ -30,15 +30,15 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from retina_xai.errors import InputError, ModelError
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
-from training.cache import Cache, CacheRequest, fill_cache
-from training.config import TrainingConfig
-from training.loading import StageData, check_parts
-from training.measure import Trained, write_results
-from training.module import RdrModule
-from training.photographs import Labelled, Photographs
-from training.sources import read_folders
-from training.split import PARTS, check_disjoint, read_split, split_patients
-from training.state import AtomicCheckpoints, Keeper, RunFolder, first_process, read_state
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.data.cache import Cache, CacheRequest, fill_cache
+from retina_xai.training.data.loading import StageData, check_parts
+from retina_xai.training.data.photographs import Labelled, Photographs
+from retina_xai.training.data.sources import read_folders
+from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients
+from retina_xai.training.measure import Trained, write_results
+from retina_xai.training.module import RdrModule
+from retina_xai.training.state import AtomicCheckpoints, Keeper, RunFolder, first_process, read_state
 
 SIGTERM_EXIT = 143
 
@@ -76,7 +76,7 @@ def train(
         progress: show bars on the terminal.
 
     Raises:
-        InputError: unfit data (see `training.sources`).
+        InputError: unfit data (see `retina_xai.training.data.sources`).
         UsageError: `out` holds something and `resume` is not given, or settings or data changed since the run began.
         ModelError: unfit starting weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import retina_xai
-from retina_xai.files import write_json
+from retina_xai.io.files import write_json
 from retina_xai.metrics.classification import (
     Confusion,
     auroc,
@@ -34,10 +34,10 @@ from retina_xai.metrics.classification import (
 from retina_xai.metrics.intervals import wilson
 from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
-from training.config import TrainingConfig
-from training.curves import draw_calibration, draw_learning, draw_roc
-from training.photographs import REFERABLE, Labelled, Photographs
-from training.state import Keeper, RunFolder
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.curves import draw_calibration, draw_learning, draw_roc
+from retina_xai.training.data.photographs import REFERABLE, Labelled, Photographs
+from retina_xai.training.state import Keeper, RunFolder
 
 THRESHOLDS = {"youden": youden_point, "specificity": sensitivity_at_specificity}
 

@@ -23,8 +23,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from retina_xai.errors import ModelError
 from retina_xai.models.rdr import RdrNet
-from training.config import Optimiser, TrainingConfig
-from training.photographs import REFERABLE
+from retina_xai.training.config import Optimiser, TrainingConfig
+from retina_xai.training.data.photographs import REFERABLE
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 

@@ -20,12 +20,12 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.files import replacing, write_text
-from training.cache import Cache
-from training.config import TrainingConfig
-from training.module import EpochScore, RdrModule
-from training.photographs import Labelled
-from training.split import write_split
+from retina_xai.io.files import replacing, write_text
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.data.cache import Cache
+from retina_xai.training.data.photographs import Labelled
+from retina_xai.training.data.split import write_split
+from retina_xai.training.module import EpochScore, RdrModule
 
 LOG_COLUMNS = "stage,size,epoch,train_loss,val_loss,val_auroc"
 FREE_SETTINGS = ("hardware.workers", "hardware.tensorboard", "data.cache")

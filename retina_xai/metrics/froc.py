@@ -32,7 +32,7 @@ import numpy.typing as npt
 from monai.metrics.froc import compute_froc_curve_data
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions import Regions
+from retina_xai.lesions.candidates import Regions
 from retina_xai.metrics.overlap import Blobs
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)

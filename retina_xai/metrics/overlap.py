@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from retina_xai.lesions import Regions, label_regions
+from retina_xai.lesions.candidates import Regions, label_regions
 
 ANY = "any"
 

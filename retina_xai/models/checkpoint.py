@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 import retina_xai
 from retina_xai.errors import ModelError
-from retina_xai.files import replacing, sha256_of
-from retina_xai.fundus import Preprocessing
+from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.io.files import replacing, sha256_of
 from retina_xai.models.inference import inference
 from retina_xai.models.rdr import ARCHITECTURES, MINIMUM_SIZE, RdrNet
 

@@ -17,7 +17,7 @@ from torch import nn
 from torchvision import models, transforms
 
 from retina_xai.errors import ModelError
-from retina_xai.files import sha256_of
+from retina_xai.io.files import sha256_of
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

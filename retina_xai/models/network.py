@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import ModelError, UsageError
-from retina_xai.files import sha256_of
-from retina_xai.images import Photograph
+from retina_xai.io.files import sha256_of
+from retina_xai.io.images import Photograph
 from retina_xai.models.imagenet import (
     ImagenetPreprocessing,
     categories,

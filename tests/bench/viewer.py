@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app.console import console
+from retina_xai.app.cli.console import console
 
 PATIENCE = 120_000
 FRAMES = """async ([wheel, seconds]) => {
@@ -86,7 +86,7 @@ def main(photographs: str, *weights: str) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        command = [sys.executable, "-m", "app.cli", "view", photographs, "--port", str(port)]
+        command = [sys.executable, "-m", "retina_xai.app.cli.main", "view", photographs, "--port", str(port)]
         command += ["--readings", str(Path(folder) / "readings.sqlite"), *(("--weights", *weights) if weights else ())]
         place = {**os.environ, "XDG_CACHE_HOME": folder}
         with subprocess.Popen(command, env=place, stdout=subprocess.DEVNULL) as server:

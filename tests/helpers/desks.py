@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from app.desk import Desk, ViewSettings, open_desk, serve
-from retina_xai.images import write_png
-from training.phantoms import make_phantom
+from retina_xai.app.viewer.services import Desk, ViewSettings, open_desk, serve
+from retina_xai.io.images import write_png
+from retina_xai.training.phantoms.phantom import make_phantom
 
 PHOTOGRAPHS = {"10_left": 0, "10_right": 3, "7_left": 4}
 """Grades of the phantoms by name."""

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from retina_xai.errors import InputError
-from retina_xai.images import read_image
+from retina_xai.io.images import read_image
 
 RNG = np.random.default_rng(0)
 SMOOTH = np.linspace(0, 255, 80 * 96 * 3).reshape(80, 96, 3).astype(np.uint8)

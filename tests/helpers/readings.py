@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from app.readings import Circle, Finding, ImageFile, Polygon, Reading, ReadLesion
+from retina_xai.app.readings.model import Circle, Finding, ImageFile, Polygon, Reading, ReadLesion
 
 IMAGE = ImageFile("10_left.jpeg", "ab" * 32, 400, 320)
 MODEL = "cd" * 32

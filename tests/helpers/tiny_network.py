@@ -3,7 +3,7 @@
 import numpy as np
 from helpers.networks import TinyNet
 
-from retina_xai.images import write_png
+from retina_xai.io.images import write_png
 from retina_xai.models.imagenet import ImagenetPreprocessing
 from retina_xai.models.network import Network
 

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Locator, Page, expect
 
-from app.reading_store import open_store
+from retina_xai.app.readings.store import open_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -39,7 +39,7 @@ def start(folder, weights, *options):
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "app.cli", "view", "--port", str(port), "--weights", str(weights)]
+    command = [sys.executable, "-m", "retina_xai.app.cli.main", "view", "--port", str(port), "--weights", str(weights)]
     command += ["--readings", str(folder / "readings.sqlite"), "--method", "saliency", *map(str, options)]
     place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     with (folder / "log.txt").open("ab") as log:

@@ -10,8 +10,8 @@ from torch import nn
 from retina_xai.errors import ModelError, UsageError
 from retina_xai.explainers import FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.explainer import Explanation
-from retina_xai.gradability import Gradability
-from retina_xai.images import photograph_of
+from retina_xai.fundus.quality import Gradability
+from retina_xai.io.images import photograph_of
 from retina_xai.localization import METHODS, UNGRADABLE, Verdict, localize, method_named, predict, summary
 from retina_xai.models.checkpoint import load_classifier
 

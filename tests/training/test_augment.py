@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from retina_xai.fundus import Preprocessing
-from training.augment import (
+from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.training.augment import (
     PCA_AXES,
     Augment,
     Warp,
@@ -16,7 +16,7 @@ from training.augment import (
     resample,
     weather,
 )
-from training.config import Augmentation, Balance
+from retina_xai.training.config import Augmentation, Balance
 
 STILL = Augmentation(rotation=0, flips=False, zoom=1, translation=0, colour=0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retina_xai.errors import InputError, UsageError
-from training.config import Stage, TrainingConfig
+from retina_xai.training.config import Stage, TrainingConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "training" / "configs"
 

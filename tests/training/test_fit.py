@@ -15,8 +15,8 @@ import pytest
 
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.models.checkpoint import load_classifier
-from training.config import TrainingConfig
-from training.fit import SIGTERM_EXIT, train
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.fit import SIGTERM_EXIT, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = {
@@ -43,8 +43,8 @@ import json, os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from training import fit, module
-from training.config import TrainingConfig
+from retina_xai.training import fit, module
+from retina_xai.training.config import TrainingConfig
 
 data, out, settings, number, step, save = sys.argv[1:7]
 counts = {"step": 0, "save": 0}
@@ -220,7 +220,7 @@ def test_validation_of_one_class_has_no_auroc_and_no_crash(phantoms: Path, tmp_p
 def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
     phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import module
+    from retina_xai.training import module
 
     take = module.RdrModule.training_step
 

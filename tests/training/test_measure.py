@@ -10,11 +10,11 @@ import torch
 
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
-from training.config import TrainingConfig
-from training.measure import Trained, write_results
-from training.module import EpochScore
-from training.photographs import Labelled, Photographs
-from training.state import Keeper, RunFolder
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.data.photographs import Labelled, Photographs
+from retina_xai.training.measure import Trained, write_results
+from retina_xai.training.module import EpochScore
+from retina_xai.training.state import Keeper, RunFolder
 
 SIZE = 32
 CONFIG = TrainingConfig.from_mapping(

@@ -8,8 +8,8 @@ import torch
 
 from retina_xai.errors import ModelError
 from retina_xai.models.rdr import RdrNet
-from training.config import Optimiser, TrainingConfig
-from training.module import EpochScore, RdrModule, two_drops, warmup_cosine
+from retina_xai.training.config import Optimiser, TrainingConfig
+from retina_xai.training.module import EpochScore, RdrModule, two_drops, warmup_cosine
 
 SETTINGS = {
     "stages": [{"size": 32, "epochs": 2, "batch": 4}],

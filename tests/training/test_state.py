@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from retina_xai.errors import InputError, UsageError
-from training.config import TrainingConfig
-from training.module import EpochScore
-from training.state import AtomicCheckpoints, Keeper, RunFolder, read_state
+from retina_xai.training.config import TrainingConfig
+from retina_xai.training.module import EpochScore
+from retina_xai.training.state import AtomicCheckpoints, Keeper, RunFolder, read_state
 
 SETTINGS = {"stages": [{"size": 32, "epochs": 6}], "patience": 2}
 CONFIG = TrainingConfig.from_mapping(SETTINGS)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions import label_regions
+from retina_xai.lesions.candidates import label_regions
 from retina_xai.metrics.froc import RATES, Ranked, froc, lesion_scores, peaks, sensitivity_at
 from retina_xai.metrics.overlap import blobs_of
 

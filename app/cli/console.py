@@ -1,0 +1,120 @@
+"""What the terminal shows: progress while a batch runs, tables when it is done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from retina_xai.app.batch.localize import OnDone
+    from retina_xai.evaluation.experiments.base import Outcome
+    from retina_xai.evaluation.lesions.sensitivity import SensitivitySettings
+    from retina_xai.evaluation.lesions.summary import Summary
+    from retina_xai.training.data.sources import Layout
+    from retina_xai.training.fit import TrainingResult
+
+console = Console()
+
+
+@contextmanager
+def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
+    """A progress bar over `total` photographs; yields the function to call after each, which prints its one line."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task(verb, total=total)
+
+        def on_done(path: Path, message: str) -> None:
+            progress.console.print(f"{escape(path.name)}: {escape(message)}", soft_wrap=True, highlight=False)
+            progress.advance(task)
+
+        yield on_done
+
+
+def print_table(frame: pd.DataFrame, title: str) -> None:
+    """A table of texts with its index."""
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for name in frame.index.names:
+        table.add_column(str(name), no_wrap=True)
+    for name in frame.columns:
+        table.add_column(str(name), justify="right", no_wrap=True)
+    for index, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        keys = index if isinstance(index, tuple) else (index,)
+        table.add_row(*map(str, keys), *map(str, row))
+    console.print(title, soft_wrap=True, highlight=False)
+    Console(width=max(console.width, 100)).print(table)
+
+
+def show_training(result: "TrainingResult") -> None:
+    """The figures of the validation part, and where the weights are."""
+    console.print(f"weights: {result.weights}", soft_wrap=True)
+    for name, value in result.metrics.items():
+        if not isinstance(value, dict | list) or name.endswith("interval"):
+            console.print(f"{name}: {value}", soft_wrap=True, highlight=False)
+    console.print("All figures are in metrics.json beside the weights.")
+
+
+def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: Path) -> None:
+    """The table of lesion sensitivity with its chance rows, and where the report is."""
+    from retina_xai.evaluation.lesions.report import brief, caption, separation, table
+
+    print_table(brief(table(summary)), "Lesion sensitivity")
+    spread = {name: (figure.value, figure.chance) for name, figure in summary.figures.items()}
+    false, area = spread["false_positives_per_image"], spread["area_fraction"]
+    console.print(
+        f"false positives per image {false[0]:.1f} (chance {false[1]:.1f}), area {area[0]:.1%}", highlight=False
+    )
+    console.print(caption(summary, settings), style="dim", highlight=False)
+    console.print(separation(summary), highlight=False)
+    console.print("Intervals and FROC curves are in the report.")
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+def show_experiment(title: str, outcome: "Outcome", out: Path) -> None:
+    """The table of an experiment with its caption, how long it took, and where the results are."""
+    print_table(outcome.summary.table, title)
+    console.print(outcome.summary.caption, style="dim", highlight=False)
+    if outcome.seconds:
+        console.print(f"{mean(outcome.seconds):.1f} s per case, {sum(outcome.seconds):.0f} s in all", highlight=False)
+    console.print(f"results: {out / 'result.json'}", soft_wrap=True)
+
+
+def show_data(folder: Path, split: str, consensus: str) -> None:
+    """Counts of a folder of graded photographs in a layout that training knows, or else of a DiaretDB1 folder."""
+    from retina_xai.training.data.sources import layout_of
+
+    layout = layout_of(folder)
+    if layout is None:
+        _show_diaretdb1(folder, split, consensus)
+    else:
+        _show_graded(folder, layout)
+
+
+def _show_diaretdb1(folder: Path, split: str, consensus: str) -> None:
+    from retina_xai.evaluation.datasets.diaretdb1 import count_lesions, open_diaretdb1
+
+    dataset = open_diaretdb1(folder, split)
+    rule = "graded" if dataset.version == "1" else consensus
+    counts = count_lesions(dataset, rule)
+    title = f"DiaretDB1 v{dataset.version}, {split}: {len(dataset)} images, consensus: {rule}"
+    print_table(counts.astype(str), title)
+
+
+def _show_graded(folder: Path, layout: "Layout") -> None:
+    from retina_xai.training.config import Data
+
+    found = layout.read(folder, Data(), True)
+    grades = pd.Series([photo.level for photo in found.photographs])
+    counts = grades.value_counts().reindex(range(5), fill_value=0)
+    title = f"{layout.name} layout: {len(found.photographs)} photographs with a grade"
+    print_table(counts.rename_axis("grade").to_frame("photographs").astype(str), title)
+    patients = len({photo.patient for photo in found.photographs})
+    lonely = f"{found.rows_without_image} rows without an image, {found.images_without_row} images without a row"
+    console.print(f"{patients} patients; {lonely}", highlight=False)

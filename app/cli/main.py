@@ -1,0 +1,333 @@
+"""The command line: each command parses, calls one function and reports; numerics live in the packages below.
+
+Exit codes: 0 done, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch finished with failures; 130
+interrupted.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retina_xai import __version__
+from retina_xai.errors import RetinaXaiError
+
+if TYPE_CHECKING:
+    from retina_xai.models.checkpoint import RdrClassifier
+
+DEBUG = "RETINA_XAI_DEBUG"
+INTERRUPTED = 130
+INTERNAL = 1
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Find the lesions behind a classifier's referral for diabetic retinopathy, and explain any classifier. "
+    "Research use only.",
+)
+evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
+app.add_typer(evaluation_app, name="evaluate")
+
+
+class Split(StrEnum):
+    """DiaretDB1's official lists."""
+
+    TRAIN = "train"
+    TEST = "test"
+    ALL = "all"
+
+
+class Consensus(StrEnum):
+    """How four annotators become one mask."""
+
+    VOTES = "votes"
+    GRADED = "graded"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+Paths = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights (safetensors); those of the package by default.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it goes on.")]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        "--protocol",
+        help="retina (our protocol), fgvis (the paper's); to compare: fgvis-undefended, retina-undefended, grad-cam, "
+        "saliency.",
+    ),
+]
+OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
+MODEL = "A torchvision classification network by name, or your own as package.module:factory."
+FILE = "Weights (safetensors or torch state file); by default torchvision's own, downloaded, or the factory's."
+Game = Annotated[list[str] | None, typer.Option(help="preservation, generation, deletion or repression.")]
+Lam = Annotated[list[float] | None, typer.Option(help="Weight of the mask's sum; several are searched, or shown.")]
+Lr = Annotated[list[float] | None, typer.Option(help="Step of the games, in mask units.")]
+Iterations = Annotated[list[int] | None, typer.Option(help="Most steps of a game.")]
+
+
+@app.command()
+def train(
+    data: Annotated[
+        list[Path], typer.Option(help="Folder in the EyePACS or IDRiD layout; may be given several times.")
+    ],
+    out: Out,
+    config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+    allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing.")] = False,
+) -> None:
+    """Train the classifier on image-level grades."""
+    from retina_xai.app.cli.console import show_training
+    from retina_xai.training.config import TrainingConfig
+    from retina_xai.training.fit import train as fit
+
+    settings = TrainingConfig() if config is None else TrainingConfig.from_toml(config)
+    show_training(fit(data, out, settings, resume=resume, allow_missing=allow_missing))
+
+
+@app.command()
+def localize(
+    paths: Paths,
+    out: Out,
+    weights: Weights = None,
+    method: Method = "retina",
+    ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Find the evidence for referral and the lesion candidates in photographs."""
+    from retina_xai.app.batch.localize import LocalizeRun, localize_batch, without_results
+    from retina_xai.app.cli.console import progress_over
+    from retina_xai.io.images import find_images
+
+    found = without_results(find_images(paths), out)
+    run = LocalizeRun(_classifier(weights, device), out, method, ungradable)
+    with progress_over(len(found), "localizing") as on_done:
+        localize_batch(found, run, on_done)
+
+
+@app.command()
+def predict(
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Table to write (CSV).")],
+    weights: Weights = None,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Score photographs without explaining them."""
+    from retina_xai.app.batch.localize import predict_batch
+    from retina_xai.app.cli.console import progress_over
+    from retina_xai.io.images import find_images
+
+    found = find_images(paths)
+    classifier = _classifier(weights, device)
+    with progress_over(len(found), "scoring") as on_done:
+        predict_batch(found, classifier, out, on_done)
+
+
+@app.command()
+def explain(  # noqa: PLR0913
+    paths: Paths,
+    model: Annotated[str, typer.Option(help=MODEL)],
+    out: Out,
+    weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
+    method: Annotated[
+        str, typer.Option(help="fgvis, grad-cam, saliency, occlusion, rise, lime, random, ...")
+    ] = "fgvis",
+    game: Game = None,
+    target: Annotated[
+        str | None, typer.Option("--class", help="Class to explain, name or number; the most likely by default.")
+    ] = None,
+    lam: Lam = None,
+    lr: Lr = None,
+    iterations: Iterations = None,
+    stop_ratio: Annotated[
+        list[float] | None, typer.Option(help="End deletion or repression at this share of the score.")
+    ] = None,
+    undefended: Annotated[bool, typer.Option(help="Do not cut gradients that invent evidence.")] = False,
+    seed: Annotated[list[int] | None, typer.Option(help="Of everything random in the method.")] = None,
+    trust: Annotated[
+        bool, typer.Option(help="Judge each explanation, with two other seeds (three times the work).")
+    ] = True,
+    randomise: Annotated[bool, typer.Option(help="Also judge it by networks that lost their weights.")] = False,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Explain any classifier's photographs, with a trust block for each."""
+    from retina_xai.app.batch.experiments import load_networks
+    from retina_xai.app.batch.explain import explain_batch, explainer_named, judged_by, run_of
+    from retina_xai.app.batch.localize import without_results
+    from retina_xai.app.cli.console import progress_over
+    from retina_xai.io.images import find_images
+
+    given = {"game": game, "lam": lam, "lr": lr, "iterations": iterations, "stop_ratio": stop_ratio}
+    explainer = explainer_named(method, {**given, "defended": [False] if undefended else None, "seed": seed})
+    found = without_results(find_images(paths), out)
+    (network,) = load_networks([model], [] if weights is None else [weights], device.value)
+    run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
+    with progress_over(len(found), "explaining") as on_done:
+        explain_batch(found, run, on_done)
+
+
+@app.command()
+def experiment(  # noqa: PLR0913
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="adversarial-evidence, black-image, colour-bias, deletion, gallery, reference-entropy or two-objects."
+        ),
+    ],
+    model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
+    out: Out,
+    images: Annotated[Path | None, typer.Option(help="Folder of photographs (the black image needs none).")] = None,
+    weights: Annotated[list[Path] | None, typer.Option(help=f"{FILE} One per --model.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many photographs (or classes), drawn by the seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
+    game: Game = None,
+    target: Annotated[list[str] | None, typer.Option("--class", help="Class, name or number; give two.")] = None,
+    lam: Lam = None,
+    lr: Lr = None,
+    iterations: Iterations = None,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Run one experiment of the paper on any network and any photographs."""
+    from retina_xai.app.batch.experiments import Request, prepare
+    from retina_xai.app.batch.localize import Failures
+    from retina_xai.app.cli.console import progress_over, show_experiment
+    from retina_xai.evaluation.experiments.base import run
+
+    request = Request(name, tuple(model), tuple(weights or ()), images, out, limit, seed, device.value)
+    given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
+    chosen, subject = prepare(request, given)
+    total = len(chosen.cases(subject))
+    with progress_over(total, name) as on_done:
+        outcome = run(chosen, subject, out, lambda case, text: on_done(Path(case.name), text))
+    show_experiment(chosen.title, outcome, out)
+    Failures([(Path(case.name), error) for case, error in outcome.failed]).close(total)
+
+
+@evaluation_app.command()
+def diaretdb1(
+    data: Annotated[Path, typer.Option(help="DiaretDB1 as distributed, v2.1 or v1.")],
+    out: Out,
+    split: Split = Split.TEST,
+    consensus: Consensus = Consensus.VOTES,
+    weights: Weights = None,
+    method: Method = "retina",
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Measure lesion sensitivity on DiaretDB1, beside chance."""
+    from retina_xai.app.cli.console import progress_over, show_sensitivity
+    from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
+    from retina_xai.evaluation.lesions.localization import Experiment, evaluate_diaretdb1
+    from retina_xai.evaluation.lesions.sensitivity import Watch
+
+    dataset = open_diaretdb1(data, split.value)
+    experiment = Experiment(_classifier(weights, device), method, consensus.value)
+    with progress_over(len(dataset), "evaluating") as on_done:
+        watch = Watch(progress=lambda done, total, image: on_done(Path(image.name), f"p(RDR) {image.score:.3f}"))
+        summary, settings = evaluate_diaretdb1(dataset, experiment, out, watch)
+    show_sensitivity(summary, settings, out)
+
+
+@app.command()
+def check_data(
+    folder: Annotated[Path | None, typer.Argument(help="DiaretDB1, or graded photographs (EyePACS, IDRiD).")] = None,
+    data: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
+    split: Split = Split.ALL,
+    consensus: Consensus = Consensus.VOTES,
+) -> None:
+    """Count what a data set holds, and find its faults, without running any method."""
+    from retina_xai.app.cli.console import show_data
+    from retina_xai.errors import UsageError
+
+    place = folder or data
+    if place is None:
+        raise UsageError("no data set given: retina-xai check-data FOLDER")
+    show_data(place, split.value, consensus.value)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder for data, weights and report.")] = Path("demo")) -> None:
+    """Train, localize and evaluate on procedural photographs, without any data."""
+    from retina_xai.app.demo import run_demo
+
+    run_demo(out)
+
+
+@app.command()
+def view(  # noqa: PLR0913
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Photographs, folders of them, or earlier results.")
+    ] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="The same, as an option; DiaretDB1 shows markings.")] = None,
+    weights: Weights = None,
+    method: Method = "retina",
+    readings: Annotated[
+        Path | None, typer.Option(help="Store of readings (SQLite); one in your data folder by default.")
+    ] = None,
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Folders that localize or evaluate wrote; may be given several times.")
+    ] = None,
+    imagenet_model: Annotated[str | None, typer.Option(help=f"For the page of games. {MODEL}")] = None,
+    imagenet_weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,
+    device: OnDevice = Device.AUTO,
+) -> None:
+    """Read photographs in the browser: worklist, examination, games."""
+    from retina_xai.app.viewer.server import view as serve
+    from retina_xai.app.viewer.services import ViewSettings
+
+    found = (*(paths or ()), *(data or ()))
+    networks = imagenet_model, imagenet_weights
+    serve(ViewSettings(found, weights, method, readings, tuple(results or ()), device.value, *networks), port)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Find the lesions behind a classifier's referral for diabetic retinopathy. Research use only."""
+    if show:
+        typer.echo(f"retina-xai {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every error ends in one line on standard error and its exit code."""
+    try:
+        app()
+    except RetinaXaiError as error:
+        _fail(str(error), error.exit_code)
+    except SystemExit as leaving:  # typer's own way out, silent when interrupted
+        if leaving.code != INTERRUPTED:
+            raise
+        _fail("interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
+    except Exception as error:  # a fault of ours: one line for the user, the traceback on request
+        if os.environ.get(DEBUG):
+            raise
+        _fail(f"internal error ({type(error).__name__}: {error}); set {DEBUG}=1 and report the traceback", INTERNAL)
+
+
+def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
+    from retina_xai.models.checkpoint import default_weights, load_classifier
+    from retina_xai.models.device import device_named
+
+    return load_classifier(weights or default_weights(), device_named(device.value))
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo("error: " + " ".join(message.split()), err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

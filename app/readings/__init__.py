@@ -1,0 +1,1 @@
+"""The reader's findings: model, store, exports, PDF report."""

@@ -1,0 +1,283 @@
+"""The report of one reading as a PDF that can be filed: quality, decisions, comment, pictures, lesions, model.
+
+Quality comes first, then what the system and what the reader said; photograph and evidence side by side; every
+lesion as the reader left it, numbered in the picture and in the table; the weights, the method and the
+versions, by which the result can be had again. Of many lesions the table holds the first `ROWS`, drawn ones and
+high scores first, and says how many it leaves out; the picture outlines all that were not deleted.
+
+The same report made of the same at the same `made` time is the same file. De-identified is a report of a reading
+that `exports.deidentified` gave: nothing else in it tells who or whose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retina_xai.app.readings.model import Circle, Reading, ReadLesion, outline_within
+from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
+from retina_xai.drawing import LESION_COLOURS
+from retina_xai.errors import UsageError
+from retina_xai.io.files import replacing
+
+TITLE = "Reading of a fundus photograph"
+ROWS = 40
+PREFIX = 16
+GAP = 4.0
+HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
+UNSPECIFIED_COLOUR = (235, 235, 235)
+HALO = (20, 20, 20)
+DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
+COLUMNS = {"No.": 9, "type": 29, "source": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a report is made of.
+
+    `photograph` and `overlay` (H, W, 3) uint8 RGB of the reading's width and height; `overlay` is None where nothing
+    was explained. `run` is `records.run_facts` of the weights and method. `made` has a time zone.
+    """
+
+    reading: Reading
+    photograph: np.ndarray
+    overlay: np.ndarray | None
+    run: Mapping[str, Any]
+    made: datetime
+
+
+def write_pdf(path: Path, report: Report) -> None:
+    """Write a report, whole or not at all.
+
+    Raises:
+        UsageError: as `pdf_bytes`.
+        InputError: the place cannot be written.
+    """
+    content = pdf_bytes(report)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def pdf_bytes(report: Report) -> bytes:
+    """A report as the bytes of a PDF file.
+
+    Raises:
+        UsageError: pictures of another size than the photograph read, or facts of other weights.
+    """
+    _check(report)
+    reading = report.reading
+    sheet = Sheet(TITLE, f"Image {reading.image.sha256[:PREFIX]}", report.made)
+    _write_decisions(sheet, reading)
+    _write_pictures(sheet, report)
+    _write_model(sheet, report)
+    if reading.lesions:
+        _write_lesions(sheet, report)
+    if sheet.unknown:
+        sheet.ln(2)
+        sheet.style(SMALL, colour=GREY)
+        sheet.multi_cell(0, 4, "\ufffd: a character that this report's font lacks; the exports hold the texts whole.")
+    return bytes(sheet.output())
+
+
+def _write_decisions(sheet: Sheet, reading: Reading) -> None:
+    image, finding = reading.image, reading.finding
+    sheet.fact("Image quality", finding.quality, 11, bold=True)
+    if finding.reason:
+        sheet.fact("", finding.reason)
+    sheet.ln(1)
+    sheet.fact("System", finding.decision, 14, bold=True)
+    sheet.fact(
+        "", f"score {finding.score:.3f}, threshold {finding.threshold:.3f}; a score is no probability of disease"
+    )
+    sheet.ln(1)
+    sheet.fact("Reader", DECISIONS[reading.decision], 11, bold=True)
+    sheet.fact("", reading.reader)
+    sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    sheet.ln(1)
+    sheet.fact("Comment", reading.comment or "(none)")
+    sheet.ln(1)
+    sheet.fact("File", f"{image.name} ({image.width} x {image.height} pixels)")
+    sheet.fact("Image SHA-256", image.sha256, SMALL)
+
+
+def _write_pictures(sheet: Sheet, report: Report) -> None:
+    width = (sheet.epw - GAP) / 2
+    height, columns = report.photograph.shape[:2]
+    sheet.heading("Photograph and evidence", following=min(width * height / columns, HIGHEST_PAIR) + 6)
+    _, drawn = sheet.picture(report.photograph, sheet.l_margin, width, HIGHEST_PAIR, "Photograph")
+    right = sheet.l_margin + width + GAP
+    if report.overlay is not None:
+        sheet.picture(report.overlay, right, width, HIGHEST_PAIR, "Photograph with evidence")
+    below = sheet.get_y() + drawn + 1
+    told = (
+        "Evidence for the score: dark violet little, yellow most"
+        if report.overlay is not None
+        else "No evidence was computed"
+    )
+    sheet.style(SMALL, colour=GREY)
+    for x, caption in ((sheet.l_margin, "Photograph"), (right, told)):
+        sheet.set_xy(x, below)
+        sheet.cell(w=width, h=4, text=caption)
+    sheet.set_xy(sheet.l_margin, below + 5)
+
+
+def _write_lesions(sheet: Sheet, report: Report) -> None:
+    lesions = sorted(report.reading.lesions, key=_rank)
+    height, columns = report.photograph.shape[:2]
+    drawn = min(sheet.epw * height / columns, HIGHEST_SINGLE)
+    sheet.heading("Lesions as the reader left them", following=drawn + 12)
+    _draw_lesions(sheet, report, lesions)
+    _write_counts(sheet, lesions)
+    _write_table(sheet, lesions[:ROWS])
+    if len(lesions) > ROWS:
+        sheet.style(SMALL, colour=GREY)
+        sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
+
+
+def _draw_lesions(sheet: Sheet, report: Report, lesions: list[ReadLesion]) -> None:
+    """The photograph with all outlines, those of the table numbered."""
+    columns, rows = report.photograph.shape[1], report.photograph.shape[0]
+    width = min(sheet.epw, HIGHEST_SINGLE * columns / rows)
+    left, top = sheet.l_margin + (sheet.epw - width) / 2, sheet.get_y()
+    _, height = sheet.picture(report.photograph, left, width, HIGHEST_SINGLE, "Photograph with outlines of lesions")
+    scale = width / columns
+    outlines = {
+        number: [(left + x * scale, top + y * scale) for x, y in outline_within(lesion.shape, report.reading.image)]
+        for number, lesion in enumerate(lesions, start=1)
+        if lesion.status != "deleted"
+    }
+    for number, corners in outlines.items():
+        _draw_outline(sheet, corners, _colour(lesions[number - 1].type), 0.4 if number <= ROWS else 0.2)
+    for number, corners in outlines.items():
+        if number <= ROWS:
+            _draw_number(sheet, str(number), max(x for x, _ in corners), max(top + 2.6, min(y for _, y in corners)))
+    sheet.set_xy(sheet.l_margin, top + height + 1)
+
+
+def _draw_outline(
+    sheet: Sheet, corners: list[tuple[float, float]], colour: tuple[int, int, int], thickness: float
+) -> None:
+    """In its colour with a dark rim, so that it shows on any ground; `thickness` in mm."""
+    for width, shade in ((2.25 * thickness, HALO), (thickness, colour)):
+        sheet.set_line_width(width)
+        sheet.set_draw_color(*shade)
+        sheet.polygon(corners, style="D")
+
+
+def _draw_number(sheet: Sheet, number: str, x: float, y: float) -> None:
+    sheet.style(6.5, bold=True, colour=(255, 255, 255))
+    width = sheet.get_string_width(number) + 0.8
+    x = min(x, sheet.l_margin + sheet.epw - width)
+    with sheet.local_context(fill_opacity=0.65):
+        sheet.set_fill_color(*HALO)
+        sheet.rect(x, y - 2.6, width, 2.8, style="F")
+    sheet.text(x + 0.4, y - 0.4, number)
+
+
+def _write_counts(sheet: Sheet, lesions: list[ReadLesion]) -> None:
+    """How many of each type are left, in its colour, and how many were deleted."""
+    left = [lesion.type for lesion in lesions if lesion.status != "deleted"]
+    for name in dict.fromkeys(left):
+        sheet.set_fill_color(*_colour(name))
+        sheet.set_draw_color(*HALO)
+        sheet.set_line_width(0.2)
+        sheet.rect(sheet.get_x(), sheet.get_y() + 1.2, 2.6, 2.6, style="DF")
+        sheet.style(SMALL)
+        text = f"{_words(name)} {left.count(name)}"
+        sheet.set_x(sheet.get_x() + 3.6)
+        sheet.cell(w=sheet.get_string_width(text) + 4, h=5, text=text)
+    sheet.style(SMALL, colour=GREY)
+    sheet.cell(h=5, text=f"deleted {len(lesions) - len(left)}", new_x="LMARGIN", new_y="NEXT")
+    sheet.ln(1)
+
+
+def _write_table(sheet: Sheet, lesions: list[ReadLesion]) -> None:
+    sheet.style(SMALL)
+    sheet.set_draw_color(*PALE)
+    sheet.set_fill_color(255)
+    sheet.set_line_width(0.2)
+    table = sheet.table(
+        col_widths=tuple(COLUMNS.values()),
+        borders_layout="HORIZONTAL_LINES",
+        line_height=4.2,
+        text_align=("RIGHT", "LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
+        padding=(0.4, 1.5),
+    )
+    with table as rows:
+        rows.row(tuple(COLUMNS))
+        for number, lesion in enumerate(lesions, start=1):
+            sheet.set_text_color(*(GREY if lesion.status == "deleted" else DARK))
+            rows.row(_cells(sheet, number, lesion))
+
+
+def _write_model(sheet: Sheet, report: Report) -> None:
+    model, method = report.run["model"], report.run["method"]
+    sheet.heading("Model and method", following=34)
+    sheet.facts(
+        [
+            ("Network", f"{model['architecture']}, width {model['width']:g}, classes {', '.join(model['classes'])}"),
+            ("Weights SHA-256", model["sha256"][:PREFIX]),
+            ("Preprocessing", _listed(model["preprocessing"])),
+            ("Threshold", f"{model['threshold']:.3f} stored with the weights"),
+            ("Explanation", _listed({"method": method["name"], **method["settings"]})),
+            ("Settings", _listed(report.reading.settings) or "none recorded"),
+            ("Versions", ", ".join(f"{name} {number}" for name, number in report.run["versions"].items())),
+        ]
+    )
+
+
+def _cells(sheet: Sheet, number: int, lesion: ReadLesion) -> list[str]:
+    """A row of the table; positions and sizes in pixels of the file."""
+    xs, ys = zip(*lesion.shape.points, strict=True)
+    size = f"{max(xs) - min(xs):.0f} x {max(ys) - min(ys):.0f}"
+    return [
+        str(number),
+        _words(lesion.type),
+        lesion.source,
+        lesion.status,
+        f"{(min(xs) + max(xs)) / 2:.0f}, {(min(ys) + max(ys)) / 2:.0f}",
+        f"radius {lesion.shape.radius:.0f}" if isinstance(lesion.shape, Circle) else size,
+        "" if lesion.score is None else f"{lesion.score:.3f}",
+        sheet.shown(lesion.id),
+    ]
+
+
+def _rank(lesion: ReadLesion) -> tuple[bool, float]:
+    """Deleted ones last; drawn ones, which have no score, before candidates; high scores first."""
+    return lesion.status == "deleted", -2.0 if lesion.score is None else -lesion.score
+
+
+def _colour(lesion_type: str) -> tuple[int, int, int]:
+    return LESION_COLOURS.get(lesion_type, UNSPECIFIED_COLOUR)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_words(name)} {_plain(value)}" for name, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    """A setting without quotes and brackets; fractions to six digits."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return f"({_listed(value)})"
+    return " ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _check(report: Report) -> None:
+    image = report.reading.image
+    for what, pixels in (("photograph", report.photograph), ("overlay", report.overlay)):
+        if pixels is not None and (pixels.shape != (image.height, image.width, 3) or pixels.dtype != np.uint8):
+            raise UsageError(
+                f"{what} of shape {pixels.shape} and type {pixels.dtype}: "
+                f"the reading is of ({image.height}, {image.width}, 3) uint8; give the photograph that was read"
+            )
+    if report.run["model"]["sha256"] != report.reading.model_sha256:
+        raise UsageError("facts of other weights than the reading's: give run_facts of the weights that were used")

@@ -1,0 +1,88 @@
+"""What was computed before and lies on disk: results of `localize` and runs of `evaluate`.
+
+A result stands for a photograph where the hashes of file and weights and the method with its settings are those asked
+for; then its evidence is read instead of computed.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from retina_xai.errors import InputError
+from retina_xai.evaluation.lesions.operating_points import Measured, read_measured
+from retina_xai.io.folders import SETTINGS_FILE
+from retina_xai.records import EVIDENCE_SCALE, read_record
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Records of localized photographs by SHA-256 of the photograph, and measured runs."""
+
+    records: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    runs: tuple[Measured, ...] = ()
+
+    def evidence(self, sha256: str, run: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray] | None:
+        """Record and evidence (H, W) float32 of a photograph, of a run with the same `records.run_facts`; or None."""
+        for path in self.records.get(sha256, ()):
+            record = read_record(path)
+            if _same(record, run) and record["explanation"] is not None:
+                return record, _evidence(path.with_name(f"{path.stem}_evidence.png"))
+        return None
+
+    def measured(self, run: Mapping[str, Any]) -> Measured | None:
+        """The run of the evaluation that used these weights and this method, if there is one."""
+        model, method = run["model"]["sha256"], run["method"]
+        return next((one for one in self.runs if one.fits(model, method["name"], method["settings"])), None)
+
+
+def find_earlier(folders: Iterable[Path]) -> Earlier:
+    """Look through folders, and all below them, for results of `localize` and `evaluate`.
+
+    Raises:
+        InputError: no such folder, or a record that cannot be read.
+    """
+    records: dict[str, tuple[Path, ...]] = {}
+    runs = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of results; give one that localize or evaluate wrote")
+        for settings in sorted(folder.rglob(SETTINGS_FILE)):
+            if is_localized(settings.parent):
+                _add_records(records, settings.parent)
+        measured = (read_measured(path) for path in sorted(folder.rglob("result.json")))
+        runs += [one for one in measured if one is not None]
+    return Earlier(records, tuple(runs))
+
+
+def is_localized(folder: Path) -> bool:
+    """Whether a folder was written by `localize`."""
+    try:
+        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        return bool({"method", "model", "ungradable"} <= settings.keys())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _add_records(records: dict[str, tuple[Path, ...]], folder: Path) -> None:
+    for path in sorted(folder.glob("*.json")):
+        if path.name != SETTINGS_FILE:
+            sha256 = read_record(path)["file"]["sha256"]
+            records[sha256] = (*records.get(sha256, ()), path)
+
+
+def _same(record: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    wanted = json.loads(json.dumps(run["method"]))
+    return bool(record["model"]["sha256"] == run["model"]["sha256"] and record["method"] == wanted)
+
+
+def _evidence(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return np.asarray(image, np.float32) / EVIDENCE_SCALE
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: evidence of an earlier run cannot be read; localize again") from error

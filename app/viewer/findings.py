@@ -1,0 +1,124 @@
+"""What the viewer knows of one photograph: its verdict, its evidence with candidates, and how it was explained."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from retina_xai.app.readings.model import Finding
+from retina_xai.app.viewer.jobs import Job
+from retina_xai.app.viewer.worklist import Scored
+from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
+from retina_xai.io.images import Photograph, read_image
+from retina_xai.lesions.candidates import Lesion, candidate_fraction
+from retina_xai.lesions.outlines import Outline, outlined_candidates
+from retina_xai.localization import localize, method_named, predict
+from retina_xai.metrics.trust import score_alone
+from retina_xai.models.checkpoint import CLASSES, RdrClassifier
+
+Candidate = tuple[Lesion, Outline]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a photograph: a method of `localization.METHODS` and a class of the network."""
+
+    method: str
+    target: str = CLASSES[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The answer: evidence (H, W) float32 in [0, 1] in file pixels and its candidates, highest score first.
+
+    The scores are of the target: of the photograph, without its evidence, and of the evidence alone; NaN where a
+    method has none. `earlier` says that it was read from an earlier run.
+    """
+
+    question: Question
+    evidence: np.ndarray
+    candidates: tuple[Candidate, ...]
+    settings: Mapping[str, Any]
+    before: float = math.nan
+    without: float = math.nan
+    alone: float = math.nan
+    iterations: int = 0
+    converged: bool = True
+    earlier: bool = False
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A method for one class, watched as it works and cancelled where that is asked for."""
+
+    explainer: Explainer
+    target: int
+    job: Job
+
+    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
+        """Explain images for the watched class, whatever `targets` says."""
+        self.job.check()
+        if isinstance(self.explainer, FGVis | RetinaFGVis):
+            return self.explainer(model, images, self.target, on_step=self.job.on_step)
+        return self.explainer(model, images, self.target)
+
+    def settings(self) -> dict[str, Any]:
+        """Those of the method."""
+        return self.explainer.settings()
+
+
+def score_file(path: Path, classifier: RdrClassifier) -> Scored:
+    """The finding of a photograph's file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    photograph = read_image(path)
+    return Scored(photograph.sha256, Finding.of(predict(photograph, classifier)))
+
+
+def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:
+    """Explain a photograph, ungradable or not.
+
+    Raises:
+        UsageError: unknown method or class.
+    """
+    watched = Watched(method_named(question.method), CLASSES.index(question.target), job)
+    found = localize(photograph, classifier, watched, ungradable=True)
+    explanation = found.explanation
+    settings = watched.settings()
+    candidates = tuple(outlined_candidates(found.evidence, candidate_fraction(settings)))
+    plain = Evidence(question, found.evidence, candidates, settings)
+    if explanation is None:
+        return plain
+    image = classifier.facts.preprocessing.to_tensor(found.fundus.pixels).to(classifier.device)
+    return replace(
+        plain,
+        before=float(explanation.score_before[0]),
+        without=float(explanation.score_after[0]),
+        alone=score_alone(classifier.model, image, explanation),
+        iterations=int(explanation.iterations[0]),
+        converged=bool(torch.all(explanation.converged)),
+    )
+
+
+def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question: Question) -> Evidence:
+    """The answer that an earlier run of `localize` left; it does not tell the score of the evidence alone."""
+    told = record["explanation"]
+    without = told["score_after"]
+    return Evidence(
+        question,
+        evidence,
+        tuple(outlined_candidates(evidence, candidate_fraction(record["method"]["settings"]))),
+        record["method"]["settings"],
+        before=told["score_before"],
+        without=math.nan if without is None else without,
+        iterations=told["iterations"],
+        converged=told["converged"],
+        earlier=True,
+    )

@@ -1,0 +1,233 @@
+"""The evidence panel: method and class, the game as it runs, the threshold, the candidates linked to the picture."""
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from retina_xai.app.readings.model import READ_TYPES, UNSPECIFIED
+from retina_xai.app.viewer.components.canvas import DrawnLesion
+from retina_xai.app.viewer.findings import Candidate, Evidence, Question, evidence_of_record
+from retina_xai.app.viewer.panels.header import kept
+from retina_xai.app.viewer.panels.progress import POLL, show_progress
+from retina_xai.app.viewer.panels.rows import Column, Table, TableRow, show_rows
+from retina_xai.app.viewer.panels.text import number, plain
+from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.session import KEPT_EVIDENCE, Draft, Session, keep, line_of
+from retina_xai.app.viewer.worklist import Item
+from retina_xai.explainers import FGVis, RetinaFGVis
+from retina_xai.explainers.retina import FLIPS
+from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.localization import METHODS
+from retina_xai.models.checkpoint import CLASSES
+
+TABLE = "candidates"
+LISTED = 300
+COLUMNS = (Column("No.", True), Column("evidence", True), Column("x, y", True), Column("area", True), Column("type"))
+TAKEN = "candidate-"
+
+
+def question_of(state: Session, desk: Desk) -> Question:
+    """What the controls ask for."""
+    target = st.session_state.get("target", CLASSES[-1])
+    return Question(state.method or desk.settings.method, target if target in CLASSES else CLASSES[-1])
+
+
+def evidence_of(state: Session, item: Item, question: Question, desk: Desk) -> Evidence | None:
+    """The answer that is known: computed in this session, or by an earlier run."""
+    place = (item.key, question)
+    if place not in state.evidence and question.target == CLASSES[-1] and desk.earlier.records:
+        photograph = state.photograph(item)
+        found = desk.earlier.evidence(photograph.sha256, desk.run_facts(question.method))
+        if found is not None and found[1].shape == photograph.pixels.shape[:2]:
+            keep(state.evidence, place, evidence_of_record(*found, question), KEPT_EVIDENCE)
+    return state.evidence.get(place)
+
+
+def shown(found: Evidence | None, threshold: float) -> list[tuple[str, Candidate]]:
+    """Candidates that reach the threshold, with their numbers as ids."""
+    numbered = enumerate(found.candidates if found else (), start=1)
+    return [(str(number), one) for number, one in numbered if one[0].score >= threshold]
+
+
+def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk) -> None:
+    """Controls, progress or result."""
+    left, right = st.columns([3, 2])
+    names = list(METHODS)
+    method = left.selectbox("Method", names, key=kept("method", question_of(state, desk).method))
+    right.selectbox("Class", CLASSES[::-1], key=kept("target", question_of(state, desk).target))
+    if method != state.method:
+        state.method = method
+        st.rerun()
+    if state.explaining and state.explaining[0] == item.key and state.explaining[2].wanted:
+        st.fragment(_watch, run_every=POLL)(state)
+        return
+    label = "Find evidence" if found is None else "Find it again"
+    kind = "primary" if found is None else "secondary"
+    question = question_of(state, desk)
+    ask = state.if_current(item, lambda: state.explain(item, question, desk))
+    st.button(label, key="find", shortcut="g", type=kind, width="stretch", on_click=ask)  # type: ignore[arg-type]
+    _show_failure(state, item)
+    if found is not None:
+        _show_scores(found)
+        _show_threshold(state, found, desk)
+
+
+def show_candidates(state: Session, item: Item, found: Evidence | None) -> None:
+    """The table of candidates, and what the reader makes of the chosen one."""
+    if found is None:
+        return
+    draft = state.draft(item)
+    listed = shown(found, state.threshold)
+    if not listed:
+        st.caption("No candidate reaches the threshold." if found.candidates else "No evidence, so no candidates.")
+        return
+    rows = [_row(name, one, draft) for name, one in listed[:LISTED]]
+    more = f", the first {LISTED} are listed" if len(listed) > LISTED else ""
+    st.caption(f"{len(listed)} candidates{more}. Choose one: the picture goes there.")
+    table = Table("Lesion candidates", COLUMNS, rows, draft.selected, "10.5rem")
+    show_rows(table, f"{TABLE}-{item.key}", lambda name: _go_to(state, draft, name))
+    chosen = dict(listed).get(draft.selected or "")
+    if chosen is not None and draft.selected is not None:
+        _edit(state, item, draft.selected, chosen)
+
+
+def _row(name: str, candidate: Candidate, draft: Draft) -> TableRow:
+    lesion, _ = candidate
+    kind = draft.types.get(name, UNSPECIFIED).replace("_", " ")
+    cells = (name, f"{lesion.score:.2f}", f"{lesion.x:.0f}, {lesion.y:.0f}", str(lesion.area), kind)
+    return TableRow(name, cells, "struck" if name in draft.rejected else "")
+
+
+def _go_to(state: Session, draft: Draft, name: str) -> None:
+    draft.selected = state.goto = name
+
+
+def _edit(state: Session, item: Item, name: str, candidate: Candidate) -> None:
+    draft = state.draft(item)
+    kinds = list(READ_TYPES)
+    chosen = draft.types.get(name, UNSPECIFIED)
+    choice, reject, edit = st.columns([5, 4, 4], gap="xsmall")
+    kind = choice.selectbox(
+        f"Type of candidate {name}",
+        kinds,
+        format_func=lambda text: text.replace("_", " "),
+        key=kept(f"type-{item.key}-{name}", chosen),
+        label_visibility="collapsed",
+    )
+    if kind != chosen:
+        draft.types[name] = kind
+        st.rerun()
+    gone = name in draft.rejected
+    reject.button(
+        "Keep" if gone else "Reject",
+        key="reject",
+        shortcut="x",
+        width="stretch",
+        on_click=state.if_current(item, lambda: _reject(draft, name, not gone)),
+    )
+    edit.button(
+        "Edit",
+        key="take",
+        shortcut="w",
+        width="stretch",
+        disabled=gone,
+        help=EDIT_HELP,
+        on_click=state.if_current(item, lambda: _take(draft, name, candidate)),
+    )
+
+
+def _reject(draft: Draft, name: str, gone: bool) -> None:
+    """Or keep it after all; an outline of it that was being edited goes."""
+    draft.rejected = draft.rejected | {name} if gone else draft.rejected - {name}
+    draft.drawn = tuple(lesion for lesion in draft.drawn if lesion.id != TAKEN + name)
+
+
+def _take(draft: Draft, name: str, candidate: Candidate) -> None:
+    if name in draft.rejected:
+        return
+    draft.drawn = (*draft.drawn, as_drawn(name, candidate, draft.types.get(name, UNSPECIFIED)))
+    draft.rejected.add(name)
+
+
+EDIT_HELP = "Turns the candidate into a lesion of yours, which can be moved and deleted with the drawing tool"
+
+
+def as_drawn(name: str, candidate: Candidate, kind: str) -> DrawnLesion:
+    """A candidate as a lesion that the reader may move; what has no outline of three points is a circle of its area."""
+    lesion, outline = candidate
+    lesion_type = kind if kind in LESION_TYPES else LESION_TYPES[0]
+    if len(outline) >= 3:
+        return DrawnLesion(TAKEN + name, lesion_type, "polygon", outline[:5000])
+    return DrawnLesion(TAKEN + name, lesion_type, "circle", ((lesion.x, lesion.y),), radius_of(candidate))
+
+
+def radius_of(candidate: Candidate) -> float:
+    """The radius of the circle of a candidate's area."""
+    return math.sqrt(candidate[0].area / math.pi)
+
+
+def _watch(state: Session) -> None:
+    if state.explaining is None:
+        st.rerun()
+    _, question, job = state.explaining
+    if not job.wanted:
+        st.rerun()
+    show_progress(job, *games_of(question), "evidence")
+
+
+def games_of(question: Question) -> tuple[int, int]:
+    """Most steps of a game and number of games of a method; one of one where it plays none."""
+    explainer = METHODS[question.method]
+    if isinstance(explainer, RetinaFGVis):
+        return explainer.game.iterations, 1 + len(FLIPS)
+    return (explainer.iterations, 1) if isinstance(explainer, FGVis) else (1, 1)
+
+
+def _show_failure(state: Session, item: Item) -> None:
+    """Why the last search found nothing."""
+    if state.explaining is None or state.explaining[0] != item.key:
+        return
+    job = state.explaining[2]
+    if job.cancelled.is_set():
+        st.caption("Cancelled; nothing was kept.")
+    elif job.state == "failed":
+        st.error(plain(line_of(job.error, item)))
+
+
+def _show_scores(found: Evidence) -> None:
+    columns = st.columns(3)
+    figures: Sequence[tuple[str, float]] = (
+        ("Photograph", found.before),
+        ("Without evidence", found.without),
+        ("Evidence alone", found.alone),
+    )
+    for column, (label, value) in zip(columns, figures, strict=True):
+        column.metric(label, number(value))
+    told = (
+        f"Score of {found.question.target}; {found.iterations} steps, goal {'' if found.converged else 'not '}reached"
+    )
+    st.caption(plain(told + (", read from an earlier result" if found.earlier else "")))
+
+
+def _show_threshold(state: Session, found: Evidence, desk: Desk) -> None:
+    state.threshold = st.slider(
+        "Candidates from evidence",
+        0.0,
+        1.0,
+        step=0.01,
+        key=kept("threshold", state.threshold),
+        help="Candidates of less evidence are hidden",
+    )
+    run = desk.earlier.measured(desk.run_facts(found.question.method))
+    if run is None or found.question.target != CLASSES[-1]:
+        st.caption("No measured operating point of this method and these weights is loaded (--results).")
+        return
+    point = run.at(state.threshold)
+    st.caption(
+        plain(
+            f"Measured at {state.threshold:.2f} on {run.data} ({run.images} images): finds "
+            f"{number(point.sensitivity, '.0%')} of the marked lesions, "
+            f"{number(point.false_positives_per_image, '.1f')} false candidates per image."
+        )
+    )

@@ -1,0 +1,162 @@
+"""The page of ImageNet games, for researchers: any photograph and network, the defence on and off side by side."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from retina_xai.app.viewer.jobs import URGENT, Job
+from retina_xai.app.viewer.matches import DEFENCES, LAMBDA_SEARCH, Match, Side, likely, play_match
+from retina_xai.app.viewer.panels.encoding import png
+from retina_xai.app.viewer.panels.header import reader_input
+from retina_xai.app.viewer.panels.progress import POLL, show_curves, show_progress
+from retina_xai.app.viewer.panels.text import plain
+from retina_xai.app.viewer.server import LARGEST_UPLOAD
+from retina_xai.app.viewer.services import Desk, desk
+from retina_xai.app.viewer.session import Session, line_of, session
+from retina_xai.app.viewer.worklist import Item
+from retina_xai.errors import InputError
+from retina_xai.games import GAMES
+from retina_xai.io.images import read_image
+from retina_xai.models.network import Network
+
+HOW = (
+    "No network was named. Start the viewer with one, for example: "
+    "retina-xai view --imagenet-model resnet50 --imagenet-weights resnet50.safetensors"
+)
+MOST_LIKELY = "the most likely class"
+LAMBDAS_OFFERED = (LAMBDA_SEARCH, "1e-4", "1e-5", "1e-6", "1e-7", "1e-8", "1e-9", "1e-10", "0")
+
+
+def page() -> None:
+    """The page."""
+    state, served = session(), desk()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = f" – {plain(served.network.name)}" if served.network else ""
+        st.markdown(f"**ImageNet games**{name}", width="stretch")
+        reader_input(state)
+    if served.network is None:
+        st.info(plain(HOW))
+        return
+    left, right = st.columns([5, 14], gap="medium")
+    with left:
+        item = _choose_photograph(state, served)
+        if item is None:
+            return
+        match = _choose_match(served.network)
+        _start(state, item, match, served)
+    with right:
+        _show_right(state, item, served.network)
+
+
+def _choose_photograph(state: Session, served: Desk) -> Item | None:
+    """One of the worklist, or an upload of this session."""
+    file = st.file_uploader("Photograph", key="games-upload", max_upload_size=LARGEST_UPLOAD)
+    if file is not None and file.file_id not in state.taken:
+        state.taken.add(file.file_id)
+        uploaded = state.upload(file.name, file.getvalue())
+        st.session_state["games-photograph"] = uploaded.key
+    items = state.items(served)
+    if not items:
+        st.caption("Upload a photograph.")
+        return None
+    key = st.selectbox(
+        "From the worklist", list(items), format_func=lambda key: items[key].name, key="games-photograph"
+    )
+    return items[key]
+
+
+def _choose_match(network: Network) -> Match:
+    game = st.selectbox("Game", list(GAMES), list(GAMES).index("deletion"), key="games-game")
+    wanted = st.selectbox(
+        "Class of interest",
+        [None, *range(len(network.classes))],
+        format_func=lambda index: MOST_LIKELY if index is None else f"{network.classes[index]} ({index})",
+        key="games-class",
+    )
+    lam = st.selectbox("Lambda", LAMBDAS_OFFERED, LAMBDAS_OFFERED.index("1e-8"), key="games-lambda")
+    steps, rate = st.columns(2)
+    iterations = steps.number_input("Iterations", 1, 500, 100, key="games-iterations")
+    lr = rate.number_input("Learning rate", 0.01, 1.0, 0.1, key="games-lr")
+    defence = st.selectbox("Defence", list(DEFENCES), list(DEFENCES).index("both"), key="games-defence")
+    value = None if lam == LAMBDA_SEARCH else float(lam)
+    return Match(game, value, float(lr), int(iterations), wanted, DEFENCES[defence])
+
+
+def _start(state: Session, item: Item, match: Match, served: Desk) -> None:
+    running = state.games is not None and state.games.wanted
+    st.button(
+        "Play",
+        key="play",
+        shortcut="g",
+        type="primary",
+        disabled=running,
+        width="stretch",
+        on_click=_play,
+        args=(state, item, match, served),
+    )
+
+
+def _play(state: Session, item: Item, match: Match, served: Desk) -> None:
+    network = served.network
+    if network is None:
+        return
+
+    def work(job: Job) -> tuple[Item, list[tuple[int, float]], list[Side]]:
+        photograph = read_image(item.path)
+        return item, likely(photograph, network), play_match(photograph, network, match, job)
+
+    state.match, state.games = match, served.worker.submit(work, URGENT)
+
+
+def _show_right(state: Session, item: Item, network: Network) -> None:
+    if state.games is None:
+        try:
+            shown = network.preprocessing.to_pixels(network.input_of(state.photograph(item))[0])
+            what = "What the network sees"
+            st.image(png(shown), caption=what, width=360, output_format="PNG", alt=what)
+        except InputError as error:
+            st.error(plain(line_of(error, item)))
+        return
+    if state.games.wanted:
+        st.fragment(_watch, run_every=POLL)(state, state.games)
+        return
+    if state.games.cancelled.is_set():
+        st.info("Cancelled; nothing was kept.")
+    elif state.games.state == "failed":
+        st.error(plain(line_of(state.games.error, item)))
+    else:
+        shown, top, sides = state.games.result
+        _show_sides(shown, top, sides, network)
+
+
+def _watch(state: Session, job: Job) -> None:
+    if not job.wanted:
+        st.rerun()
+    match = state.match
+    show_progress(job, match.iterations, match.searched * len(match.defences), "games")
+
+
+def _show_sides(item: Item, top: Sequence[tuple[int, float]], sides: Sequence[Side], network: Network) -> None:
+    line = ", ".join(f"{network.classes[index]} {score:.2f}" for index, score in top)
+    st.markdown(f"**{plain(item.name)}**  \n{plain(f'Most likely: {line}')}")
+    for side in sides:
+        st.markdown(f"**{'With the defence' if side.defended else 'Without the defence'}**")
+        for column, tile in zip(st.columns(len(side.tiles)), side.tiles, strict=True):
+            column.image(
+                png(tile.pixels),
+                caption=plain(tile.label.replace("\n", ", ")),
+                width="stretch",
+                output_format="PNG",
+                alt=tile.label,
+            )
+    _show_curves(sides)
+
+
+def _show_curves(sides: Sequence[Side]) -> None:
+    """Score of the class at every step; with a line search, of the last lambda."""
+    curves = {}
+    for side in sides:
+        last = max((game for game, _, _ in side.curve), default=0)
+        name = "with the defence" if side.defended else "without the defence"
+        curves[name] = [(step, score) for game, step, score in side.curve if game == last]
+    show_curves(curves, max((step for curve in curves.values() for step, _ in curve), default=1), "games-result")

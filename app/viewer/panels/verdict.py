@@ -1,0 +1,59 @@
+"""The verdict: quality first, then decision, score and threshold, and what these are worth."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from retina_xai.app.readings.model import Finding
+from retina_xai.app.viewer.panels.text import number, plain
+from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.worklist import Scored
+from retina_xai.localization import NO_REFERABLE_DR, REFER, UNGRADABLE
+
+BOXES: Mapping[str, Callable[..., Any]] = {REFER: st.error, NO_REFERABLE_DR: st.info, UNGRADABLE: st.warning}
+HEADS = {REFER: "Refer", NO_REFERABLE_DR: "No referable DR found", UNGRADABLE: "Ungradable"}
+
+
+def show_verdict(scored: Scored | None) -> None:
+    """The box at the top of the panel; a line while the photograph is being scored."""
+    if scored is None:
+        st.info("Judging quality and score …")
+    elif scored.finding is None:
+        st.error(plain(scored.error))
+    else:
+        _show_finding(scored.finding)
+
+
+def _show_finding(finding: Finding) -> None:
+    st.markdown(f"**Image quality: {finding.quality}** – {plain(finding.reason)}")
+    side = "at or above" if finding.score >= finding.threshold else "below"
+    line = f"score {finding.score:.3f}, {side} the threshold {finding.threshold:.3f}"
+    if finding.decision == UNGRADABLE:
+        line = f"no decision is given; score {finding.score:.3f}, threshold {finding.threshold:.3f}"
+    BOXES.get(finding.decision, st.info)(f"**{HEADS.get(finding.decision, plain(finding.decision))}**  \n{line}")
+
+
+def show_worth(desk: Desk) -> None:
+    """What training measured of these weights."""
+    facts = desk.classifier.facts
+    lines = ["The score is no probability of disease."]
+    with st.expander("What the score is worth"):
+        area = facts.training.get("validation_auroc")
+        lines.append(
+            f"Validation AUROC {number(area)}." if area else "No validation figures are stored with the weights."
+        )
+        lines += _operating_point(desk.calibration)
+        lines.append(f"Weights {desk.classifier.sha256[:16]}, {facts.architecture}, width {facts.width:g}.")
+        st.markdown("  \n".join(plain(line) for line in lines))
+
+
+def _operating_point(metrics: Mapping[str, Any] | None) -> list[str]:
+    if metrics is None or not metrics.get("at_threshold"):
+        return ["Operating point and calibration: not stored with these weights."]
+    point, error = metrics["at_threshold"], metrics.get("expected_calibration_error")
+    return [
+        f"At the threshold: sensitivity {number(point['sensitivity'], '.1%')}, "
+        f"specificity {number(point['specificity'], '.1%')} (validation).",
+        f"Expected calibration error {number(error)}, Brier score {number(metrics.get('brier'))}.",
+    ]

@@ -1,0 +1,171 @@
+"""The worklist page: uploads, scoring in the background, filters, and the table from which a photograph is opened."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from retina_xai.app.viewer.panels.header import kept, reader_input
+from retina_xai.app.viewer.panels.history import show_exports
+from retina_xai.app.viewer.panels.progress import POLL
+from retina_xai.app.viewer.panels.rows import Column, Table, TableRow, show_rows
+from retina_xai.app.viewer.panels.text import number, plain
+from retina_xai.app.viewer.server import LARGEST_UPLOAD
+from retina_xai.app.viewer.services import Desk, desk
+from retina_xai.app.viewer.session import Session, session
+from retina_xai.app.viewer.worklist import ALL, DECISIONS, FAILED, STATES, Filter, Row, rows_of
+from retina_xai.io.images import SUFFIXES
+from retina_xai.localization import NO_REFERABLE_DR, REFER, UNGRADABLE
+
+COLUMNS = (
+    Column("photograph"),
+    Column("decision"),
+    Column("score", True),
+    Column("quality"),
+    Column("read"),
+    Column("remark"),
+)
+SIGNS = {REFER: "▲", NO_REFERABLE_DR: "○", UNGRADABLE: "◇", FAILED: "✕"}
+MOST_UPLOADS = 200
+MOST_ROWS = 1000
+
+
+def page() -> None:
+    """The page."""
+    state, served = session(), desk()
+    _show_bar(state)
+    _show_upload(state)
+    state.collect()
+    if not state.stopped:
+        state.score(state.items(served).values(), served)
+    rows = worklist(state, served)
+    if not rows:
+        st.info("No photograph yet: upload some, or start the viewer with a folder (retina-xai view FOLDER).")
+        return
+    if not state.scoring:
+        served.book.flush()
+    st.fragment(_show_scoring, run_every=POLL if state.scoring else None)(state)
+    counts, decision, standing = st.columns([6, 2, 2], vertical_alignment="bottom")
+    with counts:
+        _show_counts(rows, served)
+    _choose_filter(state, decision, standing)
+    _show_table(state, [row for row in rows if state.filter.keeps(row)], len(rows))
+    with st.expander("Export all my readings"):
+        hashes = {row.scored.sha256 for row in rows if row.scored}
+        show_exports([one for one in state.readings(served) if one.image.sha256 in hashes], "all")
+
+
+def worklist(state: Session, served: Desk) -> list[Row]:
+    """All lines in their order."""
+    model = served.classifier.sha256
+    read = frozenset(one.image.sha256 for one in state.readings(served) if one.model_sha256 == model)
+    return rows_of(state.items(served).values(), state.scored, read)
+
+
+def listed_keys(state: Session, served: Desk) -> list[str]:
+    """Keys of the lines that the filter leaves, in order."""
+    return [row.item.key for row in worklist(state, served) if state.filter.keeps(row)]
+
+
+def _show_bar(state: Session) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Worklist** – sorted by score, both eyes of a patient together", width="stretch")
+        reader_input(state)
+
+
+def _show_upload(state: Session) -> None:
+    with st.expander("Upload photographs", expanded=not desk().folder.items):
+        kinds = ", ".join(sorted(suffix.lstrip(".").upper() for suffix in SUFFIXES))
+        files = st.file_uploader(
+            f"{kinds}; at most {LARGEST_UPLOAD} MB each, kept for this session only",
+            accept_multiple_files=True,
+            key="uploads",
+            max_upload_size=LARGEST_UPLOAD,
+        )
+        for file in (files or [])[:MOST_UPLOADS]:
+            if file.file_id not in state.taken:
+                state.taken.add(file.file_id)
+                state.score([state.upload(file.name, file.getvalue())], desk())
+        if len(files or []) > MOST_UPLOADS:
+            st.warning(
+                f"{len(files or [])} files: the first {MOST_UPLOADS} were taken; upload the others in a new session"
+            )
+
+
+def _show_counts(rows: list[Row], served: Desk) -> None:
+    read = sum(row.read for row in rows)
+    refer = sum(row.decision == REFER for row in rows)
+    second = sum(row.second for row in rows)
+    line = f"{len(rows)} photographs: {refer} to refer, {read} read, {len(rows) - read} not read"
+    line += f"; {second} of the negatives offered for a second reading" if second else ""
+    if served.folder.left_out:
+        line += f"; {served.folder.left_out} left out, they are links that lead out of the folder"
+    st.markdown(plain(f"{line}."))
+
+
+def _show_scoring(state: Session) -> None:
+    """Progress of the background scoring; the page is made anew when a few more are done."""
+    if not state.scoring:
+        if state.stopped:
+            st.button("Go on scoring", key="go-on", on_click=_go_on, args=(state,))
+        return
+    ended = sum(job.ended for job in state.scoring.values())
+    done = len(state.scored) + ended
+    total = len(state.scored) + len(state.scoring)
+    bar, button = st.columns([6, 1], vertical_alignment="center")
+    bar.progress(done / total, text=f"Scoring: {done} of {total}")
+    button.button("Stop", key="stop-scoring", shortcut="q", width="stretch", on_click=_stop, args=(state,))
+    if ended >= min(5, len(state.scoring)):
+        st.rerun()
+
+
+def _stop(state: Session) -> None:
+    state.stopped = True
+    for job in state.scoring.values():
+        job.cancel()
+
+
+def _go_on(state: Session) -> None:
+    state.stopped = False
+    state.score(state.items(desk()).values(), desk())
+
+
+def _choose_filter(state: Session, decision: DeltaGenerator, standing: DeltaGenerator) -> None:
+    chosen = Filter(
+        decision.selectbox("Decision", DECISIONS, key=kept("filter-decision", state.filter.decision)),
+        standing.selectbox("State", (ALL, *STATES), key=kept("filter-state", state.filter.state)),
+    )
+    if chosen != state.filter:
+        state.filter = chosen
+        st.rerun()
+
+
+def _show_table(state: Session, rows: list[Row], total: int) -> None:
+    listed = f", the first {MOST_ROWS} listed" if len(rows) > MOST_ROWS else ""
+    st.caption(f"{len(rows)} of {total} shown{listed}. A click, or arrow keys and Enter, opens a photograph.")
+    table = Table(
+        "Worklist", COLUMNS, [_table_row(row) for row in rows[:MOST_ROWS]], state.current, "max(12rem, 100vh - 22rem)"
+    )
+    show_rows(table, "worklist", lambda key: _open(state, key))
+    if state.opened:
+        state.opened = False
+        st.switch_page(state.pages["examination"])
+
+
+def _open(state: Session, key: str) -> None:
+    state.current, state.opened = key, True
+
+
+def _table_row(row: Row) -> TableRow:
+    finding = row.scored.finding if row.scored else None
+    remark = "second reading" if row.second else ""
+    if row.decision == FAILED and row.scored:
+        remark = row.scored.error
+    tone = {REFER: "refer", FAILED: "failed"}.get(row.decision, "")
+    cells = (
+        row.item.name,
+        f"{SIGNS.get(row.decision, '')} {row.decision}".strip(),
+        number(finding.score if finding else None),
+        finding.quality if finding else "",
+        "✓ read" if row.read else "",
+        remark,
+    )
+    return TableRow(row.item.key, cells, tone, remark or row.item.name)

@@ -1,0 +1,66 @@
+"""Scores that were computed before, by the hash of the photograph, so that a worklist goes on where it stopped.
+
+The book of one set of weights is a JSON file in the user's cache folder. It names no file and no patient. It is a
+convenience: one that cannot be read is begun anew, one that cannot be written is kept in memory.
+"""
+
+import json
+import logging
+import threading
+from dataclasses import asdict
+from pathlib import Path
+
+from retina_xai import __version__
+from retina_xai.app.readings.model import Finding
+from retina_xai.app.viewer.worklist import Scored
+from retina_xai.errors import InputError
+from retina_xai.io.files import write_json
+
+EVERY = 20
+"""New scores after which the file is written."""
+
+log = logging.getLogger(__name__)
+
+
+class ScoreBook:
+    """May be used by several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock, self._unwritten = path, threading.Lock(), 0
+        self._scores = _read(path)
+
+    def get(self, sha256: str) -> Scored | None:
+        """What is known of a photograph."""
+        return self._scores.get(sha256)
+
+    def put(self, scored: Scored) -> None:
+        """Remember a photograph that could be read."""
+        with self._lock:
+            self._scores[scored.sha256] = scored
+            self._unwritten += 1
+            if self._unwritten >= EVERY:
+                self._write()
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        with self._lock:
+            if self._unwritten:
+                self._write()
+
+    def _write(self) -> None:
+        self._unwritten = 0
+        scores = {sha256: asdict(one.finding) for sha256, one in self._scores.items() if one.finding is not None}
+        try:
+            write_json(self._path, {"version": __version__, "scores": scores})
+        except InputError as error:
+            log.warning("%s", error)
+
+
+def _read(path: Path) -> dict[str, Scored]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != __version__:
+            return {}
+        return {sha256: Scored(sha256, Finding(**finding)) for sha256, finding in content["scores"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

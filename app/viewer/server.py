@@ -1,0 +1,93 @@
+"""Behind `retina-xai view`: open the desk, then serve the pages to this machine alone.
+
+Everything that keeps the viewer safe is set here and wins over any configuration file of Streamlit's: it listens on
+127.0.0.1, contacts nobody, shows no tracebacks, and limits uploads. Streamlit runs in this process, so one Ctrl-C or
+one kill ends all of it; readings are safe by then (`retina_xai.app.readings.store`).
+"""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from retina_xai.app.cli.console import console
+from retina_xai.app.viewer.services import ViewSettings, open_desk, serve
+from retina_xai.errors import UsageError
+
+HOST = "127.0.0.1"
+PORT = 8501
+LARGEST_UPLOAD = 50
+"""Megabytes."""
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that makes a page yields to the one that computes, a tenth of Python's own."""
+
+OPTIONS: dict[str, Any] = {
+    "server.address": HOST,
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.enableXsrfProtection": True,
+    "server.enableCORS": True,
+    "server.maxUploadSize": LARGEST_UPLOAD,
+    "server.enableStaticServing": False,
+    "server.showEmailPrompt": False,
+    "browser.gatherUsageStats": False,
+    "browser.serverAddress": HOST,
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "runner.magicEnabled": False,
+    "runner.fastReruns": False,  # a fast rerun throws away the click that waits for the run before it
+    "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
+    "logger.level": "warning",
+    "theme.base": "light",
+    "theme.primaryColor": "#0b5a8a",
+    "theme.textColor": "#1c2430",
+    "theme.backgroundColor": "#ffffff",
+    "theme.secondaryBackgroundColor": "#eef1f5",
+    "theme.baseFontSize": 14,
+    "theme.headingFontSizes": ["1.5rem", "1.25rem", "1.1rem", "1rem", "1rem", "1rem"],
+    "theme.baseRadius": "small",
+    "theme.metricValueFontSize": "1.25rem",
+}
+
+
+def view(settings: ViewSettings, port: int = PORT) -> None:
+    """Serve the viewer until it is interrupted.
+
+    Raises:
+        UsageError: the port is taken, or an option does not fit.
+        InputError, ModelError: something that was named cannot be used.
+    """
+    _check_port(port)
+    console.print("reading weights and photographs ...", style="dim")
+    opened = open_desk(settings)
+    serve(opened)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    count = len(opened.folder.items)
+    console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
+    console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)
+    _run(port)
+    opened.book.flush()
+
+
+def _run(port: int) -> None:
+    from streamlit import config
+    from streamlit.web import bootstrap
+
+    options = {name.replace(".", "_"): value for name, value in {**OPTIONS, "server.port": port}.items()}
+    known = {name.replace(".", "_") for name in config._config_options_template}
+    chosen = {name: value for name, value in options.items() if name in known}
+    bootstrap.load_config_options(chosen)
+    bootstrap.run(str(Path(__file__).with_name("page.py")), False, [], chosen)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"port {port} cannot be used ({error}); choose another with --port") from error

@@ -1,0 +1,172 @@
+"""What one process of the viewer serves: photographs, weights, the store of readings, the worker. Sessions share it.
+
+Nothing in here belongs to a session: uploads, drafts and what was computed for them live in `viewer.session`. What is
+shared is the network, which has no memory, and scores of photographs by the hash of their content, of the served
+folder only.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from retina_xai.app.batch.localize import without_results
+from retina_xai.app.readings.store import ReadingStore, open_store
+from retina_xai.app.viewer.earlier_results import Earlier, find_earlier, is_localized
+from retina_xai.app.viewer.jobs import Worker
+from retina_xai.app.viewer.score_cache import ScoreBook
+from retina_xai.app.viewer.worklist import Folder, Item, items_of
+from retina_xai.errors import UsageError
+from retina_xai.evaluation.datasets.diaretdb1 import Case, open_diaretdb1
+from retina_xai.io.images import find_images
+from retina_xai.localization import DEFAULT_METHOD, method_named
+from retina_xai.models.checkpoint import RdrClassifier, default_weights, load_classifier
+from retina_xai.models.device import device_named
+from retina_xai.models.network import Network, load_network
+from retina_xai.records import run_facts
+
+NAME = "retina-xai"
+DIARETDB1_LIST = re.compile(r"ddb1_.*_t.*\.txt")
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What `retina-xai view` was started with.
+
+    paths: photographs, folders of them, DiaretDB1 as distributed. results: folders of earlier results. readings: the
+    store, in the user's data folder by default. cache: folder of score books, the user's cache folder by default.
+    """
+
+    paths: tuple[Path, ...] = ()
+    weights: Path | None = None
+    method: str = DEFAULT_METHOD
+    readings: Path | None = None
+    results: tuple[Path, ...] = ()
+    device: str = "auto"
+    imagenet_model: str | None = None
+    imagenet_weights: Path | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """A viewer that is ready; made by `open_desk`."""
+
+    settings: ViewSettings
+    classifier: RdrClassifier
+    network: Network | None
+    store: ReadingStore
+    folder: Folder
+    cases: Mapping[Path, Case]
+    earlier: Earlier
+    book: ScoreBook
+    calibration: Mapping[str, Any] | None
+    worker: Worker = field(default_factory=Worker)
+    painter: Worker = field(default_factory=Worker)
+
+    def run_facts(self, method: str) -> dict[str, Any]:
+        """`records.run_facts` of the weights with a method."""
+        return run_facts(self.classifier, method, method_named(method).settings())
+
+    def case(self, item: Item) -> Case | None:
+        """Expert markings of a photograph of the folder, where there are some."""
+        return None if item.uploaded else self.cases.get(item.path)
+
+
+_open: list[Desk] = []
+
+
+def desk() -> Desk:
+    """The desk of this process.
+
+    Raises:
+        UsageError: the page was not started by `retina-xai view`.
+    """
+    if not _open:
+        raise UsageError("the viewer's page was started by itself: run `retina-xai view`")
+    return _open[-1]
+
+
+def serve(one: Desk) -> None:
+    """Make it the desk of this process."""
+    _open[:] = [one]
+
+
+def open_desk(settings: ViewSettings) -> Desk:
+    """Read weights, open the store, list the photographs.
+
+    Raises:
+        UsageError, InputError, ModelError: something that was named cannot be used.
+    """
+    method_named(settings.method)
+    if settings.imagenet_weights is not None and settings.imagenet_model is None:
+        raise UsageError("--imagenet-weights without --imagenet-model: name the network as well")
+    photographs, results = _parted(settings)
+    folder, cases = _photographs(photographs)
+    weights = settings.weights or default_weights()
+    classifier = load_classifier(weights, device_named(settings.device))
+    return Desk(
+        settings,
+        classifier,
+        _network(settings),
+        open_store(settings.readings or platformdirs.user_data_path(NAME, appauthor=False) / "readings.sqlite"),
+        folder,
+        cases,
+        find_earlier(results),
+        ScoreBook(_cache(settings) / f"scores-{classifier.sha256[:16]}.json"),
+        _calibration(weights, classifier),
+    )
+
+
+def _cache(settings: ViewSettings) -> Path:
+    return settings.cache or platformdirs.user_cache_path(NAME, appauthor=False)
+
+
+def _parted(settings: ViewSettings) -> tuple[list[Path], list[Path]]:
+    """Paths of photographs, and folders of results, whether these were named as such or not."""
+    named = [path for path in settings.paths if path.is_dir() and is_localized(path)]
+    return [path for path in settings.paths if path not in named], [*settings.results, *named]
+
+
+def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, Case]]:
+    cases: dict[Path, Case] = {}
+    plain = []
+    for path in paths:
+        if path.is_dir() and _is_diaretdb1(path):
+            cases |= {case.image: case for case in open_diaretdb1(path)}
+        else:
+            plain.append(path)
+    found = find_images(plain) if plain else []
+    for path in plain:
+        found = without_results(found, path)
+    return items_of([*cases, *found], list(paths)), cases
+
+
+def _is_diaretdb1(folder: Path) -> bool:
+    """Whether the data set as distributed lies in a folder or directly below it."""
+    places = (folder, *(path for path in folder.iterdir() if path.is_dir()))
+    return any(
+        (place / "ddb1_groundtruth").is_dir() or any(DIARETDB1_LIST.fullmatch(path.name) for path in place.iterdir())
+        for place in places
+    )
+
+
+def _network(settings: ViewSettings) -> Network | None:
+    if settings.imagenet_model is None:
+        return None
+    return load_network(settings.imagenet_model, settings.imagenet_weights, device_named(settings.device))
+
+
+def _calibration(weights: Path, classifier: RdrClassifier) -> Mapping[str, Any] | None:
+    """What training measured of these weights, where its metrics.json lies beside them."""
+    try:
+        metrics = json.loads(weights.with_name("metrics.json").read_text(encoding="utf-8"))
+        same = abs(metrics["threshold"] - classifier.facts.threshold) < 1e-6
+        area = classifier.facts.training.get("validation_auroc")
+        return metrics if same and (area is None or abs(metrics["auroc"] - area) < 1e-9) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

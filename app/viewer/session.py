@@ -1,0 +1,257 @@
+"""What belongs to one browser session: uploads, drafts, jobs and what they found. Other sessions never see it.
+
+It is kept in Streamlit's session state and nowhere else; uploads lie in a temporary folder that goes when the session
+does. Findings of photographs of the served folder are also put in the shared book of scores, those of uploads are not.
+"""
+
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from retina_xai.app.readings.model import Reading
+from retina_xai.app.viewer.components.canvas import DrawnLesion
+from retina_xai.app.viewer.findings import Evidence, Question, find_evidence, score_file
+from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
+from retina_xai.app.viewer.matches import Match
+from retina_xai.app.viewer.panels.encoding import first_view, other_views
+from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.worklist import Filter, Item, Scored, Uploads, upload_of
+from retina_xai.errors import InputError, RetinaXaiError
+from retina_xai.io.files import sha256_of
+from retina_xai.io.images import Photograph, read_image
+
+KEPT_PHOTOGRAPHS, KEPT_EVIDENCE = 3, 8
+FRESH = 10.0
+"""Seconds for which the reader's own readings are not read again."""
+
+SLOT = "retina-xai session"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of the reading that the browser sent under this id."""
+
+    id: str
+    line: str
+    failed: bool = False
+
+
+@dataclass(eq=False)
+class Draft:
+    """What the reader has done to a photograph's lesions, and the answer to the last reading of it that was sent.
+
+    Decision and comment are drafted in the browser and come with the reading.
+    """
+
+    drawn: tuple[DrawnLesion, ...] = ()
+    types: dict[str, str] = field(default_factory=dict)
+    rejected: set[str] = field(default_factory=set)
+    selected: str | None = None
+    clicked: str | None = None
+    answer: Answer | None = None
+
+
+@dataclass(eq=False)
+class Session:
+    """One reader at one browser tab."""
+
+    name: str = field(default_factory=lambda: uuid4().hex)
+    reader: str = ""
+    current: str | None = None
+    filter: Filter = field(default_factory=Filter)
+    threshold: float = 0.0
+    method: str = ""
+    goto: str | None = None
+    uploads: Uploads = field(default_factory=Uploads)
+    scored: dict[str, Scored] = field(default_factory=dict)
+    scoring: dict[str, Job] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    explaining: tuple[str, Question, Job] | None = None
+    games: Job | None = None
+    match: Match = field(default_factory=Match)
+    photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
+    pictures: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
+    painting: dict[str, Job] = field(default_factory=dict)
+    layers: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
+    taken: set[str] = field(default_factory=set)
+    stopped: bool = False
+    opened: bool = False
+    pages: dict[str, Any] = field(default_factory=dict)
+    own: tuple[str, float, tuple[Reading, ...]] = ("", 0.0, ())
+    evidence: OrderedDict[tuple[str, Question], Evidence] = field(default_factory=OrderedDict)
+    folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="retina-xai-", ignore_cleanup_errors=True)
+    )
+
+    def items(self, desk: Desk) -> dict[str, Item]:
+        """All photographs of this session by key: uploads first, then those of the folder."""
+        return {**self.uploads.items, **{item.key: item for item in desk.folder.items}}
+
+    def if_current(self, item: Item, act: Callable[[], object]) -> Callable[[], None]:
+        """What a button of a photograph's page does: nothing once the reader has gone on to another photograph.
+
+        Keys pressed in quick succession can reach a button of the former page, and must not speak for the wrong eye.
+        """
+
+        def guarded() -> None:
+            if self.current == item.key:
+                act()
+
+        return guarded
+
+    def draft(self, item: Item) -> Draft:
+        """The draft of a photograph."""
+        return self.drafts.setdefault(item.key, Draft())
+
+    def photograph(self, item: Item) -> Photograph:
+        """Its pixels and hash; the last few are kept.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if item.key not in self.photographs:
+            keep(self.photographs, item.key, read_image(item.path), KEPT_PHOTOGRAPHS)
+            self.hashes[item.key] = self.photographs[item.key].sha256
+        return self.photographs[item.key]
+
+    def views(self, item: Item, desk: Desk) -> dict[str, bytes]:
+        """Its encoded views: at first the colour view alone, the others when they are made.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if item.key not in self.pictures:
+            photograph = self.photograph(item)
+            keep(self.pictures, item.key, first_view(photograph), KEPT_PHOTOGRAPHS)
+            self.painting[item.key] = desk.painter.submit(lambda _: other_views(photograph))
+        return self.pictures[item.key]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something that was asked for has ended and not been taken over."""
+        jobs = [*self.scoring.values(), *self.painting.values()]
+        return any(job.ended for job in jobs)
+
+    def readings(self, desk: Desk) -> tuple[Reading, ...]:
+        """All readings by this session's reader, in the order of their storing; readers do not see one another's.
+
+        Raises:
+            InputError: the store cannot be read.
+        """
+        reader, now = self.reader.strip(), time.monotonic()
+        if self.own[0] != reader or now - self.own[1] > FRESH:
+            found = (reading for reading in desk.store.all() if reading.reader == reader)
+            self.own = reader, now, tuple(found) if reader else ()
+        return self.own[2]
+
+    def store(self, reading: Reading, desk: Desk) -> Reading:
+        """Keep a reading for good.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        stored = desk.store.add(reading)
+        self.own = ("", 0.0, ())
+        return stored
+
+    def upload(self, name: str, content: bytes) -> Item:
+        """Take an upload into the worklist."""
+        item = upload_of(name, content, Path(self.folder.name))
+        self.uploads.items[item.key] = item
+        return item
+
+    def score(self, items: Iterable[Item], desk: Desk, urgency: int = PATIENT) -> None:
+        """Have photographs scored that are neither scored nor waiting for it."""
+        for item in items:
+            job = self.scoring.get(item.key)
+            if item.key in self.scored or (
+                job is not None and not job.cancelled.is_set() and not self._late(job, urgency)
+            ):
+                continue
+            if job is not None:
+                job.cancel()
+            self.scoring[item.key] = desk.worker.submit(_scoring(item, desk), urgency)
+
+    @staticmethod
+    def _late(job: Job, urgency: int) -> bool:
+        """Whether a job waits among the patient ones and is wanted sooner now."""
+        return job.state == "waiting" and urgency < job.urgency
+
+    def collect(self) -> None:
+        """Take over what jobs have found."""
+        for key, job in list(self.scoring.items()):
+            if job.ended:
+                del self.scoring[key]
+                if job.state == "failed":
+                    self.scored[key] = Scored(error=job.error)
+                elif job.state == "done":
+                    self.scored[key] = job.result
+        for key, job in list(self.painting.items()):
+            if job.ended:
+                del self.painting[key]
+                if key in self.pictures and job.state == "done":
+                    self.pictures[key] = {**self.pictures[key], **job.result}
+        if self.explaining and self.explaining[2].state == "done":
+            key, question, job = self.explaining
+            keep(self.evidence, (key, question), job.result, KEPT_EVIDENCE)
+            self.explaining = None
+
+    def explain(self, item: Item, question: Question, desk: Desk) -> Job:
+        """Have evidence found; what was asked for before is cancelled."""
+        if self.explaining:
+            self.explaining[2].cancel()
+        photograph, classifier = self.photograph(item), desk.classifier
+        job = desk.worker.submit(lambda job: find_evidence(photograph, classifier, question, job), URGENT)
+        self.explaining = item.key, question, job
+        return job
+
+
+def session() -> Session:
+    """The session of the page that is being made."""
+    if SLOT not in st.session_state:
+        st.session_state[SLOT] = Session()
+    found: Session = st.session_state[SLOT]
+    return found
+
+
+def keep(shelf: OrderedDict, key: object, value: object, most: int) -> None:  # type: ignore[type-arg]
+    """Put something on a shelf of the last few."""
+    shelf[key] = value
+    shelf.move_to_end(key)
+    while len(shelf) > most:
+        shelf.popitem(last=False)
+
+
+def line_of(error: RetinaXaiError | str, item: Item) -> str:
+    """An error's line with the photograph's name in place of the path, which is nobody's business."""
+    return str(error).replace(str(item.path), item.name)
+
+
+def _scoring(item: Item, desk: Desk) -> Callable[[Job], Scored]:
+    """The work of scoring one photograph; the book is asked first, for those of the folder."""
+
+    def work(_: Job) -> Scored:
+        try:
+            sha256 = sha256_of(item.path)
+        except OSError as error:
+            raise InputError(f"{item.name}: cannot be opened ({error.strerror}); check path and permissions") from error
+        known = None if item.uploaded else desk.book.get(sha256)
+        if known is not None:
+            return known
+        try:
+            scored = score_file(item.path, desk.classifier)
+        except InputError as error:
+            raise InputError(line_of(error, item)) from error
+        if not item.uploaded:
+            desk.book.put(scored)
+        return scored
+
+    return work

@@ -1,0 +1,1 @@
+"""Annotated data sets: photographs with expert markings of lesions."""

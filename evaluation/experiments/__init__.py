@@ -1,0 +1,1 @@
+"""The experiments of the FGVis paper, one file each, and their registry."""

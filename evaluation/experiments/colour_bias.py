@@ -1,0 +1,156 @@
+"""Which classes does the network know by their colour? (FGVis supplement A3)
+
+The colour channels of every photograph are swapped from BGR to RBG and to GRB, the two swaps that leave no channel in
+its place, and of the photographs that were classified right (true positives) those are counted that still are. In the
+order RGB in which images are held here:
+
+    BGR -> RBG:  (R, G, B) becomes (G, B, R);        BGR -> GRB:  (R, G, B) becomes (B, R, G)
+
+A class of which few are kept is known by its colour. Published: school bus 8.3 % kept, minivan 83.3 %.
+
+Ours: where a photograph's name tells no class (`labels`), the class predicted for the plain photograph stands in
+for the true one; the caption says for how many. Beside the counts, which are coarse with few photographs per class,
+stands the score of the class after the swap as a share of the one before, by which equal counts are ordered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.true_class import true_class
+from retina_xai.evaluation.plots import Tile, bars, sheet
+from retina_xai.evaluation.tables import named, percent, share_of
+
+SWAPS: dict[str, tuple[int, int, int]] = {"rbg": (1, 2, 0), "grb": (2, 0, 1)}
+"""Which RGB channel goes to R, to G and to B."""
+
+PUBLISHED = {"school bus": 0.083, "minivan": 0.833}
+
+
+def swapped(pixels: np.ndarray, swap: str) -> np.ndarray:
+    """RGB pixels (H, W, 3) with their channels swapped; `swap` is a key of SWAPS."""
+    return np.ascontiguousarray(pixels[..., SWAPS[swap]])
+
+
+@dataclass(frozen=True)
+class ColourBias(Experiment):
+    """Table of A3; `listed` classes at either end get a row, the first `shown` photographs a picture."""
+
+    name: ClassVar[str] = "colour-bias"
+    title: ClassVar[str] = "Colour bias: true positives kept after swapping colour channels (A3)"
+    listed: int = 10
+    shown: int = 8
+
+    def measure(self, subject: Subject, case: Case) -> Measured:
+        """Top class and the true class's score, for the photograph as it is and for both swaps."""
+        network = subject.network
+        pixels = case.photograph().pixels
+        views = {"plain": pixels, **{swap: swapped(pixels, swap) for swap in SWAPS}}
+        images = torch.stack([network.preprocessing.to_tensor(view) for view in views.values()])
+        scores = network.scores(images).cpu()
+        label = None if case.path is None else true_class(case.path, network.classes)
+        index = int(scores[0].argmax()) if label is None else label
+        record = {"class": network.classes[index], "index": index, "labelled": label is not None}
+        for row, view in enumerate(views):
+            top = int(scores[row].argmax())
+            record[view] = {"top": network.classes[top], "right": top == index, "score": float(scores[row, index])}
+        if case.number >= self.shown:
+            return Measured(record)
+        return Measured(record, {"swaps": _picture(subject, images, record)})
+
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+        """Shares kept of all true positives, and the classes most and least affected."""
+        right = [record for record in records if record["plain"]["right"]]
+        figures: dict[str, float] = {"n": len(records), "true_positives": len(right)}
+        for swap in SWAPS:
+            figures |= named(f"kept.{swap}", share_of(sum(record[swap]["right"] for record in right), len(right)))
+        classes = by_class(right)
+        figures["classes"] = len(classes)
+        for name, row in classes.iterrows():
+            figures |= {f"class.{name}.kept.{swap}": float(row[f"kept {swap}"]) for swap in SWAPS}
+        ends = classes if len(classes) <= 2 * self.listed else classes.iloc[_ends(self.listed, len(classes))]
+        table = _table(ends, figures)
+        unlabelled = sum(not record["labelled"] for record in records)
+        return Summary(figures, table, _caption(subject.network.name, figures, unlabelled), _bars(ends))
+
+
+def by_class(right: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per class of the true positives, most affected first: their number, share kept and score kept per swap.
+
+    The order is by the share kept over both swaps, then by the score kept, then by name.
+    """
+    rows = [
+        {"class": record["class"], "n": 1}
+        | {f"kept {swap}": float(record[swap]["right"]) for swap in SWAPS}
+        | {f"score {swap}": record[swap]["score"] / record["plain"]["score"] for swap in SWAPS}
+        for record in right
+    ]
+    columns = ["n", *(f"{what} {swap}" for what in ("kept", "score") for swap in SWAPS)]
+    if not rows:
+        return pd.DataFrame(columns=columns, dtype=float).rename_axis("class")
+    groups = pd.DataFrame(rows).groupby("class")
+    frame = groups.mean().assign(n=groups.size())[columns]
+    kept, score = (frame[[f"{what} {swap}" for swap in SWAPS]].mean(axis=1) for what in ("kept", "score"))
+    order = pd.DataFrame({"kept": kept, "score": score, "name": frame.index}).sort_values(["kept", "score", "name"])
+    return frame.loc[order.index]
+
+
+def _ends(listed: int, count: int) -> list[int]:
+    return [*range(listed), *range(count - listed, count)]
+
+
+def _table(ends: pd.DataFrame, figures: Mapping[str, float]) -> pd.DataFrame:
+    every = {
+        f"kept {swap.upper()}": percent(
+            figures[f"kept.{swap}"], figures[f"kept.{swap}.low"], figures[f"kept.{swap}.high"]
+        )
+        for swap in SWAPS
+    }
+    blank = {f"score {swap.upper()}": "" for swap in SWAPS}
+    rows: dict[str, dict[str, str]] = {"all": {"n": str(figures["true_positives"]), **every, **blank}}
+    for name, row in ends.iterrows():
+        rows[str(name)] = {
+            "n": str(int(row["n"])),
+            **{f"kept {swap.upper()}": percent(row[f"kept {swap}"]) for swap in SWAPS},
+            **{f"score {swap.upper()}": percent(row[f"score {swap}"]) for swap in SWAPS},
+        }
+    for name, share in PUBLISHED.items():
+        rows[f"{name} (published)"] = {"n": "", **dict.fromkeys(every, percent(share)), **blank}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("class")
+
+
+def _caption(name: str, figures: Mapping[str, float], unlabelled: int) -> str:
+    stand_in = (
+        f" {unlabelled} of them bear no class in their name: the class predicted for the plain photograph stands in."
+        if unlabelled
+        else ""
+    )
+    return (
+        f"{name}, {figures['n']} photographs, {figures['true_positives']} of them classified right.{stand_in} "
+        "n: true positives; kept: share of these still classified right after the swap (of all, with its 95 % Wilson "
+        "interval); score: mean of the true class's softmax score as a share of the one before the swap. Most affected "
+        "classes first; the published figures are one per class, over both swaps."
+    )
+
+
+def _bars(ends: pd.DataFrame) -> dict[str, np.ndarray]:
+    if ends.empty:
+        return {}
+    values = {str(name): [100 * row[f"score {swap}"] for swap in SWAPS] for name, row in ends.iterrows()}
+    series = [f"BGR to {swap.upper()}" for swap in SWAPS]
+    return {"classes": bars(values, series, "score after the swap (% of before)", "Most and least affected classes")}
+
+
+def _picture(subject: Subject, images: Tensor, record: Mapping[str, Any]) -> np.ndarray:
+    tiles = []
+    for view, image in zip(("plain", *SWAPS), images, strict=True):
+        score = record[view]["score"]
+        label = f"{view}: {record[view]['top']}\np({record['class']}) {score:.2f}"
+        tiles.append(Tile(subject.network.preprocessing.to_pixels(image), label))
+    return sheet([tiles])

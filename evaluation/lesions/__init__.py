@@ -1,0 +1,1 @@
+"""Lesion sensitivity: how much of what experts marked an explanation finds."""

@@ -1,0 +1,279 @@
+"""Lesion sensitivity: how much of what experts marked does an explanation find? (FGVis table 3)
+
+For every photograph the evidence map is binarised (`retina_xai.lesions.candidates`), cut at the field of view, and its
+8-connected blobs are counted against the experts' consensus masks at image, lesion and pixel level
+(`retina_xai.metrics.overlap`), beside the same blobs thrown at random (`retina_xai.metrics.chance`). Images without a
+lesion type are left out of that type's denominators and counted. Evidence outside of the field of view is not
+judged; its pixels are counted in `outside_pixels`.
+
+Each photograph's result is saved as soon as it exists, under OUT/images/, in a name that holds a hash of the image, its
+annotations and the settings: an interrupted run goes on where it stopped, and ends with the same result, bit for
+bit, because each image's random numbers follow from the seed and the image alone. OUT/settings.json says what the
+folder was made with; other settings are refused.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, check_consensus
+from retina_xai.evaluation.lesions.summary import ImageResult, Statistics, Summary, summarise
+from retina_xai.io.files import replacing, sha256_of
+from retina_xai.io.folders import claim
+from retina_xai.io.images import Photograph
+from retina_xai.lesions.candidates import binarise, label_regions
+from retina_xai.metrics.average_precision import evidence_levels, level_counts
+from retina_xai.metrics.chance import throw
+from retina_xai.metrics.froc import lesion_scores, peaks
+from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
+
+RECORD_VERSION = 3
+# Fields of an ImageResult that are arrays, and those that are one array per lesion type.
+ARRAYS = ("scores", "false", "chance_false", "field_levels")
+TYPE_ARRAYS = ("lesion_scores", "chance_lesion_scores", "levels")
+
+
+@dataclass(frozen=True)
+class SensitivitySettings:
+    """What decides the figures. `method` describes the explanation (name, its settings, hash of the weights): JSON."""
+
+    consensus: str = "votes"
+    fraction: float = 0.04
+    floor: float = 0.01
+    minimum_area: int = 1
+    chance_repetitions: int = 20
+    resamples: int = 2000
+    level: float = 0.95
+    seed: int = 0
+    method: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a value makes no sense."""
+        check_consensus(self.consensus)
+        if self.chance_repetitions < 1 or self.resamples < 1 or self.minimum_area < 1 or not 0 < self.level < 1:
+            raise UsageError(
+                f"chance_repetitions {self.chance_repetitions}, resamples {self.resamples}, minimum_area "
+                f"{self.minimum_area}, level {self.level}: expected at least 1 of each and a level between 0 and 1"
+            )
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One photograph explained, in pixels of its file: evidence (H, W) in [0, 1], field of view (H, W) bool, p(RDR)."""
+
+    evidence: npt.NDArray[np.float32]
+    field_of_view: npt.NDArray[np.bool_]
+    score: float
+
+
+class AnnotatedCase(Protocol):
+    """A photograph with ground truth; `retina_xai.evaluation.datasets.diaretdb1.Case` is one."""
+
+    @property
+    def name(self) -> str:
+        """Unique within the data set, fit for a file name."""
+
+    @property
+    def image(self) -> Path:
+        """The image file."""
+
+    def photograph(self) -> Photograph:
+        """Read the image."""
+
+    def truth(self, consensus: str, shape: tuple[int, int]) -> CaseTruth:
+        """Consensus masks of that shape."""
+
+    def fingerprint(self) -> str:
+        """A hash of the annotations."""
+
+
+def _silent(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: `progress(done, total, result)` after each image, `observe(...)` for each that was computed now."""
+
+    progress: Callable[[int, int, ImageResult], None] = _silent
+    observe: Callable[[Photograph, CaseTruth, Explained], None] = _silent
+
+
+Explain = Callable[[Photograph], Explained]
+
+
+def evaluate(
+    cases: Sequence[AnnotatedCase],
+    explain: Explain,
+    out: Path,
+    settings: SensitivitySettings | None = None,
+    watch: Watch | None = None,
+) -> Summary:
+    """Explain and count all cases, one at a time, resuming from what OUT holds already.
+
+    Raises:
+        InputError: no cases, or an image or annotation that cannot be read.
+        UsageError: OUT was made with other settings.
+    """
+    settings, watch = settings or SensitivitySettings(), watch or Watch()
+    if not cases:
+        raise InputError("no photographs to evaluate; give a data set with at least one")
+    claim(out, asdict(settings))
+    results = []
+    for done, case in enumerate(cases, start=1):
+        path = out / "images" / f"{case.name}-{_key(case, settings)}.npz"
+        result = load_image_result(path)
+        if result is None:
+            result = _compute(case, explain, settings, watch)
+            save_image_result(path, result)
+        results.append(result)
+        watch.progress(done, len(cases), result)
+    return summarise(results, Statistics(settings.resamples, settings.seed, settings.level))
+
+
+def measure_image(
+    photograph: Photograph, truth: CaseTruth, explained: Explained, settings: SensitivitySettings
+) -> ImageResult:
+    """Count one photograph's evidence against its masks, and the same blobs thrown at random.
+
+    Raises:
+        UsageError: evidence, field of view or masks of another shape than the photograph.
+    """
+    _check_shapes(photograph, truth, explained)
+    inside = explained.field_of_view
+    predicted = binarise(explained.evidence, settings.fraction, settings.floor)
+    kept = _large(predicted & inside, settings.minimum_area)
+    blobs, reference = blobs_of(kept), Truth.of(truth.masks)
+    area = int(inside.sum())
+    highest = peaks(blobs, explained.evidence)
+    scores = explained.evidence.ravel()[blobs.pixels[highest]].astype(np.float64)
+    detections = _Detections(highest, scores)
+    seen = _look(blobs, detections, reference, area)
+    rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
+    repetitions = range(settings.chance_repetitions)
+    thrown = [_look(throw(blobs, inside, rng), detections, reference, area) for _ in repetitions]
+    levels = evidence_levels(explained.evidence)
+    return ImageResult(
+        name=truth.name,
+        sha256=photograph.sha256,
+        score=float(explained.score),
+        outside_pixels=int((predicted & ~inside).sum()),
+        types=seen.overlap.types,
+        prediction=seen.overlap.prediction,
+        chance={name: [one.overlap.types[name] for one in thrown] for name in reference.regions},
+        chance_prediction=[one.overlap.prediction for one in thrown],
+        scores=scores,
+        false=seen.false,
+        chance_false=np.array([one.false for one in thrown]),
+        lesion_scores=seen.lesion_scores,
+        chance_lesion_scores={
+            name: np.array([one.lesion_scores[name] for one in thrown]) for name in reference.regions
+        },
+        levels={
+            name: level_counts(levels, inside & (regions.labels > 0)) for name, regions in reference.regions.items()
+        },
+        field_levels=level_counts(levels, inside),
+    )
+
+
+def save_image_result(path: Path, result: ImageResult) -> None:
+    """Write one image's result as .npz, whole or not at all."""
+    record = {
+        "version": RECORD_VERSION,
+        **{key: getattr(result, key) for key in ("name", "sha256", "score", "outside_pixels")},
+        "types": {name: astuple(counts) for name, counts in result.types.items()},
+        "prediction": astuple(result.prediction),
+    }
+    arrays: dict[str, Any] = {key: getattr(result, key) for key in ARRAYS}
+    arrays["chance_prediction"] = np.array([astuple(one) for one in result.chance_prediction])
+    for name in result.types:
+        arrays[f"chance {name}"] = np.array([astuple(one) for one in result.chance[name]])
+        arrays |= {f"{key} {name}": getattr(result, key)[name] for key in TYPE_ARRAYS}
+    with replacing(path) as partial:
+        np.savez_compressed(partial, record=np.array(json.dumps(record)), **arrays)
+
+
+def load_image_result(path: Path) -> ImageResult | None:
+    """Read what `save_image_result` wrote; None where there is nothing or it is damaged (it is then made anew)."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file.items())
+        record = json.loads(str(arrays["record"]))
+        names = list(record["types"])
+        by_type: dict[str, Any] = {key: {name: arrays[f"{key} {name}"] for name in names} for key in TYPE_ARRAYS}
+        return ImageResult(
+            **{key: record[key] for key in ("name", "sha256", "score", "outside_pixels")},
+            types={name: Counts(*record["types"][name]) for name in names},
+            prediction=PredictionCounts(*record["prediction"]),
+            chance={name: [Counts(*row) for row in arrays[f"chance {name}"].tolist()] for name in names},
+            chance_prediction=[PredictionCounts(*row) for row in arrays["chance_prediction"].tolist()],
+            **{key: arrays[key] for key in ARRAYS},
+            **by_type,
+        )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _large(mask: npt.NDArray[np.bool_], minimum_area: int) -> npt.NDArray[np.bool_]:
+    if minimum_area == 1:
+        return mask
+    regions = label_regions(mask)
+    return np.append(False, regions.areas >= minimum_area)[regions.labels]
+
+
+@dataclass(frozen=True)
+class _Detections:
+    """Each blob's largest evidence (B,) and its index (B,) in `Blobs.pixels`, which a thrown blob keeps."""
+
+    highest: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One prediction held against the truth: what it meets; each region's best detection; those in no region (B,)."""
+
+    overlap: Overlap
+    lesion_scores: dict[str, npt.NDArray[np.float64]]
+    false: npt.NDArray[np.bool_]
+
+
+def _look(blobs: Blobs, detections: _Detections, reference: Truth, area: int) -> _Look:
+    places = blobs.pixels[detections.highest]
+    found = {name: lesion_scores(places, detections.scores, regions) for name, regions in reference.regions.items()}
+    return _Look(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
+
+
+def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySettings, watch: Watch) -> ImageResult:
+    photograph = case.photograph()
+    height, width = photograph.pixels.shape[:2]
+    # The truth first: a broken annotation must not cost an explanation.
+    truth = case.truth(settings.consensus, (height, width))
+    explained = explain(photograph)
+    result = measure_image(photograph, truth, explained, settings)
+    watch.observe(photograph, truth, explained)
+    return result
+
+
+def _key(case: AnnotatedCase, settings: SensitivitySettings) -> str:
+    """16 hexadecimal digits: image, annotations, settings and record format."""
+    parts = [sha256_of(case.image), case.fingerprint(), json.dumps(asdict(settings), sort_keys=True)]
+    return hashlib.sha256("\n".join([str(RECORD_VERSION), *parts]).encode()).hexdigest()[:16]
+
+
+def _check_shapes(photograph: Photograph, truth: CaseTruth, explained: Explained) -> None:
+    shape = photograph.pixels.shape[:2]
+    arrays = {"evidence": explained.evidence, "field of view": explained.field_of_view, **truth.masks}
+    for name, array in arrays.items():
+        if array.shape != shape:
+            raise UsageError(
+                f"{photograph.name}: {name} of shape {array.shape}, expected {shape} as its pixels; map it to the file"
+            )

@@ -1,0 +1,1 @@
+"""Fundus photographs: field of view, geometry, preprocessing, quality and views for people."""

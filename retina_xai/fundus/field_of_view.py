@@ -1,0 +1,189 @@
+"""The field of view: the round aperture through which a fundus camera sees the retina.
+
+It is a disc on black, which the sensor may cut on any side. The brightness (maximum over the channels) is
+thresholded at several levels above the darkest place; the outline of the largest region, where it does not
+lie on the border of the image, is fitted by a circle with RANSAC (Fischler and Bolles, "Random sample consensus",
+CACM 1981), so that notches, flat masks, text and vignetting are outliers. Of the levels the one
+wins whose circle has the most of its visible arc seen, times the mean step of brightness across it (a halo
+round the aperture has a wide but shallow edge). Without any dark border (a crop from inside the aperture) the
+whole image is the field of view and `found` is False.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from retina_xai.fundus.geometry import Geometry
+
+WORKING_SIDE = 512
+LEVELS = (6, 10, 18, 32, 56)
+DARKEST_BORDER = 60
+TRIALS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class FieldOfView:
+    """The circle of the aperture in file pixels (centres at integers) and its visible part, `mask` (H, W) bool.
+
+    `found` is False where no circle was seen; then its diameter is the longer side of the image.
+    `support` is the share of the circle's visible arc that was seen as an edge, `filled` the share of the mask
+    that is brighter than the border.
+    """
+
+    centre_x: float
+    centre_y: float
+    radius: float
+    mask: np.ndarray
+    found: bool
+    support: float = 0.0
+    filled: float = 1.0
+
+
+def field_of_view(pixels: np.ndarray) -> FieldOfView:
+    """Find the aperture in an RGB photograph (H, W, 3) uint8."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, WORKING_SIDE / max(height, width))
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    brightness = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA).max(axis=2).astype(np.float32)
+    brightness = cv2.GaussianBlur(brightness, (0, 0), 1.5)
+    dark = float(brightness.min())
+    levels = LEVELS if dark <= DARKEST_BORDER else ()
+    circles = [circle for level in levels if (circle := _circle(brightness, dark + level)) is not None]
+    hull = cv2.resize(_hull(brightness > dark + LEVELS[0]), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    if not circles:
+        visible = hull if levels and hull.mean() > 0.3 else np.ones((height, width), dtype=bool)
+        return FieldOfView((width - 1) / 2, (height - 1) / 2, max(height, width) / 2, visible, False)
+    best = max(circles, key=lambda circle: circle.support * circle.step)
+    x, y = (best.x + 0.5) / shape[0] * width - 0.5, (best.y + 0.5) / shape[1] * height - 0.5
+    radius = best.radius * 2 / (shape[0] / width + shape[1] / height)
+    rows, columns = np.ogrid[:height, :width]
+    disc = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+    filled = float((disc & hull).sum() / max(1, disc.sum()))
+    return FieldOfView(x, y, radius, disc & hull if filled > 0.6 else disc, True, best.support, filled)
+
+
+def square_of(pixels: np.ndarray, view: FieldOfView, size: int) -> tuple[np.ndarray, np.ndarray, Geometry]:
+    """The square round the aperture, black where it sticks out: pixels (size, size, 3), mask (size, size), geometry."""
+    height, width = pixels.shape[:2]
+    side = max(1, round(2 * view.radius))
+    left, top = round(view.centre_x + 0.5 - side / 2), round(view.centre_y + 0.5 - side / 2)
+    how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    square = cv2.resize(_crop(pixels, left, top, side), (size, size), interpolation=how)
+    mask = cv2.resize(_crop(view.mask.astype(np.float32), left, top, side), (size, size), interpolation=how)
+    return square, mask >= 0.5, Geometry((height, width), float(left), float(top), float(side), size)
+
+
+def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
+    """The square with this corner, zero where it sticks out."""
+    height, width = pixels.shape[:2]
+    square = np.zeros((side, side, *pixels.shape[2:]), pixels.dtype)
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
+    square[y0 - top : y1 - top, x0 - left : x1 - left] = pixels[y0:y1, x0:x1]
+    return square
+
+
+def _region(bright: np.ndarray) -> np.ndarray:
+    """The largest connected bright region, freed of thin outgrowths."""
+    opened = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    areas = statistics[1:, cv2.CC_STAT_AREA]
+    return (labels == 1 + int(np.argmax(areas))).astype(np.uint8) if areas.size else np.zeros_like(opened)
+
+
+def _hull(bright: np.ndarray) -> np.ndarray:
+    """The convex hull of the largest bright region, uint8: holes and shadows belong to the field of view."""
+    region = _region(bright)
+    contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if contours:
+        cv2.fillConvexPoly(region, cv2.convexHull(contours[0]), 1)
+    return cv2.dilate(region, np.ones((3, 3), np.uint8))
+
+
+class _Circle(NamedTuple):
+    """A candidate in working pixels: `support` share of its visible arc seen, `step` of brightness across it."""
+
+    x: float
+    y: float
+    radius: float
+    support: float
+    step: float
+
+
+def _circle(brightness: np.ndarray, level: float) -> _Circle | None:
+    """The circle round the largest region brighter than `level`; None without a plausible one."""
+    height, width = brightness.shape
+    contours, _ = cv2.findContours(_region(brightness > level), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return None
+    outline = max(contours, key=len)[:, 0].astype(float)
+    inside = (outline > 2).all(axis=1) & (outline[:, 0] < width - 3) & (outline[:, 1] < height - 3)
+    edge = outline[inside]
+    if len(edge) < 0.06 * (height + width):
+        return None
+
+    found = _consensus(edge, 0.006 * max(height, width), brightness.shape)
+    if found is None:
+        return None
+    (x, y, radius), inliers = found
+    return _Circle(x, y, radius + 0.5, *_evidence_of(brightness, edge[inliers], x, y, radius))
+
+
+def _consensus(
+    edge: np.ndarray, tolerance: float, shape: tuple[int, ...]
+) -> tuple[tuple[float, float, float], np.ndarray] | None:
+    """RANSAC: of the circles through random triples the one nearest to most points, then least squares on those."""
+    triples = edge[np.random.default_rng(0).integers(len(edge), size=(TRIALS, 3))]
+    a, b = triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
+    cross = 2 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+    usable = np.abs(cross) > 1e-6
+    a, b, origin, cross = a[usable], b[usable], triples[usable, 0], cross[usable, None]
+    aa, bb = (a**2).sum(axis=1, keepdims=True), (b**2).sum(axis=1, keepdims=True)
+    offset = np.hstack([b[:, 1:] * aa - a[:, 1:] * bb, a[:, :1] * bb - b[:, :1] * aa]) / cross
+    circles = np.hstack([origin + offset, np.linalg.norm(offset, axis=1, keepdims=True)])
+    circles = circles[_plausible(circles, shape)]
+    if not len(circles):
+        return None
+    near = np.abs(np.hypot(*(edge.T[:, None] - circles[:, :2].T[:, :, None])) - circles[:, 2:]) < tolerance
+    inliers = near[np.argmax(near.sum(axis=1))]
+    for _ in range(2):
+        x, y, radius = _least_squares_circle(edge[inliers])
+        inliers = np.abs(np.hypot(edge[:, 0] - x, edge[:, 1] - y) - radius) < tolerance
+        if inliers.sum() < 3 or not _plausible(np.array([[x, y, radius]]), shape).all():
+            return None
+    return (x, y, radius), inliers
+
+
+def _plausible(circles: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Which of the circles (K, 3) x, y, radius are centred within the image and neither tiny nor almost straight."""
+    x, y, radius = circles.T
+    large = (radius > 0.2 * min(shape)) & (radius < 0.75 * np.hypot(shape[0], shape[1]))
+    within: np.ndarray = large & (x > 0) & (x < shape[1]) & (y > 0) & (y < shape[0])
+    return within
+
+
+def _least_squares_circle(points: np.ndarray) -> tuple[float, float, float]:
+    """Algebraic fit: x^2 + y^2 = 2 a x + 2 b y + c is linear in (a, b, c) (Kasa, IEEE Trans. Instrum. Meas. 1976)."""
+    design = np.column_stack([2 * points, np.ones(len(points))])
+    a, b, c = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)[0]
+    return float(a), float(b), float(np.sqrt(max(0.0, c + a * a + b * b)))
+
+
+def _evidence_of(brightness: np.ndarray, edge: np.ndarray, x: float, y: float, radius: float) -> tuple[float, float]:
+    """Support and step (see `_Circle`), sampled every 2 degrees where the circle lies within the image."""
+    angles = np.deg2rad(np.arange(0, 360, 2))
+    direction = np.stack([np.cos(angles), np.sin(angles)])
+    last = np.array(brightness.shape[::-1])[:, None] - 1
+    inner, on, outer = (
+        np.rint(np.array([[x], [y]]) + r * direction).astype(int)
+        for r in (radius * 0.98 - 2, radius, radius * 1.02 + 2)
+    )
+    visible = ((on > 2) & (on < last - 2)).all(axis=0)
+    seen = np.zeros(len(angles), dtype=bool)
+    seen[np.rint(np.rad2deg(np.arctan2(edge[:, 1] - y, edge[:, 0] - x)) / 2).astype(int) % len(angles)] = True
+    both = visible & ((outer >= 0) & (outer <= last)).all(axis=0)
+    if not both.any():
+        return 0.0, 0.0
+    step = brightness[inner[1, both], inner[0, both]] - brightness[outer[1, both], outer[0, both]]
+    return float((seen & visible).sum() / visible.sum()), float(step.mean())

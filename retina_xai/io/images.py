@@ -1,0 +1,179 @@
+"""Every image file enters here: JPEG, PNG and TIFF become RGB uint8 as displayed, or one clear error.
+
+The kind is told from the first bytes, never from the suffix, and only the decoder of that kind may open the
+file, so that no EPS ever reaches a PostScript interpreter. `READERS` holds one reader per kind (decoders.py has
+the rules of conversion); a further kind is a signature and an entry there.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.io.decoders import READERS
+from retina_xai.io.files import replacing, sha256_of
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
+
+SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
+    (b"\xff\xd8\xff", 0, "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", 0, "PNG"),
+    (b"II*\0", 0, "TIFF"),
+    (b"MM\0*", 0, "TIFF"),
+    (b"II+\0", 0, "TIFF"),
+    (b"MM\0+", 0, "TIFF"),
+    (b"DICM", 128, "DICOM"),
+    (b"%PDF", 0, "PDF"),
+    (b"%!PS", 0, "EPS"),
+    (b"\xc5\xd0\xd3\xc6", 0, "EPS"),
+    (b"PK\x03\x04", 0, "zip archive"),
+    (b"\x1f\x8b", 0, "gzip archive"),
+    (b"GIF8", 0, "GIF"),
+    (b"BM", 0, "BMP"),
+    (b"WEBP", 8, "WebP"),
+    (b"\0\0\0\x0cjP  ", 0, "JPEG 2000"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A photograph as displayed.
+
+    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders; `sha256` is of the file's bytes;
+    `metadata` holds format, mode and bits (per sample) in the file,
+    height and width as displayed, orientation: no patient data.
+    """
+
+    pixels: np.ndarray
+    name: str
+    sha256: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_image(path: Path, frame: int | None = None) -> Photograph:
+    """Read a JPEG, PNG or TIFF file; `frame` chooses the page of a multi-page TIFF (from 0).
+
+    Raises:
+        InputError: the file cannot be read, is of another kind, is damaged, too large or too small.
+    """
+    path = Path(path)
+    kind = _sniff(path)
+    reader = READERS.get(kind)
+    if reader is None:
+        raise InputError(f"{path}: {_refusal(kind)}")
+    try:
+        pixels, metadata = reader(path, frame)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{path}: not enough memory to decode it; scale it down and try again") from error
+    except Exception as error:  # decoders raise anything on damaged files
+        raise InputError(f"{path}: damaged, truncated or unsupported {kind} file; copy or export it again") from error
+    return Photograph(pixels, path.name, sha256_of(path), {"format": kind, **metadata})
+
+
+def photograph_of(pixels: np.ndarray, name: str) -> Photograph:
+    """Wrap an RGB array (H, W, 3) uint8 that comes from no file; its hash is of the pixels' bytes.
+
+    Raises:
+        UsageError: another shape or type.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise UsageError(
+            f"{name}: got an array of shape {pixels.shape} and type {pixels.dtype}, expected (H, W, 3) uint8 RGB"
+        )
+    pixels = np.ascontiguousarray(pixels)
+    metadata = {
+        "format": "array",
+        "mode": "RGB",
+        "bits": 8,
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+    }
+    return Photograph(pixels, name, hashlib.sha256(pixels.tobytes()).hexdigest(), metadata)
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write uint8 (H, W) or (H, W, 3), or uint16 (H, W), as PNG, whole or not at all.
+
+    Raises:
+        UsageError: another shape or type.
+        InputError: the place cannot be written.
+    """
+    layout = (pixels.dtype.name, pixels.ndim, pixels.shape[2] if pixels.ndim == 3 else 1)
+    if layout not in {("uint8", 2, 1), ("uint8", 3, 3), ("uint16", 2, 1)}:
+        raise UsageError(
+            f"{path}: got an array of shape {pixels.shape} and type {pixels.dtype}, "
+            "expected uint8 (H, W) or (H, W, 3), or uint16 (H, W)"
+        )
+    with replacing(Path(path)) as partial:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(partial, format="PNG")
+
+
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The files named in `paths`, and those below the folders named there whose suffix is an image's, sorted.
+
+    A file that is named outright is kept whatever its suffix; hidden files in folders are not. No path twice.
+
+    Raises:
+        InputError: a path is missing, a folder cannot be read, or nothing was found.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            found.update(dict.fromkeys(sorted(_below(path))))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise InputError(f"{path}: no such file or folder; check the path")
+    if not found:
+        names = ", ".join(map(str, paths)) or "no path given"
+        raise InputError(f"{names}: no image found; expected files ending in {', '.join(sorted(SUFFIXES))}")
+    return list(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: cannot list this folder ({error.strerror}); check its permissions")
+
+    for root, _, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Path(root) / name
+
+
+def _sniff(path: Path) -> str:
+    """The kind of a file, told from its first bytes."""
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name an image file in it")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no regular file; name an image file")
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
+    if not head:
+        raise InputError(f"{path}: is empty (0 bytes); copy it again from its source")
+    for signature, offset, kind in SIGNATURES:
+        if head[offset : offset + len(signature)] == signature:
+            return kind
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
+        return "SVG or XML"
+    return "unknown" if b"\0" in head else "text"
+
+
+def _refusal(kind: str) -> str:
+    if kind == "DICOM":
+        return "is a DICOM file, which cannot be read yet; export the photograph as PNG or TIFF"
+    described = {"unknown": "is of an unknown kind", "text": "is text and no image"}.get(kind, f"is {kind}")
+    return f"{described}; expected JPEG, PNG or TIFF: export the photograph as one of these"

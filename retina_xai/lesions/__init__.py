@@ -1,0 +1,1 @@
+"""Lesions: candidates of an evidence map and outlines of regions."""

@@ -1,0 +1,140 @@
+"""`retina-xai explain` as its user runs it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers.command_line import FACTORY, command
+from helpers.networks import TinyNet
+from helpers.tiny_network import RULES, photographs
+from PIL import Image
+from safetensors.torch import save_file
+
+from retina_xai.explainers import FGVis
+from retina_xai.io.images import read_image
+
+QUICK = ("--iterations", "6", "--lam", "1e-6")
+ENDINGS = {"mask", "complement", "explanation", "evidence", "heatmap", "panel"}
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """The command, in a folder with two photographs in `in` and a factory `tiny_factory:make`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny_factory.py").write_text(FACTORY)
+    photographs(tmp_path / "in", ("a", "b é"))
+    return command(monkeypatch, capsys)
+
+
+def one_line(text):
+    assert text.count("\n") == 1, text
+    return text
+
+
+def test_a_record_and_pictures_for_each_photograph_and_a_second_run_does_nothing(call, tmp_path):
+    run = ("explain", "in", "--model", "tiny_factory:make", "--out", "out", "--game", "deletion", *QUICK)
+    code, _, err = call(*run)
+    assert (code, err) == (0, "")
+    image = RULES.to_tensor(read_image(tmp_path / "in" / "a.png").pixels)[None]
+    alone = FGVis("deletion", 1e-6, iterations=6)(TinyNet(5).eval(), image)
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert record["explanation"]["class"] == str(int(alone.target))
+    assert record["explanation"]["score_after"] == pytest.approx(float(alone.score_after), abs=1e-6)
+    assert record["explanation"]["settings"]["game"] == "deletion"
+    assert record["prediction"][0]["index"] == int(alone.target)
+    assert sum(entry["score"] for entry in record["prediction"]) == pytest.approx(1, abs=1e-5)
+    assert {"alone", "complement", "random_alone", "random_complement", "seed_correlation"} <= record["trust"].keys()
+    assert record["trust"]["randomised_all"] is None
+    assert record["model"]["name"] == "tiny_factory:make"
+    assert set(record["versions"]) == {"retina_xai", "torch", "python"}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"settings.json"} | {
+        f"{stem}{end}" for stem in ("a", "b é") for end in (".json", *(f"_{ending}.png" for ending in ENDINGS))
+    }
+    mask = read_png(tmp_path / "out" / "a_mask.png")
+    expected = (alone.mask[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    assert np.array_equal(mask, expected)
+    assert np.abs(mask.astype(int) + read_png(tmp_path / "out" / "a_complement.png") - 255).max() <= 1
+    evidence = read_png(tmp_path / "out" / "a_evidence.png")
+    assert np.allclose(evidence / 65535, alone.evidence[0].numpy(), atol=1e-5)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    code, text, _ = call(*run)
+    assert (code, text.count("done before")) == (0, 2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    code, _, err = call(*run[:-1], "1e-7")
+    assert code == 2
+    assert "made with other settings (method); choose another output folder" in one_line(err)
+
+
+def read_png(path):
+    return np.asarray(Image.open(path))
+
+
+def test_a_chosen_class_and_a_method_without_a_mask(call, tmp_path):
+    run = ("explain", "in/a.png", "--model", "tiny_factory:make", "--out", "out", "--method", "saliency")
+    code, _, err = call(*run, "--class", "3", "--no-trust")
+    assert (code, err) == (0, "")
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert (record["explanation"]["class"], record["explanation"]["target"]) == ("3", 3)
+    assert record["trust"] is None
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {
+        "a_evidence.png",
+        "a_heatmap.png",
+        "a_panel.png",
+    }
+
+
+def test_weights_from_a_file_and_randomised_networks(call, tmp_path):
+    state = {name: tensor.clone() for name, tensor in TinyNet(5).state_dict().items()}
+    state["head.bias"] += torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0])
+    save_file(state, tmp_path / "w.safetensors")
+    run = ("explain", "in/a.png", "--model", "tiny_factory:make", "--weights", "w.safetensors", "--out", "out")
+    assert call(*run, *QUICK, "--randomise", "--undefended")[0] == 0
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert record["explanation"]["class"] == "2"
+    assert record["explanation"]["settings"]["defended"] is False
+    assert record["trust_settings"] == {"seeds": [1, 2], "randomise": True}
+    assert "randomised_all" in record["trust"]
+
+
+def test_a_bad_photograph_is_listed_and_the_others_are_done(call, tmp_path):
+    (tmp_path / "in" / "c.png").write_text("no image")
+    run = ("explain", "in", "--model", "tiny_factory:make", "--out", "out", "--method", "saliency", "--no-trust")
+    code, text, err = call(*run)
+    assert code == 5
+    assert one_line(err) == "error: 1 of 3 photographs failed (c.png); the others are done\n"
+    assert "c.png: failed:" in text
+    assert len(list((tmp_path / "out").glob("*_panel.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--model", "resnet5"], 4, "unknown network 'resnet5': give a torchvision classification network"),
+        (["--model", "no_such:make"], 4, "no_such:make: cannot be imported (ModuleNotFoundError"),
+        (["--model", "squeezenet1_0", "--weights", "w.safetensors"], 4, "these are not the weights of squeezenet1_0"),
+        (["--model", "tiny_factory:make", "--weights", "absent.pt"], 4, "absent.pt: no such weights file"),
+        (["--model", "tiny_factory:make", "--class", "zebra"], 2, "unknown class 'zebra'"),
+        (["--model", "tiny_factory:make", "--class", "5"], 2, "class 5: the network has classes 0 to 4"),
+        (["--model", "tiny_factory:make", "--method", "magic"], 2, "unknown method 'magic': choose one of fgvis, "),
+        (["--model", "tiny_factory:make", "--game", "chess"], 2, "unknown game 'chess'"),
+        (["--model", "tiny_factory:make", "--method", "rise", "--lr", "1"], 2, "method rise takes no --lr: leave it"),
+        (["--model", "tiny_factory:make", "--lr", "1", "--lr", "2"], 2, "--lr was given 2 times: give it once"),
+        (["--model", "tiny_factory:make", "--no-trust", "--randomise"], 2, "--randomise with --no-trust"),
+    ],
+)
+def test_bad_requests_are_one_line_with_their_exit_code(call, tmp_path, arguments, code, message):
+    save_file(TinyNet(4).state_dict(), tmp_path / "w.safetensors")
+    found, _, err = call("explain", "in", "--out", "out", *arguments)
+    assert found == code
+    assert one_line(err).startswith("error: ")
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_is_one_line(call, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = call("explain", "empty", "--model", "tiny_factory:make", "--out", "out")
+    assert code == 3
+    assert "empty: no image found; expected files ending in" in one_line(err)

@@ -1,0 +1,199 @@
+"""The report opened again: its facts are there, hostile texts are only texts, and it is always the same."""
+
+import re
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pypdfium2
+import pytest
+from helpers.readings import IMAGE, LESIONS, MODEL, READING
+
+from retina_xai.app.readings.export import deidentified
+from retina_xai.app.readings.model import Circle, Finding, ReadLesion
+from retina_xai.app.readings.pdf_report import ROWS, Report, pdf_bytes, write_pdf
+from retina_xai.errors import InputError, UsageError
+
+MADE = datetime(2026, 5, 5, 12, 0, tzinfo=UTC)
+RUN = {
+    "method": {"name": "retina", "settings": {"lam": 1e-10, "iterations": 80}},
+    "model": {
+        "sha256": MODEL,
+        "architecture": "rdr5x5",
+        "width": 0.5,
+        "classes": ["non-RDR", "RDR"],
+        "preprocessing": {"size": 448, "background": 0.05},
+        "threshold": 0.491,
+    },
+    "versions": {"retina_xai": "0.1.0", "torch": "2.11.0"},
+}
+
+
+def picture_of(height, width, colour):
+    """A plain picture."""
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+def report_of(reading=READING, overlay=(0, 200, 0)):
+    """A report of plain pictures: a red photograph, a green overlay."""
+    height, width = reading.image.height, reading.image.width
+    covered = None if overlay is None else picture_of(height, width, overlay)
+    return Report(reading, picture_of(height, width, (200, 0, 0)), covered, RUN, MADE)
+
+
+def pages_of(content):
+    """The text of each page."""
+    document = pypdfium2.PdfDocument(content)
+    texts = [page.get_textpage().get_text_range() for page in document]
+    document.close()
+    return texts
+
+
+def text_of(report):
+    """All text of a report, with single spaces."""
+    return re.sub(r"\s+", " ", " ".join(pages_of(pdf_bytes(report))))
+
+
+def test_the_facts_are_in_the_text():
+    text = text_of(report_of())
+    for fact in (
+        "Research use only. Not a medical device; not for diagnosis.",
+        "2026-05-05 12:00 UTC",
+        "Image quality usable rather soft System refer score 0.875, threshold 0.500",
+        "Reader disagrees with the system Ada 2026-05-04 09:30 UTC Comment near the macula",
+        "File 10_left.jpeg (400 x 320 pixels)",
+        f"Image SHA-256 {IMAGE.sha256}",
+        "Network rdr5x5, width 0.5, classes non-RDR, RDR",
+        f"Weights SHA-256 {MODEL[:16]} Preprocessing size 448, background 0.05",
+        "Threshold 0.491 stored with the weights",
+        "Explanation method retina, lam 1e-10, iterations 80",
+        "Settings method retina, threshold 0.04",
+        "Versions retina_xai 0.1.0, torch 2.11.0",
+        "hard exudates 1 haemorrhages 1 deleted 1",
+        "1 hard exudates drawn added 20, 40 20 x 40 d1",
+        "2 haemorrhages candidate kept 100, 80 radius 12 0.750 c1",
+        "3 unspecified candidate deleted 200, 90 radius 5 0.500 c2",
+        "Page 2 of 2",
+    ):
+        assert fact in text
+
+
+def test_quality_comes_before_both_decisions_and_an_ungradable_one_has_no_evidence():
+    finding = Finding("ungradable", 0.1, 0.5, "ungradable", "too dark")
+    text = text_of(report_of(replace(READING, finding=finding, lesions=(), decision="none"), overlay=None))
+    assert text.index("too dark") < text.index("System ungradable") < text.index("Reader no decision")
+    assert "No evidence was computed" in text
+    assert "Lesions as the reader left them" not in text
+
+
+def test_pictures_are_where_they_belong():
+    """A lesion's outline is found around its place in the picture on page 2; deleted ones are not drawn."""
+    document = pypdfium2.PdfDocument(pdf_bytes(report_of()))
+    first, second = (np.asarray(page.render(scale=2).to_pil().convert("RGB"), int) for page in document)
+    document.close()
+    assert same(first, (200, 0, 0)).any(axis=0).nonzero()[0].max() < same(first, (0, 200, 0)).any(axis=0).argmax()
+    rows, columns = same(second, (200, 0, 0)).nonzero()
+    top, left, scale = rows.min(), columns.min(), (np.ptp(columns) + 1) / IMAGE.width
+    orange_rows, orange_columns = same(second[: rows.max()], (255, 150, 0)).nonzero()
+    circle = LESIONS[0].shape
+    assert (orange_columns.min() + orange_columns.max()) / 2 == pytest.approx(left + circle.x * scale, abs=2)
+    assert (orange_rows.min() + orange_rows.max()) / 2 == pytest.approx(top + circle.y * scale, abs=2)
+    assert np.ptp(orange_rows) == pytest.approx(2 * circle.radius * scale, abs=4)
+    deleted = LESIONS[1].shape
+    x, y, reach = round(left + deleted.x * scale), round(top + deleted.y * scale), round(2 * deleted.radius * scale)
+    assert same(second[y - reach : y + reach, x - reach : x + reach], (200, 0, 0)).all()
+
+
+def same(pixels, colour):
+    """Where a rendered page has a colour, but for JPEG."""
+    return (np.abs(pixels - colour) < 25).all(axis=-1)
+
+
+def test_hostile_texts_stay_texts():
+    comment = "=cmd() **bold** __x__ <b>b</b> [a](http://evil.example) {nb} {pages} ) Tj (\\\x00\x07 end"
+    reading = replace(READING, reader="<script>alert(1)</script> ../../x", comment=comment)
+    content = pdf_bytes(report_of(reading))
+    text = re.sub(r"\s+", " ", " ".join(pages_of(content)))
+    assert "<script>alert(1)</script> ../../x" in text
+    assert comment.replace("\x00\x07", "\ufffd\ufffd") in text
+    assert "a character that this report's font lacks" in text
+    assert not re.search(rb"/(URI|JavaScript|JS|Launch|Annots|EmbeddedFile)\b", content)
+
+
+def test_any_unicode_is_a_report():
+    names = "Zoë Øst Зоя Ωμ 山田太郎 🙂 e\u0301 \u202egnp.exe\u202c \ue000"
+    text = text_of(report_of(replace(READING, reader=names, comment="שלום\nمرحبا\r\n\tNaïve" + "x" * 3000)))
+    assert "Zoë Øst Зоя Ωμ \ufffd\ufffd\ufffd\ufffd" in text
+    assert "gnp.exe" in text
+    assert "\u202e" not in text
+
+
+def test_hebrew_and_arabic_are_in_the_order_in_which_they_are_read():
+    comment = "(א) Dr. אבג"
+    content = pdf_bytes(report_of(replace(READING, comment="Dr. אבג")))
+    document = pypdfium2.PdfDocument(content)
+    page = document[0].get_textpage()
+    text = page.get_text_range()
+    places = {letter: page.get_charbox(text.index(letter))[0] for letter in comment[-3:]}
+    document.close()
+    assert places["א"] > places["ב"] > places["ג"]
+
+
+def test_a_long_comment_runs_over_pages():
+    comment = "\n".join(f"line {number}" for number in range(300))
+    text = text_of(report_of(replace(READING, comment=comment)))
+    assert [int(number) for number in re.findall(r"line (\d+)", text)] == list(range(300))
+
+
+def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
+    lesions = [
+        ReadLesion(f"c{number}", "candidate", "unspecified", Circle(number % 400, 300, 2), "kept", number / 1000)
+        for number in range(900)
+    ]
+    text = text_of(report_of(replace(READING, lesions=(*lesions, LESIONS[2]))))
+    assert "1 hard exudates drawn" in text
+    assert f"2 unspecified candidate kept {899 % 400}, 300 radius 2 0.899 c899" in text
+    assert f"{ROWS} unspecified candidate kept" in text
+    assert f"{ROWS + 1} unspecified candidate" not in text
+    assert f"and {901 - ROWS} more: see the CSV or JSON export" in text
+
+
+@pytest.mark.parametrize(("size", "pages"), [((3000, 40), 2), ((40, 3000), 1), ((8, 8), 2)])
+def test_pictures_of_any_form_fit_on_the_sheet(size, pages):
+    image = replace(IMAGE, height=size[0], width=size[1])
+    assert len(pages_of(pdf_bytes(report_of(replace(READING, image=image))))) == pages
+
+
+def test_large_photographs_are_scaled_down():
+    size = 3000
+    noise = np.random.default_rng(0).integers(0, 255, (size, size, 3), np.uint8)
+    reading = replace(READING, image=replace(IMAGE, height=size, width=size))
+    assert len(pdf_bytes(Report(reading, noise, None, RUN, MADE))) < 3_000_000
+
+
+def test_the_same_report_is_the_same_file(tmp_path):
+    first = pdf_bytes(report_of())
+    time.sleep(1.1)
+    write_pdf(tmp_path / "x.pdf", report_of())
+    assert (tmp_path / "x.pdf").read_bytes() == first
+    assert pdf_bytes(replace(report_of(), made=MADE.replace(hour=13))) != first
+
+
+def test_a_deidentified_report_names_nobody():
+    reading = replace(READING, reader="Zoë", comment="Hans", image=replace(IMAGE, name="Mueller_Hans.png"))
+    content = pdf_bytes(report_of(deidentified([reading])[0]))
+    text = " ".join(pages_of(content))
+    assert f"{IMAGE.sha256[:16]} (400 x 320" in text
+    assert not any(name in text for name in ("Zoë", "Hans", "Mueller"))
+
+
+def test_pictures_and_weights_must_be_the_readings(tmp_path):
+    report = report_of()
+    with pytest.raises(UsageError, match=r"overlay of shape \(8, 9, 3\) and type uint8: the reading is of \(320, 400"):
+        pdf_bytes(replace(report, overlay=picture_of(8, 9, 0)))
+    with pytest.raises(UsageError, match="facts of other weights than the reading's"):
+        pdf_bytes(replace(report, reading=replace(READING, model_sha256="00" * 32)))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write here"):
+        write_pdf(tmp_path / "file" / "x.pdf", report)

@@ -1,0 +1,64 @@
+"""Evidence on request: the same as localize gives, for a class of choice, and cancelled at a step."""
+
+import math
+
+import numpy as np
+import pytest
+
+from retina_xai.app.viewer.findings import Question, evidence_of_record, find_evidence, score_file
+from retina_xai.app.viewer.jobs import Cancelled, Job
+from retina_xai.io.images import write_png
+from retina_xai.localization import METHODS, localize
+from retina_xai.models.checkpoint import load_classifier
+from retina_xai.records import record_of, run_facts
+
+
+@pytest.fixture(scope="module")
+def classifier(weights):
+    return load_classifier(weights)
+
+
+def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
+    job = Job(lambda _: None)
+    found = find_evidence(phantom_photograph, classifier, Question("retina"), job)
+    plain = localize(phantom_photograph, classifier, METHODS["retina"], ungradable=True)
+    assert np.array_equal(found.evidence, plain.evidence)
+    assert [lesion for lesion, _ in found.candidates] == list(plain.lesions)
+    assert found.before == pytest.approx(plain.verdict.score, abs=1e-5)
+    assert {game for game, _, _ in job.progress} == {0, 1, 2, 3}
+    assert 0 <= found.alone <= 1
+
+
+def test_the_other_class_scores_the_rest(classifier, phantom_photograph):
+    found = find_evidence(phantom_photograph, classifier, Question("saliency", "non-RDR"), Job(lambda _: None))
+    plain = localize(phantom_photograph, classifier, METHODS["saliency"], ungradable=True)
+    assert found.before == pytest.approx(1 - plain.verdict.score, abs=1e-5)
+    assert math.isnan(found.without)
+    assert math.isnan(found.alone)
+
+
+def test_a_cancelled_job_stops_at_its_first_step(classifier, phantom_photograph):
+    job = Job(lambda _: None)
+    job.cancelled.set()
+    with pytest.raises(Cancelled):
+        find_evidence(phantom_photograph, classifier, Question("fgvis"), job)
+    assert job.progress == []
+
+
+def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
+    plain = localize(phantom_photograph, classifier, METHODS["saliency"], ungradable=True)
+    record = record_of(plain, run_facts(classifier, "saliency", METHODS["saliency"].settings()))
+    found = evidence_of_record(record, plain.evidence, Question("saliency"))
+    assert [lesion for lesion, _ in found.candidates] == list(plain.lesions)
+    assert found.before == pytest.approx(plain.verdict.score, abs=1e-6)
+    assert found.earlier
+    assert math.isnan(found.without)
+
+
+def test_a_file_is_scored_under_the_hash_of_its_bytes(classifier, phantom_photograph, tmp_path):
+    path = tmp_path / "a.png"
+    write_png(path, phantom_photograph.pixels)
+    one = score_file(path, classifier)
+    plain = localize(phantom_photograph, classifier, METHODS["saliency"])
+    assert one.finding.score == pytest.approx(plain.verdict.score, abs=1e-6)
+    assert len(one.sha256) == 64

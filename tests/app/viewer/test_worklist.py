@@ -1,0 +1,114 @@
+"""Order, draws and filters of the worklist; names of uploads never become paths."""
+
+import hashlib
+
+import pytest
+
+from retina_xai.app.readings.model import Finding
+from retina_xai.app.viewer.worklist import (
+    FAILED,
+    NOT_SCORED,
+    READ,
+    SECOND,
+    UNREAD,
+    Filter,
+    Item,
+    Row,
+    Scored,
+    items_of,
+    neighbour,
+    ordered,
+    rows_of,
+    second_readings,
+    upload_of,
+)
+from retina_xai.localization import NO_REFERABLE_DR, REFER
+
+
+def item(name):
+    return Item(name, name, None)
+
+
+def scored(name, score):
+    decision = REFER if score >= 0.5 else NO_REFERABLE_DR
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    return Scored(sha256, Finding(decision, score, 0.5, "good"))
+
+
+def test_patients_come_by_their_highest_score_and_eyes_stay_together():
+    scores = {"10_left.png": 0.2, "10_right.png": 0.9, "7_left.png": 0.8, "other.png": 0.3, "7_right.png": 0.1}
+    rows = [Row(item(name), scored(name, score)) for name, score in scores.items()]
+    rows.append(Row(item("11_left.png")))
+    names = [row.item.name for row in ordered(rows)]
+    assert names == ["10_left.png", "10_right.png", "7_left.png", "7_right.png", "other.png", "11_left.png"]
+
+
+def test_a_tenth_of_the_negatives_is_drawn_the_same_on_every_start():
+    hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(95)]
+    drawn = second_readings(hashes)
+    assert len(drawn) == 10
+    assert drawn == second_readings(reversed(hashes))
+    assert drawn != second_readings(hashes, seed=1)
+    assert second_readings([]) == frozenset()
+
+
+def test_every_photograph_can_be_drawn():
+    hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(20)]
+    assert frozenset().union(*(second_readings(hashes, seed=seed) for seed in range(200))) == frozenset(hashes)
+
+
+def test_only_negatives_are_offered_twice_and_filters_keep_what_they_say():
+    names = {f"{number}_left.png": number / 40 for number in range(40)}
+    items = [item(name) for name in (*names, "new.png", "bad.png")]
+    known = {name: scored(name, score) for name, score in names.items()} | {"bad.png": Scored(error="bad.png: empty")}
+    read = frozenset({known["3_left.png"].sha256})
+    rows = rows_of(items, known, read)
+    count = {
+        choice: sum(Filter(*choice).keeps(row) for row in rows)
+        for choice in [(REFER, "all"), (NOT_SCORED, "all"), (FAILED, "all"), ("all", READ), ("all", UNREAD)]
+    }
+    assert list(count.values()) == [20, 1, 1, 1, 41]
+    second = [row for row in rows if Filter(state=SECOND).keeps(row)]
+    assert len(second) == 2
+    assert {row.decision for row in second} == {NO_REFERABLE_DR}
+
+
+@pytest.mark.parametrize(
+    ("current", "by", "found"),
+    [("b", 1, "c"), ("b", -1, "a"), ("a", -1, None), ("c", 1, None), ("gone", 1, "a"), (None, 1, "a")],
+)
+def test_neighbours_end_at_both_ends(current, by, found):
+    assert neighbour(["a", "b", "c"], current, by) == found
+
+
+def test_there_is_no_neighbour_in_an_empty_list():
+    assert neighbour([], "a", 1) is None
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "/etc/shadow", "a\0b.png", "x" * 3000, ".."])
+def test_the_name_of_an_upload_is_shown_and_is_no_path(tmp_path, name):
+    kept = upload_of(name, b"content", tmp_path)
+    assert kept.path == tmp_path / hashlib.sha256(b"content").hexdigest()
+    assert kept.path.read_bytes() == b"content"
+    assert "/" not in kept.name
+    assert "\\" not in kept.name
+    assert [path.name for path in tmp_path.iterdir()] == [kept.path.name]
+
+
+def test_two_uploads_of_one_name_and_different_content_are_two(tmp_path):
+    first, second = (upload_of("a.png", content, tmp_path) for content in (b"1", b"2"))
+    assert first.key != second.key
+    assert first.path != second.path
+
+
+def test_links_that_lead_out_of_the_folder_are_left_out(tmp_path):
+    home, secret = tmp_path / "home", tmp_path / "secret.png"
+    home.mkdir()
+    secret.touch()
+    inside, out = home / "inside.png", home / "out.png"
+    inside.touch()
+    out.symlink_to(secret)
+    folder = items_of([inside, out], [home])
+    assert [one.name for one in folder.items] == ["inside.png"]
+    assert folder.left_out == 1
+    assert [one.path for one in items_of([out], [out]).items] == [out], "a link that was named outright is wanted"

@@ -1,0 +1,57 @@
+"""Table A1: the black image, and which classes are aimed at."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers.networks import TinyNet
+from helpers.tiny_network import RULES, tiny_network
+
+from retina_xai.evaluation.experiments.adversarial_evidence import GAME, Reach, reach
+from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.black_image import BlackImage, black, targets
+
+CLASSES = tuple(f"c{number}" for number in range(12))
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny_network(TinyNet(len(CLASSES)).eval(), CLASSES)
+
+
+def test_black_is_a_photograph_of_pixel_zero(network):
+    pixels = np.zeros((50, 60, 3), np.uint8)
+    assert torch.allclose(black(network)[0], RULES.to_tensor(pixels))
+    assert not network.preprocessing.to_pixels(black(network)[0]).any()
+
+
+def test_every_class_but_those_of_the_black_image_and_of_the_start(network):
+    image = black(network)
+    start = GAME.start_mask(image.shape, 3, image) * image
+    seen = {int(network.logits(image).argmax()), int(network.logits(start).argmax())}
+    assert targets(network, 3) == [index for index in range(len(CLASSES)) if index not in seen]
+
+
+def test_pieces_hold_each_chosen_class_once(network):
+    cases = BlackImage(batch=4).cases(Subject((network,), limit=9, seed=2))
+    chosen = [int(word) for case in cases for word in case.identity.split()]
+    assert [len(case.identity.split()) for case in cases] == [4, 4, 1]
+    assert sorted(set(chosen)) == chosen
+    assert set(chosen) <= set(targets(network, 2))
+    everything = BlackImage().cases(Subject((network,), seed=2))
+    assert [int(word) for case in everything for word in case.identity.split()] == targets(network, 2)
+
+
+def test_figures_count_classes_and_each_plays_alone(network, tmp_path):
+    experiment = BlackImage(iterations=6, judged_every=3, batch=3)
+    subject = Subject((network,), limit=4, seed=0)
+    outcome = run(experiment, subject, tmp_path)
+    assert outcome.summary.figures["n"] == 4
+    cases = json.loads((tmp_path / "result.json").read_text())["cases"]
+    rows = [row for case in cases for row in case["classes"]]
+    assert outcome.summary.figures["undefended"] == sum(row["undefended"]["reached"] for row in rows) / 4
+    settings = Reach(0.1, 0.0, 6, 3, 0)
+    for row in rows:
+        alone = reach(network.model, black(network), torch.tensor([row["index"]]), settings, defended=True)
+        assert row["defended"]["score"] == float(alone.score)

@@ -1,0 +1,246 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, open_diaretdb1
+from retina_xai.evaluation.lesions.report import result_of
+from retina_xai.evaluation.lesions.sensitivity import (
+    Explained,
+    SensitivitySettings,
+    Watch,
+    evaluate,
+    load_image_result,
+    measure_image,
+)
+from retina_xai.evaluation.lesions.summary import Statistics, summarise
+from retina_xai.io.images import Photograph
+from retina_xai.lesions.candidates import binarise, label_regions
+from retina_xai.metrics.intervals import Interval
+
+SETTINGS = SensitivitySettings(chance_repetitions=5, resamples=50)
+WHOLE = np.ones((90, 120), dtype=bool)
+
+
+def explain(photograph):
+    """Evidence on the haemorrhage at (30, 40) and at a place where nothing is, at (100, 15)."""
+    evidence = np.zeros(photograph.pixels.shape[:2], dtype=np.float32)
+    evidence[37:44, 27:34] = 0.5
+    evidence[10:20, 95:105] = 1.0
+    return Explained(evidence, WHOLE, 0.9)
+
+
+def result_text(summary):
+    return json.dumps(result_of(summary, SETTINGS))
+
+
+def photograph_and_truth(**masks):
+    pixels = np.zeros((90, 120, 3), dtype=np.uint8)
+    empty = {name: np.zeros((90, 120), dtype=bool) for name in ("haemorrhages", "hard_exudates")}
+    return Photograph(pixels, "p.png", "ab" * 32, {}), CaseTruth("p", {**empty, **masks}, "votes")
+
+
+def test_figures_of_two_photographs(diaretdb1, tmp_path):
+    summary = evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", SETTINGS)
+    haemorrhages, soft = summary.types["haemorrhages"], summary.types["soft_exudates"]
+    assert (haemorrhages.counts.images, haemorrhages.counts.images_without) == (1, 1)
+    assert haemorrhages.figures["image"].value == 1
+    assert haemorrhages.figures["lesion"].value == 1
+    assert haemorrhages.figures["pixel"].value == 49 / haemorrhages.counts.pixels
+    assert soft.figures["lesion"].value == 0
+    assert math.isnan(summary.types["red_small_dots"].figures["image"].value)
+    # Two blobs an image: one on the lesion of the first, all others on nothing.
+    assert summary.figures["false_positives_per_image"].value == 1.5
+    assert summary.figures["area_fraction"].value == (49 + 100) / (90 * 120)
+    assert summary.figures["area_fraction"].chance == summary.figures["area_fraction"].value
+    assert list(summary.types) == ["haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots", "any"]
+
+
+def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(diaretdb1, tmp_path):
+    cases = open_diaretdb1(diaretdb1).cases
+    explained = []
+
+    def counted(photograph):
+        explained.append(photograph.name)
+        return explain(photograph)
+
+    def interrupted(photograph):
+        if photograph.name.endswith("002.png"):
+            raise KeyboardInterrupt
+        return counted(photograph)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(cases, interrupted, tmp_path / "a", SETTINGS)
+    resumed = evaluate(cases, counted, tmp_path / "a", SETTINGS)
+    assert explained == ["diaretdb1_image001.png", "diaretdb1_image002.png"]
+    whole = evaluate(cases, explain, tmp_path / "b", SETTINGS)
+    assert result_text(resumed) == result_text(whole)
+    assert not list((tmp_path / "a").rglob(".partial-*"))
+
+
+def test_damaged_records_and_changed_annotations_are_computed_again(diaretdb1, tmp_path):
+    cases = open_diaretdb1(diaretdb1).cases
+    explained = []
+
+    def counted(photograph):
+        explained.append(photograph.name)
+        return explain(photograph)
+
+    out = tmp_path / "out"
+    before = evaluate(cases, counted, out, SETTINGS)
+    first = next((out / "images").glob("diaretdb1_image001-*.npz"))
+    first.write_bytes(first.read_bytes()[:500])
+    assert load_image_result(first) is None
+    assert result_text(evaluate(cases, counted, out, SETTINGS)) == result_text(before)
+    path = cases[1].annotations[0]
+    path.write_text(path.read_text().replace("<markinglist>", "<markinglist> "))
+    evaluate(cases, counted, out, SETTINGS)
+    assert [name[-7:-4] for name in explained] == ["001", "002", "001", "002"]
+
+
+def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
+    cases, out = open_diaretdb1(diaretdb1).cases, tmp_path / "out"
+    evaluate(cases, explain, out, SETTINGS)
+    with pytest.raises(UsageError) as error:
+        evaluate(cases, explain, out, replace(SETTINGS, method={"lam": 1e-9}, seed=4))
+    assert str(error.value) == (
+        f"{out / 'settings.json'}: this folder was made with other settings (method, seed); "
+        "choose another output folder"
+    )
+
+
+def test_who_watches_sees_each_image_and_only_new_ones(diaretdb1, tmp_path):
+    cases, seen, done = open_diaretdb1(diaretdb1).cases, [], []
+    watch = Watch(
+        progress=lambda number, total, result: done.append((number, total, result.name)),
+        observe=lambda photograph, truth, explained: seen.append((photograph.name, truth.name, explained.score)),
+    )
+    for _ in range(2):
+        evaluate(cases, explain, tmp_path / "out", SETTINGS, watch)
+    assert done == 2 * [(1, 2, "diaretdb1_image001"), (2, 2, "diaretdb1_image002")]
+    assert seen == [(f"diaretdb1_image00{n}.png", f"diaretdb1_image00{n}", 0.9) for n in (1, 2)]
+
+
+def test_a_mask_of_everything_is_no_better_than_chance(diaretdb1, tmp_path):
+    everything = lambda photograph: Explained(np.ones((90, 120), np.float32), WHOLE, 1.0)  # noqa: E731
+    summary = evaluate(open_diaretdb1(diaretdb1).cases, everything, tmp_path / "out", SETTINGS)
+    for name in ("image", "lesion", "pixel"):
+        figure = summary.types["any"].figures[name]
+        assert (figure.value, figure.chance) == (1, 1)
+    assert summary.types["any"].average_precision == pytest.approx(summary.types["any"].prevalence)
+    # It is one detection in each photograph, and its place, the first pixel, lies in no lesion.
+    froc = summary.types["any"].froc
+    assert froc.at_rates == 7 * (0,)
+    assert summary.types["any"].counts.lesions > 0
+
+
+def froc_of(lesions, evidence):
+    photograph, truth = photograph_and_truth(haemorrhages=lesions)
+    result = measure_image(photograph, truth, Explained(evidence.astype(np.float32), WHOLE, 0.8), SETTINGS)
+    return summarise([result], Statistics(50)).types["haemorrhages"].froc.mean
+
+
+def test_a_perfect_detector_of_tiny_lesions_is_far_above_chance():
+    lesions = np.zeros((90, 120), dtype=bool)
+    lesions[10:90:20, 10:120:20] = True
+    mean = froc_of(lesions, lesions)
+    assert mean.value == 1
+    assert mean.chance < 0.05
+    assert mean.interval == Interval(1, 1)
+
+
+def test_a_huge_blob_is_one_detection_and_finds_one_lesion():
+    lesions = np.zeros((90, 120), dtype=bool)
+    lesions[10:90:20, 10:120:20] = True
+    evidence = np.zeros((90, 120))
+    evidence[:, :100] = 0.5
+    evidence[10, 10] = 1
+    assert froc_of(lesions, evidence).value == pytest.approx(1 / 24)
+    # The same paint with its maximum beside all lesions finds none of them.
+    assert froc_of(lesions, np.roll(evidence, 3, axis=1)).value == 0
+
+
+def test_the_end_of_the_froc_curve_counts_every_peak(diaretdb1, tmp_path):
+    dataset = open_diaretdb1(diaretdb1)
+    summary = evaluate(dataset.cases, explain, tmp_path / "out", SETTINGS)
+    curve = summary.types["any"].froc.curve
+    false, found, regions = 0, 0, 0
+    for case in dataset.cases:
+        photograph = case.photograph()
+        truth = np.logical_or.reduce(list(case.truth("votes", photograph.pixels.shape[:2]).masks.values()))
+        explained = explain(photograph)
+        mask = binarise(explained.evidence) & explained.field_of_view
+        blobs, annotated = label_regions(mask).labels, label_regions(truth)
+        hit = set()
+        for number in range(1, blobs.max() + 1):
+            inside = np.where(blobs == number, explained.evidence, -1)
+            label = annotated.labels.ravel()[inside.argmax()]
+            hit |= {label} - {0}
+            false += label == 0
+        found, regions = found + len(hit), regions + annotated.count
+    assert 0 < found < regions
+    assert curve.sensitivity[-1] == found / regions
+    assert curve.false_positives_per_image[-1] == false / len(dataset)
+
+
+def test_scores_that_tell_lesions_from_none(diaretdb1, tmp_path):
+    summary = evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", SETTINGS)
+    with_lesion = [image.score for image in summary.images if image.types["any"].images]
+    without = [image.score for image in summary.images if not image.types["any"].images]
+    wins = [(high > low) + 0.5 * (high == low) for high in with_lesion for low in without]
+    one = summary.separation
+    assert (one.present, one.absent) == (len(with_lesion), len(without))
+    assert one.auroc == pytest.approx(np.mean(wins)) if wins else np.isnan(one.auroc)
+
+
+def test_evidence_outside_of_the_field_is_not_judged_but_counted():
+    lesion = np.zeros((90, 120), dtype=bool)
+    lesion[10:20, 50:70] = True
+    photograph, truth = photograph_and_truth(haemorrhages=lesion)
+    field = WHOLE.copy()
+    field[:, 60:] = False
+    explained = Explained(lesion.astype(np.float32), field, 0.8)
+    result = measure_image(photograph, truth, explained, SETTINGS)
+    assert result.outside_pixels == 100
+    assert result.types["haemorrhages"].pixels_found == 100
+    assert result.types["haemorrhages"].pixels == 200
+    assert result.prediction.field_pixels == 90 * 60
+
+
+def test_small_blobs_can_be_left_out():
+    photograph, truth = photograph_and_truth()
+    evidence = np.zeros((90, 120), dtype=np.float32)
+    evidence[5, 5] = 1
+    evidence[20:23, 20:23] = 0.5
+    explained = Explained(evidence, WHOLE, 0.8)
+    assert measure_image(photograph, truth, explained, SETTINGS).prediction.blobs == 2
+    fewer = measure_image(photograph, truth, explained, replace(SETTINGS, minimum_area=2))
+    assert fewer.prediction.blobs == 1
+    assert (fewer.scores.tolist(), fewer.false.tolist()) == ([0.5], [True])
+
+
+def test_no_evidence_is_no_prediction():
+    photograph, truth = photograph_and_truth(haemorrhages=WHOLE)
+    result = measure_image(photograph, truth, Explained(np.zeros((90, 120), np.float32), WHOLE, 0.01), SETTINGS)
+    assert (result.prediction.blobs, result.types["haemorrhages"].lesions_hit) == (0, 0)
+
+
+def test_arrays_of_another_shape_are_refused():
+    photograph, truth = photograph_and_truth()
+    with pytest.raises(UsageError) as error:
+        measure_image(photograph, truth, Explained(np.zeros((448, 448), np.float32), WHOLE, 0.5), SETTINGS)
+    assert str(error.value) == (
+        "p.png: evidence of shape (448, 448), expected (90, 120) as its pixels; map it to the file"
+    )
+
+
+def test_senseless_settings_and_no_cases_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="chance_repetitions 0, resamples 2000"):
+        SensitivitySettings(chance_repetitions=0)
+    with pytest.raises(UsageError, match="consensus 'majority': expected one of votes, graded"):
+        SensitivitySettings(consensus="majority")
+    with pytest.raises(InputError, match="no photographs to evaluate"):
+        evaluate([], explain, tmp_path)

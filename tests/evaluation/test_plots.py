@@ -1,0 +1,65 @@
+"""Sheets, curves and bars as pictures: everything lies where it belongs."""
+
+import numpy as np
+import pytest
+
+from retina_xai.evaluation.plots import Tile, bars, curves, ratios, sheet
+
+
+def flat(colour):
+    return Tile(np.full((20, 20, 3), colour, np.uint8), "a label\nof two lines")
+
+
+def middle(pixels, colour):
+    """Mean row and column, as shares of the sides, of the pixels of exactly that colour."""
+    rows, columns = np.nonzero((pixels == np.array(colour)).all(axis=-1))
+    return rows.mean() / pixels.shape[0], columns.mean() / pixels.shape[1]
+
+
+def test_tiles_lie_in_their_rows_and_columns():
+    red, green, blue = (250, 10, 10), (10, 250, 10), (10, 10, 250)
+    pixels = sheet([[flat(red), flat(green)], [flat(blue)]])
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[2] == 3
+    places = {colour: middle(pixels, colour) for colour in (red, green, blue)}
+    assert places[red][0] < 0.5 < places[blue][0]
+    assert places[red][1] < 0.5 < places[green][1]
+    assert abs(places[red][0] - places[green][0]) < 0.01
+    assert abs(places[red][1] - places[blue][1]) < 0.01
+
+
+def test_heads_and_a_title_make_room_for_themselves():
+    plain = sheet([[flat((250, 10, 10))]])
+    headed = sheet([[flat((250, 10, 10))]], ["the head"], "the title")
+    assert headed.shape[1] > plain.shape[1]
+    assert headed.shape[0] > plain.shape[0]
+    assert middle(headed, (250, 10, 10))[1] > 0.5
+
+
+def test_names_are_shown_as_they_are_and_not_as_formulas():
+    assert not np.array_equal(sheet([[Tile(np.zeros((9, 9)), "$\\frac$ x")]]), sheet([[Tile(np.zeros((9, 9)), "x")]]))
+    assert sheet([[flat((9, 9, 9))]], ["cost $\\frac$"], "$^$ $\\frac$").ndim == 3
+
+
+def test_a_rising_curve_rises_and_longer_bars_are_longer():
+    xs = np.linspace(0, 1, 50)
+    pixels = curves({"up": (xs, xs)}, ("x", "y"), "title")
+    blue = np.array([31, 119, 180])
+    rows, columns = np.nonzero((pixels == blue).all(axis=-1))
+    left, right = rows[columns < np.median(columns)].mean(), rows[columns > np.median(columns)].mean()
+    assert left > right
+    drawn = bars({"long": [9.0], "short": [1.0]}, ["series"], "length", "title")
+    rows, columns = np.nonzero((drawn == blue).all(axis=-1))
+    below = drawn.shape[0] / 2
+    legend = drawn.shape[1] * 0.75
+    first, second = (columns[(rows < below) & (columns < legend)], columns[(rows >= below) & (columns < legend)])
+    assert np.ptp(first) > 2 * np.ptp(second)
+
+
+def test_ratios_lie_where_their_logarithms_say():
+    drawn = ratios([0.0, 0.5, 1.0], [10.0, 1.0, 0.1], ("x", "y"), "title")
+    rows, columns = np.nonzero((drawn == np.array([31, 119, 180])).all(axis=-1))
+    thirds = np.digitize(columns, np.quantile(columns, [0.33, 0.67]))
+    heights = [rows[thirds == third].mean() for third in range(3)]
+    assert heights[0] < heights[1] < heights[2]
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], rel=0.05)

@@ -1,0 +1,76 @@
+"""Files are whole or absent, tables are harmless, folders remember their settings."""
+
+import csv
+import json
+import os
+
+import pandas as pd
+import pytest
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.io.files import replacing, write_csv, write_json, write_text
+from retina_xai.io.folders import claim
+
+
+def test_an_interrupted_write_leaves_the_former_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "former")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as partial:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "former"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"a.txt: cannot write .* free some space"), replacing(tmp_path / "a.txt"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_full_disk_asks_for_space(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(InputError, match=r"a.txt: cannot write \(Is a directory\); choose another place"):
+        write_text(tmp_path / "a.txt", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_place_that_is_no_folder_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write here"):
+        write_text(tmp_path / "file" / "a.txt", "")
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    former = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "")
+    finally:
+        os.umask(former)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_json_has_null_for_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"a": [float("nan"), 1.5], "b": ("x", {"c": float("nan")})})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [None, 1.5], "b": ["x", {"c": None}]}
+
+
+def test_formulas_in_tables_are_neutralised(tmp_path):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["=cmd()", "+1", "fine"], "b": [-1.0, 2.0, 3.0]}))
+    assert (tmp_path / "a.csv").read_text() == "a,b\n'=cmd(),-1.0\n'+1,2.0\nfine,3.0\n"
+
+
+def test_a_carriage_return_begins_no_row_with_a_formula(tmp_path):
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x\r=cmd()", "y\r\nz", "\r=cmd()"]}))
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["a"], ["x\n=cmd()"], ["y\nz"], ["'\n=cmd()"]]
+
+
+def test_a_folder_remembers_its_settings_and_refuses_others(tmp_path):
+    claim(tmp_path, {"a": 1, "b": (1, 2)})
+    claim(tmp_path, {"a": 1, "b": [1, 2]})
+    with pytest.raises(UsageError, match=r"made with other settings \(a, c\); choose another output folder"):
+        claim(tmp_path, {"a": 2, "b": [1, 2], "c": 3})
+    (tmp_path / "settings.json").write_text("[")
+    with pytest.raises(InputError, match="not readable as settings"):
+        claim(tmp_path, {"a": 1})

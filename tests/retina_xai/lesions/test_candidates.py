@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from retina_xai.errors import UsageError
+from retina_xai.lesions.candidates import LESION_TYPES, binarise, label_regions, lesion_candidates, region_maxima
+
+
+def test_the_four_lesion_types():
+    assert LESION_TYPES == ("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots")
+
+
+def test_the_threshold_is_relative_to_the_maximum_and_inclusive():
+    evidence = np.array([[0.5, 0.02, 0.0199, 0.0]])
+    assert binarise(evidence).tolist() == [[True, True, False, False]]
+    assert binarise(evidence, fraction=0.5).tolist() == [[True, False, False, False]]
+
+
+def test_start_noise_of_an_unfinished_game_is_no_evidence():
+    noise = np.random.default_rng(0).uniform(0, 0.01, (50, 60))
+    assert not binarise(noise).any()
+    assert lesion_candidates(noise) == []
+    assert binarise(noise, floor=0.0).any()
+
+
+def test_no_evidence_at_all_gives_no_candidate():
+    assert not binarise(np.zeros((4, 5))).any()
+
+
+def test_candidates_of_a_drawn_map():
+    evidence = np.zeros((20, 30), dtype=np.float32)
+    evidence[2:4, 5:8] = 0.5
+    evidence[3, 6] = 0.75
+    evidence[10, 20] = 1.0
+    evidence[11, 21] = 0.1  # touches only by its corner: one region with the pixel above
+    first, second = lesion_candidates(evidence)
+    assert (first.x, first.y, first.area, first.score, first.box) == (20.5, 10.5, 2, 1.0, (20, 10, 22, 12))
+    assert (second.x, second.y, second.area, second.score, second.box) == (6.0, 2.5, 6, 0.75, (5, 2, 8, 4))
+    assert len(lesion_candidates(evidence, minimum_area=3)) == 1
+
+
+def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():
+    evidence = np.random.default_rng(1).random((40, 50)) ** 6
+    mask = binarise(evidence)
+    regions = label_regions(mask)
+    assert regions.areas.sum() == mask.sum()
+    assert sum(lesion.area for lesion in lesion_candidates(evidence)) == mask.sum()
+    expected = [evidence[regions.labels == label].max() for label in range(1, regions.count + 1)]
+    assert region_maxima(evidence, regions) == pytest.approx(expected, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        (np.zeros((2, 3, 4)), "evidence of shape (2, 3, 4): expected (height, width); pass one map at a time"),
+        (np.full((2, 2), 1.5), "evidence from 1.5 to 1.5: expected finite values in [0, 1]; rescale it"),
+        (np.full((2, 2), np.nan), "evidence from nan to nan: expected finite values in [0, 1]; rescale it"),
+    ],
+)
+def test_a_map_that_is_none_is_refused(evidence, text):
+    with pytest.raises(UsageError) as error:
+        binarise(evidence)
+    assert str(error.value) == text
+
+
+def test_a_fraction_outside_of_its_range_is_refused():
+    with pytest.raises(UsageError, match=r"fraction 4, floor 0\.01: expected values in \[0, 1\]"):
+        binarise(np.zeros((2, 2)), fraction=4)

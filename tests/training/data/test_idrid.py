@@ -1,0 +1,94 @@
+"""IDRiD's layout and its traps, and several folders at once."""
+
+from pathlib import Path
+
+import pytest
+
+from retina_xai.errors import InputError
+from retina_xai.training.config import Data
+from retina_xai.training.data.idrid import read_grades, read_idrid
+from retina_xai.training.data.sources import read_folders
+
+HEADER = "Image name,Retinopathy grade,Risk of macular edema \n"
+
+
+def _idrid(folder: Path, rows: str, *images: str) -> Path:
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "grades.csv").write_text(HEADER + rows, encoding="utf-8")
+    for name in images:
+        (folder / "images" / name).write_bytes(b"")
+    return folder
+
+
+def _eyepacs(folder: Path, rows: str, *images: str) -> Path:
+    (folder / "train").mkdir(parents=True, exist_ok=True)
+    (folder / "trainLabels.csv").write_text("image,level\n" + rows, encoding="utf-8")
+    for name in images:
+        (folder / "train" / name).write_bytes(b"")
+    return folder
+
+
+def test_official_columns_with_trailing_space_and_nameless_ones_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "grades.csv"
+    path.write_bytes(b"\xef\xbb\xbfImage name,Retinopathy grade,Risk of macular edema ,,,\r\nIDRiD_001,3,2,,,\r\n")
+    assert read_grades(path) == {"IDRiD_001": 3}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("IDRiD_001,7,0\n", r"grades.csv: line 2: grade '7'; expected 0 to 4"),
+        ("IDRiD_001,,0\n", r"line 2: grade ''"),
+        ("IDRiD_001,1,0\nIDRiD_001,1,0\n", r"line 3: image IDRiD_001 appears twice"),
+        ("10_left,1,0\n", r"line 2: image '10_left'; expected a name like IDRiD_001"),
+        ("IDRiD_001.jpg,1,0\n", r"line 2: image 'IDRiD_001.jpg'"),
+        ("IDRiD_001,1\n", r"line 2: 2 values; expected 3"),
+    ],
+)
+def test_a_faulty_row_is_named(tmp_path: Path, rows: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_idrid(_idrid(tmp_path, rows), Data())
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "grades.csv").write_text("image,level\nIDRiD_001,1\n")
+    with pytest.raises(InputError, match="expected the columns Image name,Retinopathy grade"):
+        read_idrid(tmp_path, Data())
+
+
+def test_a_missing_image_is_counted_or_refused(tmp_path: Path) -> None:
+    folder = _idrid(tmp_path, "IDRiD_001,1,0\nIDRiD_002,4,0\n", "IDRiD_002.jpg", "IDRiD_009.jpg")
+    with pytest.raises(InputError, match=r"1 of 2 labelled images have no file \(first IDRiD_001\)"):
+        read_idrid(folder, Data())
+    found = read_idrid(folder, Data(), allow_missing=True)
+    assert [(photo.image, photo.patient, photo.source, photo.level) for photo in found.photographs] == [
+        ("IDRiD_002", "idrid:002", "idrid", 4)
+    ]
+    assert (found.rows_without_image, found.images_without_row) == (1, 1)
+
+
+def test_several_folders_are_one_set(tmp_path: Path) -> None:
+    one = _eyepacs(tmp_path / "a", "10_left,0\n10_right,2\n", "10_left.jpeg")
+    two = _idrid(tmp_path / "b", "IDRiD_001,3,0\n", "IDRiD_001.jpg", "IDRiD_002.jpg")
+    found = read_folders([one, two], Data(), allow_missing=True)
+    assert [photo.patient for photo in found.photographs] == ["eyepacs:10", "idrid:001"]
+    assert (found.rows_without_image, found.images_without_row) == (1, 1)
+
+
+def test_names_must_be_unique_over_all_folders(tmp_path: Path) -> None:
+    folders = [_idrid(tmp_path / name, "IDRiD_001,3,0\n", "IDRiD_001.jpg") for name in ("train", "test")]
+    with pytest.raises(InputError, match=r"test/images/IDRiD_001.jpg: also .*train/images/IDRiD_001.jpg"):
+        read_folders(folders, Data())
+
+
+def test_unknown_folders_and_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no trainLabels.csv or retinopathy_solution.csv or grades.csv"):
+        read_folders([tmp_path], Data())
+    with pytest.raises(InputError, match="no data folder given"):
+        read_folders([], Data())
+
+
+def test_the_real_folders(real_data: Path) -> None:
+    found = read_folders([real_data / "eyepacs", real_data / "idrid"], Data(), allow_missing=True)
+    sources = [photo.source for photo in found.photographs]
+    assert (sources.count("eyepacs"), sources.count("idrid")) == (1800, 402)

@@ -1,0 +1,1 @@
+"""Graded photographs: layouts of data sets, cache of prepared copies, patient split, loaders."""

@@ -1,0 +1,96 @@
+"""Prepared copies of the photographs: cropped to the field of view and resized, once for every input size.
+
+A copy is FOLDER/<size>/<hash>.npy, uint8 (size, size, 3) RGB, where the hash covers the file's bytes and the
+version of the preparation: a changed photograph gets a new copy, an unchanged one is never decoded twice, and a
+folder can serve several trainings. Plain .npy files load in a tenth of a PNG's time (0.2 ms at 448 px) and need 0.6
+MB each at 448 px.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from retina_xai.errors import InputError
+from retina_xai.fundus.preprocessing import prepare
+from retina_xai.fundus.quality import gradability
+from retina_xai.io.files import replacing, sha256_of, write_text
+from retina_xai.io.images import read_image
+from retina_xai.training.data.photographs import Labelled
+
+PREPARATION = "3"
+THREADS = 4
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Prepared photographs: the cache's folder, hash by image name, and why the others were left out."""
+
+    folder: Path
+    hashes: Mapping[str, str]
+    left_out: Mapping[str, str]
+
+    def path(self, image: str, size: int) -> Path:
+        """The prepared copy of an image at an input size."""
+        return _copy(self.folder, size, self.hashes[image])
+
+
+@dataclass(frozen=True)
+class CacheRequest:
+    """Where copies go, in which sizes (pixels), and whether ungradable photographs are left out."""
+
+    folder: Path
+    sizes: tuple[int, ...]
+    drop_ungradable: bool = False
+
+
+def fill_cache(photographs: Sequence[Labelled], request: CacheRequest, progress: bool = False) -> Cache:
+    """Prepare every photograph that has no copy yet; unreadable ones are left out, with the reason."""
+    hashes: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        outcomes = pool.map(partial(_prepare, request), photographs)
+        labels = {"description": "preparing photographs", "total": len(photographs), "disable": not progress}
+        for photograph, (digest, reason) in zip(photographs, track(outcomes, **labels), strict=True):  # type: ignore[arg-type]
+            if reason:
+                left_out[photograph.image] = reason
+            else:
+                hashes[photograph.image] = digest
+    return Cache(request.folder, hashes, left_out)
+
+
+def _prepare(request: CacheRequest, labelled: Labelled) -> tuple[str, str]:
+    """Hash and, when the photograph is left out, the reason. A full disk is no such reason: it ends the run."""
+    try:
+        digest = hashlib.sha256(f"{sha256_of(labelled.path)} {PREPARATION}".encode()).hexdigest()[:40]
+        copies = {size: _copy(request.folder, size, digest) for size in request.sizes}
+        wanted = {size: copy for size, copy in copies.items() if not copy.is_file()}
+        note = request.folder / "gradability" / f"{digest}.txt"
+        judged = not request.drop_ungradable or note.is_file()
+        photograph = None if judged and not wanted else read_image(labelled.path)
+    except OSError as error:
+        return "", f"{labelled.path.name}: cannot read ({error.strerror})"
+    except InputError as error:
+        return "", str(error).replace(str(labelled.path), labelled.path.name)
+    if photograph is not None:
+        for size, copy in wanted.items():
+            _save(copy, prepare(photograph, size).pixels)
+        if not judged:
+            verdict = gradability(photograph)
+            write_text(note, f"{verdict.verdict}: {verdict.reason}")
+    text = note.read_text(encoding="utf-8") if request.drop_ungradable else ""
+    return digest, text if text.startswith("ungradable") else ""
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    with replacing(path) as partial_file:
+        np.save(partial_file, np.ascontiguousarray(pixels))
+
+
+def _copy(folder: Path, size: int, digest: str) -> Path:
+    return folder / str(size) / f"{digest}.npy"

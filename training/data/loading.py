@@ -1,0 +1,199 @@
+"""Photographs to the network: the dataset of photographs, the balanced sampler and the loaders of one stage.
+
+Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and every process of many takes
+its share of one common sequence of draws: neither worker processes nor an interruption changes what a training
+sees.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from monai.data.dataset import Dataset
+from torch.utils.data import DataLoader, Sampler, Subset
+
+from retina_xai.errors import InputError
+from retina_xai.training.augment import Augment, contrast, draw_weights, normalise
+from retina_xai.training.config import Balance, Stage, TrainingConfig
+from retina_xai.training.data.cache import Cache
+from retina_xai.training.data.photographs import REFERABLE, Labelled
+from retina_xai.training.data.split import PARTS
+from retina_xai.training.synthesis.drawn_lesions import draw_lesions, referable_plan
+from retina_xai.training.synthesis.patches import VALIDATION_PATCHES, Draw, Patches
+
+VALIDATION_SEED = 2**20  # no epoch has this number
+Loader = DataLoader[tuple[torch.Tensor, int]]
+
+
+class Prepared(Dataset):
+    """Prepared copies by index (plain) or by `Draw` (augmented): pairs of tensor (3, S, S) and grade."""
+
+    def __init__(self, files: Sequence[Path], levels: Sequence[int], augment: Augment) -> None:
+        super().__init__(list(zip(files, levels, strict=True)))
+        self.augment = augment
+
+    def __getitem__(self, index: Any) -> tuple[torch.Tensor, int]:
+        """The image at an index as it is, or the augmented image of a draw, with lesions drawn into it or without."""
+        if isinstance(index, Draw):
+            file, level = self.data[index.index]
+            pixels = np.load(file)
+            if index.drawn:
+                rng = np.random.default_rng([*index.seed, 1])
+                pixels, level = draw_lesions(pixels, referable_plan(rng), rng).pixels, REFERABLE
+            self.augment.set_random_state(seed=int(np.random.SeedSequence(index.seed).generate_state(1)[0]))
+            return self.augment(pixels), level
+        file, level = self.data[index]
+        plain = contrast if self.augment.preprocessing.background else normalise
+        return plain(np.load(file), self.augment.preprocessing), level
+
+
+Samples = Prepared | Patches
+
+
+class BalancedSampler(Sampler[Draw]):
+    """Draws of one epoch, the same on every machine; process `rank` of `world` takes every world-th of them.
+
+    Args:
+        photographs: (level, source) of each.
+        balance: resampling weights.
+        seed: (seed, stage); the epoch comes from `set_epoch`, which Lightning calls.
+        earlier: epochs of earlier stages, over which the balance has already decayed.
+        stage: how many draws, and how many of the referable ones become drawn lesions on disease-free photographs.
+    """
+
+    def __init__(
+        self,
+        photographs: Sequence[tuple[int, str]],
+        balance: Balance,
+        seed: tuple[int, int],
+        earlier: int = 0,
+        stage: Stage | None = None,
+    ) -> None:
+        self.balance, self.seed, self.earlier = balance, seed, earlier
+        self.levels = np.array([level for level, _ in photographs])
+        self.sources = np.array([source for _, source in photographs])
+        self.count = len(photographs) if stage is None or stage.draws is None else stage.draws
+        self.drawn, self.drawn_decay = (0.0, 1.0) if stage is None else (stage.drawn, stage.drawn_decay)
+        self.epoch, self.rank, self.world = 0, 0, 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch (of this stage) whose draws come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count // self.world
+
+    def __iter__(self) -> Iterator[Draw]:
+        weights = draw_weights(self.levels, self.sources, self.balance, self.earlier + self.epoch)
+        rng = np.random.default_rng([*self.seed, self.epoch])
+        chosen = rng.choice(len(weights), size=self.count, p=weights)
+        drawn = self._drawn(chosen, rng)
+        for position in range(self.rank, len(self) * self.world, self.world):
+            index = int(chosen[position])
+            yield Draw(index, (*self.seed, self.epoch, position, index), bool(drawn[position]))
+
+    def _drawn(self, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Replace a share of the referable choices, in place, by disease-free ones of their source; says which.
+
+        A source without disease-free photographs keeps its own.
+        """
+        share = self.drawn * self.drawn_decay**self.epoch
+        wanted = (self.levels[chosen] >= REFERABLE) & (rng.random(self.count) < share)
+        former, drawn = self.sources[chosen], np.zeros(self.count, dtype=bool)
+        for source in np.unique(self.sources):
+            here = np.flatnonzero(wanted & (former == source))
+            healthy = np.flatnonzero((self.levels == 0) & (self.sources == source))
+            if len(here) and len(healthy):
+                chosen[here] = rng.choice(healthy, size=len(here))
+                drawn[here] = True
+        return drawn
+
+
+class StageData(LightningDataModule):
+    """Loaders of one stage; `parts` are the photographs of training and validation, `epoch` the first one to load."""
+
+    def __init__(self, parts: dict[str, list[Labelled]], cache: Cache, config: TrainingConfig, stage: int) -> None:
+        super().__init__()
+        self.parts, self.cache, self.config, self.stage, self.epoch = parts, cache, config, stage, 0
+
+    def train_dataloader(self) -> Loader:
+        """Augmented draws; the last, smaller batch is left out, as batch norm needs several images."""
+        former = self.config.stages[: self.stage]
+        earlier = sum(stage.epochs for stage in former if stage.kind == "photographs")
+        photographs = [(photo.level, photo.source) for photo in self._chosen("training")]
+        seed = (self.config.seed, self.stage)
+        sampler = BalancedSampler(photographs, self.config.balance, seed, earlier, self.settings)
+        sampler.set_epoch(self.epoch)
+        sampler.rank, sampler.world = self._place()
+        return self._loader(self._samples("training"), sampler, drop_last=True)
+
+    def val_dataloader(self) -> Loader:
+        """The validation photographs as they are, or fixed patches of them; each process takes its share."""
+        samples = self._samples("validation")
+        count = len(samples) if self.settings.kind == "photographs" else VALIDATION_PATCHES
+        rank, world = self._place()
+        return self._loader(Subset(samples, range(rank, count, world)), None, drop_last=False)
+
+    @property
+    def settings(self) -> Stage:
+        """This stage's."""
+        return self.config.stages[self.stage]
+
+    def _chosen(self, part: str) -> list[Labelled]:
+        """The photographs that are drawn from: for patches the disease-free ones."""
+        if self.settings.kind == "photographs":
+            return self.parts[part]
+        return [photo for photo in self.parts[part] if photo.level == 0]
+
+    def _samples(self, part: str) -> Samples:
+        chosen, size = self._chosen(part), self.settings.photograph_size
+        files = [self.cache.path(photo.image, size) for photo in chosen]
+        augment = Augment(self.config.preprocessing.at(size), self.config.augmentation)
+        if self.settings.kind == "patches":
+            return Patches(files, self.settings.size, augment, (self.config.seed, self.stage, VALIDATION_SEED))
+        return Prepared(files, [photo.level for photo in chosen], augment)
+
+    def _place(self) -> tuple[int, int]:
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _loader(self, data: Samples | Subset[Samples], sampler: BalancedSampler | None, drop_last: bool) -> Loader:
+        count = len(data) if sampler is None else len(sampler)
+        workers = self.config.hardware.workers
+        return DataLoader(
+            data,
+            batch_size=max(1, min(self.settings.batch, count)),
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_single_thread,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+def check_parts(parts: Mapping[str, Sequence[Labelled]], config: TrainingConfig) -> None:
+    """Refuse, before anything is trained, stages that draw lesions on disease-free photographs where there are none.
+
+    Raises:
+        InputError: names the part that lacks them and the stage that wants them.
+    """
+    for number, stage in enumerate(config.stages, start=1):
+        wanted, remedy = {
+            "patches": (PARTS, "leave that stage out"),
+            "photographs": (PARTS[:1] if stage.drawn else (), "set its drawn to 0"),
+        }[stage.kind]
+        for part in wanted:
+            if all(photo.level > 0 for photo in parts[part]):
+                raise InputError(
+                    f"{part}: no disease-free photograph (grade 0), on which stage {number} draws lesions;"
+                    f" add some, or {remedy}"
+                )
+
+
+def _single_thread(worker: int) -> None:
+    # a forked worker must not use the threads that OpenCV started in its parent
+    cv2.setNumThreads(0)

@@ -1,0 +1,1 @@
+"""Phantoms: procedural fundus photographs with known lesions, and data sets of them."""

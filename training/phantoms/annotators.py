@@ -1,0 +1,174 @@
+"""Four simulated experts mark a phantom's lesions, in the XML of DiaretDB1 version 2.1.
+
+Each lesion (for hard exudates: each cluster) becomes a circle, an ellipse or a polygon around its exact mask, larger
+than it by a margin of the annotator's own and shifted by less than that margin, with whole-number coordinates and a
+confidence. At most one of the four overlooks a lesion, so at least three mark every one, and the consensus of three of
+four covers it. As in the real files there are also marks that are no lesions (the disc, seldom the field of view) and
+marks of one annotator that nobody else made.
+
+Format: a region's centroid comes before its vertices; an ellipse has two radii, "x" and "y", and its angle in degrees,
+counter-clockwise as seen on the screen; every marking has a representative point inside of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from retina_xai.training.phantoms.phantom import Phantom
+
+ANNOTATORS = ("01", "02", "03", "04")
+MARKING_TYPES: dict[str, str] = {
+    "haemorrhages": "Haemorrhages",
+    "hard_exudates": "Hard_exudates",
+    "soft_exudates": "Soft_exudates",
+    "red_small_dots": "Red_small_dots",
+}
+CONFIDENCES = ("High", "Medium", "Low")
+DOCTYPES: dict[str, str] = {
+    ".xml": '<!DOCTYPE imgannotool SYSTEM "http://www.it.lut.fi/project/imageret/imgannotool/downloads/'
+    'imgannotool_dataformat_v_0_1.dtd">',
+    "_plain.xml": "<!DOCTYPE imgannotool>",
+}
+OVERLOOKED = 0.25  # share of the lesions that one of the four does not mark
+INVENTED = 0.3  # share of annotators that mark one thing which is none
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """The vertices (K, 2) of a lesion's convex hull, pixel corners included."""
+
+    hull: np.ndarray
+
+    @property
+    def centre(self) -> np.ndarray:
+        return np.asarray((self.hull.min(axis=0) + self.hull.max(axis=0)) / 2.0)
+
+    @property
+    def reach(self) -> float:
+        """Radius of the circle around the centre that holds the hull."""
+        return float(np.hypot(*(self.hull - self.centre).T).max())
+
+
+def annotate(phantom: Phantom, rng: np.random.Generator) -> list[list[str]]:
+    """One list of <marking> elements per annotator."""
+    sheets: list[list[str]] = [[] for _ in ANNOTATORS]
+    for lesion in phantom.lesions:
+        if not lesion.mask.any():
+            continue
+        outline = _outline(lesion.mask, lesion.left, lesion.top)
+        careless = int(rng.integers(len(ANNOTATORS))) if rng.random() < OVERLOOKED else -1
+        for number, sheet in enumerate(sheets):
+            if number != careless:
+                sheet.append(_mark(outline, MARKING_TYPES[lesion.lesion_type], rng))
+    for sheet in sheets:
+        if rng.random() < INVENTED:
+            sheet.append(_invention(phantom, rng))
+        rng.shuffle(sheet)
+    _add_anatomy(sheets, phantom, rng)
+    return sheets
+
+
+def annotation_file(markings: list[str], suffix: str) -> str:
+    """The whole XML file of one annotator; `suffix` is a key of DOCTYPES."""
+    header = (
+        "<header>\n<creator>Phantom</creator>\n"
+        '<software version="1">retina-xai</software>\n'
+        "<affiliation>none: simulated annotator of a procedural photograph</affiliation>\n"
+        "<copyrightnotice>Apache-2.0</copyrightnotice>\n</header>"
+    )
+    body = "".join(f"{marking}\n" for marking in markings)
+    return (
+        f'<?xml version="1.0" standalone="no"?>\n{DOCTYPES[suffix]}\n<imgannotooldata>\n{header}\n'
+        f"<markinglist>\n{body}</markinglist>\n</imgannotooldata>\n"
+    )
+
+
+def _outline(mask: np.ndarray, left: int, top: int) -> _Outline:
+    rows, columns = np.nonzero(mask)
+    corners = [(columns + left + dx, rows + top + dy) for dx in (-0.5, 0.5) for dy in (-0.5, 0.5)]
+    points = np.concatenate([np.stack(corner, axis=1) for corner in corners]).astype(np.float32)
+    return _Outline(cv2.convexHull(points)[:, 0, :].astype(np.float64))
+
+
+def _mark(outline: _Outline, name: str, rng: np.random.Generator) -> str:
+    """One annotator's marking of one lesion, whose region holds the lesion wholly."""
+    margin = 2.0 + rng.uniform(0.1, 0.35) * outline.reach
+    shift = rng.uniform(-0.4, 0.4, 2) * margin / np.sqrt(2.0)
+    shapes: tuple[Callable[[_Outline, np.ndarray, float], str], ...] = (_circle, _ellipse, _polygon)
+    shares = (0.7, 0.15, 0.15) if outline.reach < 15.0 else (0.25, 0.35, 0.4)
+    shape = shapes[int(rng.choice(3, p=shares))]
+    confidence = str(rng.choice(CONFIDENCES, p=(0.7, 0.22, 0.08)))
+    return _marking(shape(outline, shift, margin), outline.centre, confidence, name)
+
+
+def _marking(region: str, point: np.ndarray, confidence: str, name: str) -> str:
+    return (
+        f"<marking>{region}<representativepoint>{_point(point)}</representativepoint>"
+        f"<confidencelevel>{confidence}</confidencelevel><markingtype>{name}</markingtype></marking>"
+    )
+
+
+def _point(point: np.ndarray) -> str:
+    x, y = (int(value) for value in np.rint(point))
+    return f"<coords2d>{x},{y}</coords2d>"
+
+
+def _centroid(point: np.ndarray) -> str:
+    return f"<centroid>{_point(point)}</centroid>"
+
+
+def _circle(outline: _Outline, shift: np.ndarray, margin: float) -> str:
+    radius = int(np.ceil(outline.reach + margin))
+    centroid = _centroid(outline.centre + shift)
+    return f'<circleregion>{centroid}<radius direction="x">{radius}</radius></circleregion>'
+
+
+def _ellipse(outline: _Outline, shift: np.ndarray, margin: float) -> str:
+    """The least ellipse of the main axes' ratio that holds the hull, plus the margin."""
+    offsets = outline.hull - outline.centre
+    values, vectors = np.linalg.eigh(offsets.T @ offsets)
+    along, across = offsets @ vectors[:, 1], offsets @ vectors[:, 0]
+    ratio = float(np.clip(np.sqrt(values[0] / values[1]), 0.3, 1.0)) if values[1] > 0.0 else 1.0
+    major = float(np.hypot(along, across / ratio).max())
+    radii = np.ceil(np.array([major, ratio * major]) + margin).astype(int)
+    # rows grow downward, so an angle that is counter-clockwise on the screen has the opposite sign
+    angle = round(float(-np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))) % 180.0)
+    return (
+        f'<ellipseregion>{_centroid(outline.centre + shift)}<radius direction="x">{radii[0]}</radius>'
+        f'<radius direction="y">{radii[1]}</radius><angle>{angle}</angle></ellipseregion>'
+    )
+
+
+def _polygon(outline: _Outline, shift: np.ndarray, margin: float) -> str:
+    """The hull of discs of the margin's radius around the hull's vertices, its first vertex repeated at the end."""
+    angles = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
+    ring = 1.06 * margin * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points = (outline.hull[:, None, :] + ring + shift).reshape(-1, 2).astype(np.float32)
+    wide = cv2.convexHull(points)[:, 0, :]
+    vertices = cv2.approxPolyDP(wide[:, None, :], 0.1 * margin, True)[:, 0, :]
+    vertices = np.vstack([vertices, vertices[:1]])
+    return f"<polygonregion>{_centroid(outline.centre + shift)}{''.join(map(_point, vertices))}</polygonregion>"
+
+
+def _invention(phantom: Phantom, rng: np.random.Generator) -> str:
+    """A mark of low confidence somewhere on the retina."""
+    x, y, radius = phantom.field
+    place = np.array([x, y]) + rng.uniform(-0.5, 0.5, 2) * radius
+    size = int(np.ceil(rng.uniform(0.006, 0.02) * radius))
+    region = f'<circleregion>{_centroid(place)}<radius direction="x">{size}</radius></circleregion>'
+    name = str(rng.choice(list(MARKING_TYPES.values())))
+    return _marking(region, place, "Low", name)
+
+
+def _add_anatomy(sheets: list[list[str]], phantom: Phantom, rng: np.random.Generator) -> None:
+    """The disc, marked by half of the annotators, and seldom the field of view: markings that are no lesions."""
+    circles = [("Disc", phantom.disc, 0.5), ("Fundus_area", phantom.field, 0.05)]
+    for sheet in sheets:
+        for name, (x, y, radius), share in circles:
+            if rng.random() < share:
+                centre = np.array([x, y])
+                size = f'<radius direction="x">{int(np.ceil(radius))}</radius>'
+                region = f"<circleregion>{_centroid(centre)}{size}</circleregion>"
+                sheet.append(_marking(region, centre, "High", name))

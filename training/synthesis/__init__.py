@@ -1,0 +1,1 @@
+"""Lesions and vessels drawn into photographs."""

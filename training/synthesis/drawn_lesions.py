@@ -1,0 +1,177 @@
+"""Draws lesions of diabetic retinopathy into disease-free photographs: training samples whose label is certain.
+
+The lesions are those of `lesion_painter`, of the sizes and contrasts seen in real moderate retinopathy; a plan says how
+many of which type. They lie anywhere in the field of view, most of them in one to three groups as real ones do, and
+never on the optic disc. Contrast is drawn per photograph and lesion (0.35-1 of the painter's), and each lesion
+is blurred a little more than it was painted: beside real photographs the painter's edges are too crisp.
+
+A sample is a function of its generator's seed and of the photograph alone.
+
+Disc (crude, ours): the place within 0.85 of the field's radius where the photograph, blurred by 3 % of its size, stands
+out most from the same blurred by 12 %, in the sum of red and green.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from retina_xai.fundus.preprocessing import shows_retina
+from retina_xai.training.synthesis.lesion_painter import LesionPatch, paint_patch
+
+Range = tuple[float, float]
+DISC_RADIUS = 0.085  # of the size; what must stay free of lesions
+RADII: dict[str, Range] = {  # of the size, log-uniform
+    "red_small_dots": (0.0024, 0.0046),
+    "haemorrhages": (0.0055, 0.020),
+    "hard_exudates": (0.008, 0.035),
+    "soft_exudates": (0.014, 0.030),
+}
+CONTRASTS: dict[str, Range] = {
+    "red_small_dots": (0.5, 1.0),
+    "haemorrhages": (0.35, 0.9),
+    "hard_exudates": (0.4, 1.0),
+    "soft_exudates": (0.35, 0.75),
+}
+SOFTNESS: dict[str, Range] = {  # deviation of the blur in radii, on top of BLUR
+    "red_small_dots": (0.0, 0.3),
+    "haemorrhages": (0.05, 0.35),
+    "hard_exudates": (0.0, 0.04),
+    "soft_exudates": (0.1, 0.3),
+}
+BLUR: Range = (0.3, 0.7)  # pixels at any size
+COUNTS: dict[str, tuple[int, int]] = {  # of a referable photograph that has the type, both inclusive
+    "red_small_dots": (4, 20),
+    "haemorrhages": (3, 14),
+    "hard_exudates": (2, 10),
+    "soft_exudates": (1, 4),
+}
+SHARES: dict[str, float] = {  # of the referable photographs that have the type
+    "red_small_dots": 0.85,
+    "haemorrhages": 0.8,
+    "hard_exudates": 0.6,
+    "soft_exudates": 0.25,
+}
+TRIES = 40
+COARSE = 112  # side of the grid on which field of view and disc are found
+
+
+@dataclass(frozen=True)
+class Retina:
+    """Where lesions may lie in a prepared photograph of `size` pixels a side.
+
+    `inside`: on a coarse grid, float32, distance to the rim in pixels; `disc`: x, y.
+    """
+
+    size: int
+    inside: np.ndarray
+    disc: tuple[float, float]
+
+    def holds(self, x: float, y: float, radius: float) -> bool:
+        """Whether a lesion there lies inside the field of view and off the disc."""
+        if not (0 <= x < self.size and 0 <= y < self.size):
+            return False
+        scale = len(self.inside) / self.size
+        row, column = int(y * scale), int(x * scale)
+        from_disc = float(np.hypot(x - self.disc[0], y - self.disc[1]))
+        return bool(self.inside[row, column] > 1.8 * radius + 2) and from_disc > DISC_RADIUS * self.size + 1.8 * radius
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """A photograph with drawn lesions: `pixels` (S, S, 3) uint8 and a patch with the exact mask for each of them."""
+
+    pixels: np.ndarray
+    patches: tuple[LesionPatch, ...]
+
+
+def survey(pixels: np.ndarray) -> Retina:
+    """Find field of view and disc in a prepared photograph, (S, S, 3) uint8, black outside the field (0.5 ms)."""
+    size = len(pixels)
+    coarse = min(COARSE, size)
+    small = cv2.resize(pixels, (coarse, coarse), interpolation=cv2.INTER_AREA)
+    lit = np.pad((small.max(axis=2) > 0).astype(np.uint8), 1)
+    inside = cv2.distanceTransform(lit, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    light = np.dstack([small[..., 0].astype(np.float32) + small[..., 1], lit[1:-1, 1:-1]])
+    near, far = (cv2.GaussianBlur(light, (0, 0), share * coarse) for share in (0.03, 0.12))
+    excess = near[..., 0] / np.maximum(near[..., 1], 1e-3) - far[..., 0] / np.maximum(far[..., 1], 1e-3)
+    excess[inside < 0.15 * inside.max()] = -np.inf
+    row, column = np.unravel_index(int(excess.argmax()), excess.shape)
+    scale = size / coarse
+    return Retina(size, (inside - 1.0) * scale, ((float(column) + 0.5) * scale - 0.5, (float(row) + 0.5) * scale - 0.5))
+
+
+def referable_plan(rng: np.random.Generator) -> list[str]:
+    """Types of the lesions of one referable photograph: more than dots alone, each type few or many."""
+    while True:
+        chosen = [kind for kind, share in SHARES.items() if rng.random() < share]
+        if set(chosen) - {"red_small_dots"}:
+            break
+    counts = {kind: int(np.round(np.exp(rng.uniform(*np.log(COUNTS[kind]))))) for kind in chosen}
+    return [kind for kind, count in counts.items() for _ in range(count)]
+
+
+def draw_lesions(pixels: np.ndarray, plan: Sequence[str], rng: np.random.Generator) -> Lesions:
+    """Draw the lesions of a plan (types) into a copy of a prepared photograph; those that find no place are left out.
+
+    Args:
+        pixels: (S, S, 3) uint8 of `prepare`.
+    """
+    retina = survey(pixels)
+    size, reach = retina.size, 0.47 * retina.size
+    groups = [_somewhere(size, reach, rng) for _ in range(int(rng.integers(1, 4)))]
+    spread = size * rng.uniform(0.05, 0.14)
+    strength = rng.uniform(0.0, 1.0)
+    planes = pixels.astype(np.float32)
+    patches = []
+    for kind in plan:
+        radius = drawn_radius(kind, size, rng)
+        for _ in range(TRIES):
+            if rng.random() < 0.6:
+                x, y = rng.normal(groups[int(rng.integers(len(groups)))], spread)
+            else:
+                x, y = _somewhere(size, reach, rng)
+            if retina.holds(x, y, radius):
+                patches.append(paint_soft(planes, kind, (float(x), float(y), radius), strength, rng))
+                break
+    return Lesions(finished(planes, pixels), tuple(patches))
+
+
+def drawn_radius(kind: str, size: int, rng: np.random.Generator) -> float:
+    """Radius in pixels of a lesion of a type in a photograph of `size` pixels a side."""
+    return float(size * np.exp(rng.uniform(*np.log(RADII[kind]))))
+
+
+def paint_soft(
+    planes: np.ndarray, kind: str, place: tuple[float, float, float], strength: float, rng: np.random.Generator
+) -> LesionPatch:
+    """Paint one lesion at (x, y, radius) into float planes (H, W, 3) in place, slightly blurred.
+
+    `strength` in [0, 1] says where in the type's range of contrasts this photograph's lesions lie; above 1 they are
+    plainer than real ones.
+    """
+    x, y, radius = place
+    low, high = CONTRASTS[kind]
+    contrast = low + (high - low) * float(max(0.0, strength + rng.normal(0.0, 0.2)))
+    softness = rng.uniform(*BLUR) + radius * rng.uniform(*SOFTNESS[kind])
+    half = round(2.2 * radius + 3 * softness) + 6
+    left, top = max(0, round(x) - half), max(0, round(y) - half)
+    window = planes[top : max(0, round(y) + half + 1), left : max(0, round(x) + half + 1)]
+    painted = window.copy()
+    patch = paint_patch(painted, kind, (x - left, y - top), radius, rng, contrast)
+    if window.size:  # a lesion may lie beyond the planes, which then stay as they are
+        window += cv2.GaussianBlur(painted - window, (0, 0), softness)
+    return LesionPatch(kind, patch.left + left, patch.top + top, patch.mask)
+
+
+def finished(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Float planes as uint8; black stays black, and nothing else becomes black."""
+    whole = np.clip(np.round(planes), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.max(whole, np.minimum(pixels, 1)) * shows_retina(pixels)[..., None])
+
+
+def _somewhere(size: int, reach: float, rng: np.random.Generator) -> np.ndarray:
+    """A point of the circle of radius `reach` about the centre, uniform in area."""
+    distance, angle = reach * np.sqrt(rng.random()), rng.uniform(0.0, 2.0 * np.pi)
+    return np.asarray((size - 1) / 2 + distance * np.array([np.cos(angle), np.sin(angle)]))
