@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
@@ -185,11 +185,11 @@ PLACEMENTS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {"moved": m
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
-    """Spearman's correlation of two maps, ties at their mean rank; NaN if one of them is flat."""
-    ranks = [rankdata(values.detach().cpu().double().flatten()) for values in (first, second)]
-    if any(rank.min() == rank.max() for rank in ranks):
-        return math.nan
-    return float(np.corrcoef(ranks)[0, 1])
+    """Spearman's rank correlation of two maps in [-1, 1], ties at their mean rank; NaN if one map is constant."""
+    one, other = (values.detach().cpu().double().flatten().numpy() for values in (first, second))
+    if one.min() == one.max() or other.min() == other.max():
+        return math.nan  # spearmanr returns NaN too, with a warning
+    return float(spearmanr(one, other).statistic)
 
 
 def reseeded(explainer: Any, seed: int) -> Any:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from helpers.linear_score import FLOOR, LinearScore, weights
 from helpers.networks import TinyNet, smooth_images
-from scipy.stats import spearmanr
 from torch import nn
 
 from retina_xai.errors import InputError, UsageError
@@ -205,10 +204,12 @@ def test_randomised_shuffles_the_values_of_the_last_layers_of_a_copy():
 
 
 def test_rank_correlation_is_spearman_s():
-    generator = torch.Generator().manual_seed(0)
-    first = torch.randint(0, 5, (8, 9), generator=generator).float()
-    second = first + 2 * torch.rand(8, 9, generator=generator)
-    assert rank_correlation(first, second) == pytest.approx(spearmanr(first.flatten(), second.flatten()).statistic)
+    # Without ties 1 - 6 sum d^2 / (n (n^2 - 1)): d = (0, 1, 1, 2, 2), n = 5.
+    assert rank_correlation(torch.tensor([1.0, 2, 30, 4, 5]), torch.tensor([1.0, 3, 4, 5, 2])) == pytest.approx(0.5)
+    # With ties at the mean rank: ranks (1, 2.5, 2.5, 4) and (1, 3, 2, 4), covariance 4.5, variances 4.5 and 5.
+    tied = rank_correlation(torch.tensor([[1.0, 2], [2, 3]]), torch.tensor([[1.0, 3], [2, 4]]))
+    assert tied == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    first = torch.rand(8, 9, generator=torch.Generator().manual_seed(0))
     assert rank_correlation(first, -(first**3)) == pytest.approx(-1)
     assert math.isnan(rank_correlation(first, torch.ones(8, 9)))
 
