@@ -9,7 +9,7 @@ import pytest
 from retina_xai.errors import InputError
 from retina_xai.fundus.preprocessing import prepare
 from retina_xai.io.images import read_image
-from retina_xai.training import cache as module
+from retina_xai.training.data import cache as module
 from retina_xai.training.data.cache import CacheRequest, fill_cache
 from retina_xai.training.data.photographs import Labelled
 

@@ -8,7 +8,7 @@ import torch
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
 from retina_xai.io.images import photograph_of
-from retina_xai.training import patches as module
+from retina_xai.training.synthesis import patches as module
 from retina_xai.training.augment import Augment, Warp, contrast
 from retina_xai.training.config import Augmentation
 from retina_xai.training.phantoms.phantom import make_phantom
