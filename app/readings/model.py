@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from retina_xai.errors import InputError
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 
 if TYPE_CHECKING:
     from retina_xai.io.images import Photograph

@@ -16,12 +16,12 @@ from retina_xai.app.viewer.worklist import Scored
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
 from retina_xai.io.images import Photograph, read_image
 from retina_xai.lesions.candidates import Lesion, candidate_fraction
-from retina_xai.lesions.outlines import Outline, outlined_candidates
+from retina_xai.lesions.outlines import Border, outlined_candidates
 from retina_xai.localization import localize, method_named, predict
 from retina_xai.metrics.trust import score_alone
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 
-Candidate = tuple[Lesion, Outline]
+Candidate = tuple[Lesion, Border]
 
 
 @dataclass(frozen=True)

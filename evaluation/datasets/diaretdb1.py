@@ -30,7 +30,8 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.diaretdb1_markings import confidence_map, read_markings
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, read_image
-from retina_xai.lesions.candidates import LESION_TYPES, label_regions
+from retina_xai.lesions.annotation import LESION_TYPES
+from retina_xai.lesions.candidates import label_regions
 from retina_xai.metrics.overlap import ANY
 
 ANNOTATORS = ("01", "02", "03", "04")

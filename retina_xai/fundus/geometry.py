@@ -1,13 +1,18 @@
-"""Where a square crop lies in its file, and the way back for points and maps.
+"""Where a square crop lies in its file, and the transform back for points and maps.
 
-The centre of pixel j lies at x = j (so an image spans [-0.5, W - 0.5]). The crop is the square with upper left
-corner (left, top) in *edge* coordinates, where pixel j spans [j, j + 1). Then for network pixel i
+The convention for coordinates, everywhere in this package: x runs to the right, y downwards, both in pixels of the
+file. Integer coordinates are pixel centres: the pixel (x, y) covers [x - 0.5, x + 0.5] x [y - 0.5, y + 0.5], and a
+picture covers [-0.5, W - 0.5] x [-0.5, H - 0.5]. Outlines of lesions run along pixel edges, so their vertices lie at
+half-integers and their area is the number of their pixels.
+
+Only the corner (left, top) of the crop is given from the edges of the file: pixel j covers [j, j + 1) there, which is
+0.5 more than in coordinates of pixel centres. So for network pixel i
 
     x_file = left + (i + 0.5) * side / size - 0.5
 
-and back by the inverse. Maps are taken as piecewise linear between pixel centres. Where the grid gets finer they
-are read at the new centres, where it gets coarser they are averaged over the new pixel, so that no lit pixel is
-lost; both keep linear ramps exactly, and both work on rows and columns in turn.
+and back by the inverse. Maps are piecewise linear between pixel centres. On a finer grid they are read at the new
+centres, on a coarser grid they are averaged over the new pixel, so that no pixel above zero is lost. Both keep linear
+ramps exactly, and both work on rows and columns in turn.
 """
 
 from dataclasses import dataclass

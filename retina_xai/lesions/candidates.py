@@ -1,4 +1,4 @@
-"""Lesion types of diabetic retinopathy and lesion candidates of an evidence map (FGVis supplement A4.2).
+"""Lesion candidates of an evidence map (FGVis supplement A4.2).
 
 An evidence map e with values in [0, 1] is binarised relative to its own maximum,
 
@@ -23,7 +23,6 @@ from retina_xai.errors import UsageError
 
 FRACTION = 0.04
 FLOOR = 0.01
-LESION_TYPES = ("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots")
 
 
 @dataclass(frozen=True)

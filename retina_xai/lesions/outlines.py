@@ -1,17 +1,67 @@
-"""Lesion candidates with their outlines, as a picture shows and a reader edits them."""
+"""Masks and outlines: `outline_of` traces a mask along its pixel edges, `mask_of` fills an outline.
+
+OpenCV traces borders through pixel centres (Suzuki and Abe 1985). On a mask that is enlarged twice, the pixel x becomes
+the columns 2 x and 2 x + 1, and a border runs through the column next to the edge, inside the mask: through 2 x at a
+left edge, through 2 x + 1 at a right one. (column + 1) // 2 - 0.5 is then the edge itself, for holes as well. Where
+pixels touch by their corners alone, the ring passes that corner twice.
+"""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from retina_xai.errors import UsageError
 from retina_xai.lesions.candidates import FLOOR, FRACTION, Lesion, binarise, label_regions, lesion_candidates
+from retina_xai.lesions.shapes import Outline, Ring
 
-Outline = tuple[tuple[float, float], ...]
+
+def outline_of(mask: npt.NDArray[np.bool_], left: int = 0, top: int = 0) -> Outline:
+    """The outline of all pixels of a mask (H, W), holes included; `left`, `top` are the place of its first pixel.
+
+    Rings have no vertex at which they go straight on. `mask_of` gives the mask back.
+
+    Raises:
+        UsageError: the mask is empty.
+    """
+    if mask.ndim != 2 or not mask.any():
+        raise UsageError(f"mask of shape {mask.shape} without a pixel: expected at least one; leave empty masks out")
+    enlarged = mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    borders, _ = cv2.findContours(enlarged, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return Outline(tuple(_ring(border[:, 0], left, top) for border in borders))
+
+
+def mask_of(outline: Outline, height: int, width: int) -> npt.NDArray[np.bool_]:
+    """The pixels of a picture (height, width) whose centre lies inside an outline, by the even-odd rule.
+
+    Each ring side toggles, in every row that it crosses, all pixels to the right of the crossing.
+    """
+    ends = [np.asarray(ring, float) for ring in outline.rings]
+    (x0, y0), (x1, y1) = np.concatenate([np.roll(ring, 1, axis=0) for ring in ends]).T, np.concatenate(ends).T
+    first = np.clip(np.ceil(np.minimum(y0, y1)), 0, height).astype(int)
+    count = np.clip(np.ceil(np.maximum(y0, y1)), 0, height).astype(int) - first
+    side = np.repeat(np.arange(len(count)), count)
+    row = np.arange(len(side)) - np.repeat(np.cumsum(count) - count, count) + first[side]
+    x = x0[side] + (row - y0[side]) * ((x1 - x0)[side] / (y1 - y0)[side])
+    toggles = np.zeros((height, width + 1), np.uint8)
+    np.add.at(toggles, (row, np.clip(np.ceil(x), 0, width).astype(int)), 1)
+    return np.asarray(np.bitwise_xor.accumulate(toggles[:, :width] & 1, axis=1), bool)
+
+
+def _ring(border: npt.NDArray[np.integer | np.floating], left: int, top: int) -> Ring:
+    """The vertices of an edge ring, from a border (N, 2) in the enlarged mask."""
+    points = (border + 1) // 2
+    points = points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
+    before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    corners = points[before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]] + (left - 0.5, top - 0.5)
+    return tuple((x, y) for x, y in corners.tolist())
+
+
+Border = tuple[tuple[float, float], ...]
 
 
 def outlined_candidates(
     evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
-) -> list[tuple[Lesion, Outline]]:
+) -> list[tuple[Lesion, Border]]:
     """`lesions.lesion_candidates` of an evidence map (H, W) with the outer border of each: x, y of border pixels.
 
     Straight runs are given by their ends. A region of one or two pixels has fewer than three points.
@@ -20,7 +70,7 @@ def outlined_candidates(
         UsageError: as `lesions.binarise`.
     """
     regions = label_regions(binarise(evidence, fraction, floor))
-    outlines: dict[tuple[float, ...], Outline] = {}
+    outlines: dict[tuple[float, ...], Border] = {}
     for number, (box, centroid) in enumerate(zip(regions.boxes, regions.centroids, strict=True), start=1):
         left, top, right, bottom = box.tolist()
         inside = (regions.labels[top:bottom, left:right] == number).astype(np.uint8)

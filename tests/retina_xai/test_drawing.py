@@ -3,7 +3,7 @@
 import numpy as np
 
 from retina_xai import drawing
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 
 GREY = np.full((60, 80, 3), 90, np.uint8)
 

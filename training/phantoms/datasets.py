@@ -19,7 +19,7 @@ from PIL import Image
 from retina_xai.errors import UsageError
 from retina_xai.io.files import replacing, write_text
 from retina_xai.io.images import write_png
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.training.phantoms.annotators import ANNOTATORS, DOCTYPES, annotate, annotation_file
 from retina_xai.training.phantoms.phantom import DEMO, GRADE_SHARES, GRADES, Phantom, PhantomSettings, make_phantom
 

@@ -17,7 +17,7 @@ from retina_xai.app.viewer.session import KEPT_EVIDENCE, Draft, Session, keep, l
 from retina_xai.app.viewer.worklist import Item
 from retina_xai.explainers import FGVis, RetinaFGVis
 from retina_xai.explainers.retina import FLIPS
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.localization import METHODS
 from retina_xai.models.checkpoint import CLASSES
 

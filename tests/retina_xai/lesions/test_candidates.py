@@ -2,11 +2,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.candidates import LESION_TYPES, binarise, label_regions, lesion_candidates, region_maxima
-
-
-def test_the_four_lesion_types():
-    assert LESION_TYPES == ("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots")
+from retina_xai.lesions.candidates import binarise, label_regions, lesion_candidates, region_maxima
 
 
 def test_the_threshold_is_relative_to_the_maximum_and_inclusive():

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.training.phantoms.annotators import MARKING_TYPES, annotate, annotation_file
 from retina_xai.training.phantoms.phantom import Phantom, make_phantom
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from retina_xai.errors import UsageError
 from retina_xai.io.files import sha256_of
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.training.phantoms.datasets import (
     TYPE_CYCLE,
     PhantomSet,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.training.phantoms.phantom import DEMO, FEW_DOTS, PhantomSettings, lesion_plan, make_phantom
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 from retina_xai.training.synthesis.lesion_painter import PAINTERS, paint_lesion, paint_patch
 
 RETINA = (160.0, 75.0, 25.0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 
 Point = tuple[float, float]
 Kind = Literal["circle", "polygon"]

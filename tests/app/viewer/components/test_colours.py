@@ -12,7 +12,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from retina_xai.app.viewer.components.canvas.component import CLIENT
-from retina_xai.lesions.candidates import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES
 
 SIGHTS = {
     "normal": np.eye(3),

@@ -1,0 +1,45 @@
+"""Checks of single values that come from users, browsers and files. Each raises an `InputError` of one line."""
+
+import math
+from collections.abc import Iterable
+
+from retina_xai.errors import InputError
+
+
+def check_text(what: str, text: str, longest: int, *, required: bool = False) -> None:
+    """Refuse a text that is too long, not Unicode or, where it is `required`, empty."""
+    if not isinstance(text, str):
+        raise InputError(f"{what} of type {type(text).__name__}: expected a text")
+    if required and not text.strip():
+        raise InputError(f"{what} is empty: enter one")
+    if len(text) > longest:
+        raise InputError(f"{what} of {len(text)} characters: at most {longest} are kept; shorten it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{what} with half a character at {error.start + 1}: expected Unicode; type it anew"
+        ) from error
+
+
+def check_one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the choices."""
+    if value not in choices:
+        raise InputError(f"{what} {value!r}: expected one of {', '.join(choices)}")
+
+
+def check_share(what: str, value: float) -> None:
+    """Refuse what is not a number in [0, 1]."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise InputError(f"{what} {value!r}: expected a number from 0 to 1")
+
+
+def check_numbers(what: str, values: Iterable[float]) -> None:
+    """Refuse values that are not finite numbers."""
+    if not all(is_number(value) and math.isfinite(value) for value in values):
+        raise InputError(f"{what} with a coordinate that is not a finite number: draw it again")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is an int or a float; True and False are not numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
