@@ -1,11 +1,5 @@
-"""The command line: each command parses, calls one function and reports; numerics live in the packages below.
+"""The commands: each parses its options, calls one function and reports."""
 
-Exit codes: 0 done, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch finished with failures; 130
-interrupted.
-"""
-
-import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,14 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retina_xai import __version__
-from retina_xai.errors import RetinaXaiError
 
 if TYPE_CHECKING:
     from retina_xai.models.checkpoint import RdrClassifier
-
-DEBUG = "RETINA_XAI_DEBUG"
-INTERRUPTED = 130
-INTERNAL = 1
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -301,22 +290,6 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command line; every error ends in one line on standard error and its exit code."""
-    try:
-        app()
-    except RetinaXaiError as error:
-        _fail(str(error), error.exit_code)
-    except SystemExit as leaving:  # typer's own way out, silent when interrupted
-        if leaving.code != INTERRUPTED:
-            raise
-        _fail("interrupted; what is done is kept, run the same command again to go on", INTERRUPTED)
-    except Exception as error:  # a fault of ours: one line for the user, the traceback on request
-        if os.environ.get(DEBUG):
-            raise
-        _fail(f"internal error ({type(error).__name__}: {error}); set {DEBUG}=1 and report the traceback", INTERNAL)
-
-
 def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
     from retina_xai.models.checkpoint import default_weights, load_classifier
     from retina_xai.models.device import device_named
@@ -324,10 +297,7 @@ def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
     return load_classifier(weights or default_weights(), device_named(device.value))
 
 
-def _fail(message: str, code: int) -> None:
-    typer.echo("error: " + " ".join(message.split()), err=True)
-    sys.exit(code)
-
-
 if __name__ == "__main__":
+    from retina_xai.app.cli.entry_point import main
+
     main()

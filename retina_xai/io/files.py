@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from retina_xai.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -59,7 +60,7 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index, whole or not at all; texts that a spreadsheet would run as formulas are quoted.
 
     Such a text (it begins with = + - @ or a control character) gets an apostrophe in front, as OWASP advises. A lone

@@ -5,13 +5,13 @@ import sys
 
 def command(monkeypatch, capsys):
     """A function that runs `retina-xai` with its arguments: (exit code, standard output, standard error)."""
-    from retina_xai.app.cli import main as cli
+    from retina_xai.app.cli.entry_point import main
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["retina-xai", *map(str, arguments)])
         code = 0
         try:
-            cli.main()
+            main()
         except SystemExit as leaving:
             code = int(leaving.code or 0)
         captured = capsys.readouterr()

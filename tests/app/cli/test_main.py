@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from retina_xai.app.batch.localize import Failures
+from retina_xai.app.cli.entry_point import main
 from retina_xai.errors import BatchError, RetinaXaiError
 from retina_xai.io.images import read_image, write_png
 from retina_xai.training.phantoms.datasets import DEMO_DIARETDB1, PhantomSet, write_diaretdb1, write_eyepacs
@@ -135,15 +136,13 @@ def test_an_error_of_the_system_fails_its_photograph_alone(tmp_path):
 
 
 def test_an_interruption_is_one_line(monkeypatch, capsys):
-    from retina_xai.app.cli import main as cli
-
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("retina_xai.io.images.find_images", interrupted)
     monkeypatch.setattr(sys, "argv", ["retina-xai", "predict", "x", "--out", "y"])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        main()
     assert left.value.code == 130
     assert one_line(capsys.readouterr().err).startswith("error: interrupted; what is done is kept")
 
@@ -201,14 +200,12 @@ def test_usage_and_version():
 
 
 def test_an_error_of_ours_is_one_line_too(monkeypatch, capsys):
-    from retina_xai.app.cli import main as cli
-
     def broken():
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr("retina_xai.app.cli.main.app", broken)
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        main()
     assert left.value.code == 1
     assert "internal error (ZeroDivisionError: oh)" in one_line(capsys.readouterr().err)
     assert issubclass(RetinaXaiError, ValueError)

@@ -1,0 +1,44 @@
+"""The extra of the package that each command needs, and the message when it is not installed."""
+
+from collections.abc import Sequence
+
+EXTRA_OF = {
+    "train": "train",
+    "evaluate": "evaluate",
+    "experiment": "evaluate",
+    "check-data": "evaluate",
+    "demo": "all",
+}
+"""Extra by command; every other command needs `app`."""
+OPTIONAL = frozenset(
+    {
+        "defusedxml",
+        "fpdf",
+        "jinja2",
+        "lightning",
+        "lightning_utilities",
+        "pandas",
+        "platformdirs",
+        "pydantic",
+        "rich",
+        "sqlalchemy",
+        "streamlit",
+        "tensorboard",
+        "typer",
+    }
+)
+"""Modules that `pip install retina-xai` alone does not bring."""
+
+
+def missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> str | None:
+    """Which extra to install when a command cannot import an optional module; None for any other module.
+
+    Args:
+        arguments: of the command line; the first that is no option names the command.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in OPTIONAL:
+        return None
+    command = next((argument for argument in arguments if not argument.startswith("-")), "retina-xai")
+    extra = EXTRA_OF.get(command, "app")
+    return f"{command} needs the extra '{extra}': pip install 'retina-xai[{extra}]' ({module} is not installed)"
