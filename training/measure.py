@@ -1,14 +1,14 @@
 """What a training reports: the weights with their threshold, metrics.json and three pictures.
 
-All figures are of the validation part, which also chose the epoch and the threshold: they lean to the bright side,
-and a set that the training never saw is the test. Intervals: AUROC by bootstrap over patients, shares by Wilson.
-The threshold on p(RDR) is Youden's point, or the point of highest sensitivity with a specificity of at least 0.9
-(`threshold` in the settings); 0.5 where the validation part holds one class only and neither exists.
+All figures are of the validation part, which also chose the epoch and the threshold: they are optimistic, and an
+independent test set is needed (`retina-xai evaluate grades`). The threshold on p(RDR) is Youden's point, or the point
+of the highest sensitivity with a specificity of at least 0.9 (`threshold` in the settings). It is 0.5 where the
+validation part holds one class only and neither point exists.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning
@@ -17,25 +17,14 @@ import numpy as np
 import torch
 
 import retina_xai
+from retina_xai.curves import draw_calibration, draw_roc
 from retina_xai.io.files import write_json
-from retina_xai.metrics.classification import (
-    Confusion,
-    auroc,
-    auroc_interval,
-    brier,
-    calibration,
-    confusion,
-    expected_calibration_error,
-    roc_curve,
-    sensitivity_at_specificity,
-    specificity_at_sensitivity,
-    youden_point,
-)
-from retina_xai.metrics.intervals import wilson
+from retina_xai.metrics.classification import calibration, roc_curve, sensitivity_at_specificity, youden_point
+from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
 from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
-from retina_xai.training.curves import draw_calibration, draw_learning, draw_roc
+from retina_xai.training.curves import draw_learning
 from retina_xai.training.data.photographs import REFERABLE, Labelled, Photographs
 from retina_xai.training.state import Keeper, RunFolder
 
@@ -56,25 +45,24 @@ class Trained:
 
 def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> dict[str, Any]:
     """Measure the network on the validation loader, write everything, and return the content of metrics.json."""
-    scores = _scores(trained, loader)
     photographs = trained.parts["validation"]
-    labels = np.array([photo.level >= REFERABLE for photo in photographs])
-    patients = np.array([photo.patient for photo in photographs])
-    point = THRESHOLDS[trained.config.threshold](labels, scores)
+    labels, patients = [photo.level >= REFERABLE for photo in photographs], [photo.patient for photo in photographs]
+    sample = ScoredPhotographs.of(labels, _scores(trained, loader), patients, trained.config.seed)
+    point = THRESHOLDS[trained.config.threshold](sample.labels, sample.scores)
     threshold = 0.5 if point is None or not 0 <= point.threshold <= 1 else point.threshold
-    metrics = _metrics(labels, scores, patients, trained.config.seed)
-    metrics["sources"] = _sources(photographs, labels, scores, trained.config.seed)
-    metrics |= {
+    metrics = {
+        **classifier_figures(sample),
+        "sources": _sources(photographs, sample),
         "threshold": threshold,
         "threshold_rule": trained.config.threshold,
-        "at_threshold": _point(confusion(labels, scores, threshold)),
+        "at_threshold": figures_at(sample, threshold),
         "training": _facts(trained),
     }
     facts = {**_facts(trained), "validation_auroc": None if np.isnan(metrics["auroc"]) else metrics["auroc"]}
     save_weights(run.weights, trained.net, replace(_model_facts(trained), threshold=threshold, training=facts))
-    draw_roc(run.folder / "roc.png", roc_curve(labels, scores), metrics["auroc"])
-    draw_calibration(run.folder / "calibration.png", calibration(labels, scores))
-    draw_learning(run.folder / "learning_curve.png", [keeper.scores for keeper in trained.history])
+    draw_roc(run.folder / "roc.png", roc_curve(sample.labels, sample.scores), metrics["auroc"])
+    draw_calibration(run.folder / "calibration.png", calibration(sample.labels, sample.scores))
+    draw_learning(run.folder / "learning_curve.png", [checkpoint.scores for checkpoint in trained.history])
     write_json(run.folder / "metrics.json", metrics)
     return metrics
 
@@ -89,50 +77,12 @@ def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:
     return np.asarray(torch.cat(parts).numpy())
 
 
-def _metrics(labels: np.ndarray, scores: np.ndarray, patients: np.ndarray, seed: int) -> dict[str, Any]:
-    table = calibration(labels, scores)
-    interval = auroc_interval(labels, scores, patients, seed=seed)
-    return {
-        "images": len(labels),
-        "patients": len(set(patients.tolist())),
-        "positives": int(labels.sum()),
-        "auroc": auroc(labels, scores),
-        "auroc_interval": [interval.low, interval.high],
-        "sensitivity_at_90_specificity": _point(sensitivity_at_specificity(labels, scores)),
-        "specificity_at_90_sensitivity": _point(specificity_at_sensitivity(labels, scores)),
-        "brier": brier(labels, scores),
-        "expected_calibration_error": expected_calibration_error(table),
-        "calibration": [asdict(row) for row in table],
-    }
-
-
-def _sources(photographs: list[Labelled], labels: np.ndarray, scores: np.ndarray, seed: int) -> dict[str, Any]:
+def _sources(photographs: list[Labelled], sample: ScoredPhotographs) -> dict[str, Any]:
     """Counts, AUROC and its interval for each set the photographs come from."""
     sources = np.array([photo.source for photo in photographs])
-    patients = np.array([photo.patient for photo in photographs])
     keys = ("images", "patients", "positives", "auroc", "auroc_interval")
-    figures = {}
-    for source in sorted(set(sources.tolist())):
-        here = sources == source
-        one = _metrics(labels[here], scores[here], patients[here], seed)
-        figures[source] = {key: one[key] for key in keys}
-    return figures
-
-
-def _point(point: Confusion | None) -> dict[str, Any] | None:
-    """Counts, ratios and their Wilson intervals at one threshold (null: every score is below it)."""
-    if point is None:
-        return None
-    found = wilson(point.true_positives, point.true_positives + point.false_negatives)
-    spared = wilson(point.true_negatives, point.true_negatives + point.false_positives)
-    return {
-        **asdict(point),
-        "threshold": point.threshold if np.isfinite(point.threshold) else None,
-        "sensitivity": point.sensitivity,
-        "sensitivity_interval": [found.low, found.high],
-        "specificity": point.specificity,
-        "specificity_interval": [spared.low, spared.high],
-    }
+    figures = {source: classifier_figures(sample.where(sources == source)) for source in sorted(set(sources.tolist()))}
+    return {source: {key: one[key] for key in keys} for source, one in figures.items()}
 
 
 def _facts(trained: Trained) -> dict[str, Any]:

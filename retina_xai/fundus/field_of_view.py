@@ -1,12 +1,16 @@
 """The field of view: the round aperture through which a fundus camera sees the retina.
 
-It is a disc on black, which the sensor may cut on any side. The brightness (maximum over the channels) is
-thresholded at several levels above the darkest place; the outline of the largest region, where it does not
-lie on the border of the image, is fitted by a circle with RANSAC (Fischler and Bolles, "Random sample consensus",
-CACM 1981), so that notches, flat masks, text and vignetting are outliers. Of the levels the one
-wins whose circle has the most of its visible arc seen, times the mean step of brightness across it (a halo
-round the aperture has a wide but shallow edge). Without any dark border (a crop from inside the aperture) the
-whole image is the field of view and `found` is False.
+It is a disc on black, and the sensor may cut it on any side. The brightness (maximum over the channels) is
+thresholded at several levels above the darkest place. The outline of the largest region, where it does not lie on the
+border of the image, is fitted by a circle with RANSAC (Fischler and Bolles, "Random sample consensus", CACM 1981), so
+that notches, flat masks, text and vignetting are outliers. The best level is the one whose circle has the largest
+product of two figures: the share of its visible arc that was seen, and the mean step of brightness across it (a halo
+round the aperture has a wide but shallow edge). Without any dark border (a crop from inside the aperture) the whole
+image is the field of view and `found` is False.
+
+The consensus search is ours, the least-squares circle skimage's. `skimage.measure.ransac` with CircleModel draws
+other triples. On 70 photographs of seven sets it gave another square on 4 and another mask on 19, and a circle with
+less of its arc seen on 2 of them (0.83 instead of 0.96, 0.13 instead of 0.26); the time was about the same.
 """
 
 from dataclasses import dataclass
@@ -27,7 +31,7 @@ TRIALS = 400
 class FieldOfView:
     """The circle of the aperture in file pixels (centres at integers) and its visible part, `mask` (H, W) bool.
 
-    `found` is False where no circle was seen; then its diameter is the longer side of the image.
+    `found` is False where no circle was seen. The diameter is then the longer side of the image.
     `support` is the share of the circle's visible arc that was seen as an edge, `filled` the share of the mask
     that is brighter than the border.
     """
@@ -133,7 +137,9 @@ def _circle(brightness: np.ndarray, level: float) -> _Circle | None:
 def _consensus(
     edge: np.ndarray, tolerance: float, shape: tuple[int, ...]
 ) -> tuple[tuple[float, float, float], np.ndarray] | None:
-    """RANSAC: of the circles through random triples the one nearest to most points, then least squares on those."""
+    """RANSAC: the circle through a random triple that has the most points within `tolerance`, refitted to those."""
+    from skimage.measure import CircleModel  # here, as importing it takes half a second
+
     triples = edge[np.random.default_rng(0).integers(len(edge), size=(TRIALS, 3))]
     a, b = triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
     cross = 2 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
@@ -148,7 +154,9 @@ def _consensus(
     near = np.abs(np.hypot(*(edge.T[:, None] - circles[:, :2].T[:, :, None])) - circles[:, 2:]) < tolerance
     inliers = near[np.argmax(near.sum(axis=1))]
     for _ in range(2):
-        x, y, radius = _least_squares_circle(edge[inliers])
+        if not (model := CircleModel.from_estimate(edge[inliers])):
+            return None
+        x, y, radius = float(model.center[0]), float(model.center[1]), float(model.radius)
         inliers = np.abs(np.hypot(edge[:, 0] - x, edge[:, 1] - y) - radius) < tolerance
         if inliers.sum() < 3 or not _plausible(np.array([[x, y, radius]]), shape).all():
             return None
@@ -161,13 +169,6 @@ def _plausible(circles: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     large = (radius > 0.2 * min(shape)) & (radius < 0.75 * np.hypot(shape[0], shape[1]))
     within: np.ndarray = large & (x > 0) & (x < shape[1]) & (y > 0) & (y < shape[0])
     return within
-
-
-def _least_squares_circle(points: np.ndarray) -> tuple[float, float, float]:
-    """Algebraic fit: x^2 + y^2 = 2 a x + 2 b y + c is linear in (a, b, c) (Kasa, IEEE Trans. Instrum. Meas. 1976)."""
-    design = np.column_stack([2 * points, np.ones(len(points))])
-    a, b, c = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)[0]
-    return float(a), float(b), float(np.sqrt(max(0.0, c + a * a + b * b)))
 
 
 def _evidence_of(brightness: np.ndarray, edge: np.ndarray, x: float, y: float, radius: float) -> tuple[float, float]:

@@ -7,17 +7,18 @@ With n+ positives and n- negatives, a photograph is called positive at threshold
     Brier = mean (score - label)^2
     ECE = sum over bins of (images in it / n) |share of positives - mean score|   (equal bins on [0, 1]; Naeini, 2015)
 
-"Sensitivity at 90 % specificity" is that of an observed threshold whose specificity is at least 0.9, the one of the
-highest sensitivity; no interpolation between thresholds (ours): the figure is one that can be had. The interval of
+ROC curve and AUROC are scikit-learn's. "Sensitivity at 90 % specificity" is the highest sensitivity of the observed
+thresholds whose specificity is at least 0.9; there is no interpolation between thresholds (ours). The interval of the
 AUROC draws patients, not images, with replacement: two eyes of one patient are not independent.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import confusion_matrix_at_thresholds, roc_auc_score
 
 from retina_xai.errors import InputError
 from retina_xai.metrics.intervals import Interval, bootstrap
@@ -49,7 +50,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Photographs whose score lies in [low, high): how many, how many positive, and the sum of their scores."""
+    """Photographs with a score in [low, high): their number, the number of positives, and the sum of the scores."""
 
     low: float
     high: float
@@ -82,12 +83,13 @@ def roc_curve(labels: Labels, scores: Scores) -> list[Confusion]:
         InputError: as `confusion`.
     """
     truth, values = _checked(labels, scores)
-    order = np.argsort(-values, kind="stable")
-    found, wrong = np.cumsum(truth[order]), np.cumsum(~truth[order])
-    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) if len(values) else np.array([], int)
-    positives, negatives = int(truth.sum()), int((~truth).sum())
-    points = [(math.inf, 0, 0)] + [(float(values[order[i]]), int(found[i]), int(wrong[i])) for i in last]
-    return [Confusion(t, tp, fp, negatives - fp, positives - tp) for t, tp, fp in points]
+    if not len(values):
+        return [Confusion(math.inf, 0, 0, 0, 0)]
+    counts = confusion_matrix_at_thresholds(truth, values)
+    tns, fps, fns, tps = (count.astype(int).tolist() for count in counts[:4])
+    none = Confusion(math.inf, 0, 0, tns[-1] + fps[-1], fns[-1] + tps[-1])
+    rows = zip(counts[4].tolist(), tps, fps, tns, fns, strict=True)
+    return [none, *(Confusion(*row) for row in rows)]
 
 
 def auroc(labels: Labels, scores: Scores) -> float:
@@ -101,7 +103,7 @@ def auroc(labels: Labels, scores: Scores) -> float:
 
 
 def auroc_interval(
-    labels: Labels, scores: Scores, patients: npt.NDArray[np.integer], resamples: int = 1000, seed: int = 0
+    labels: Labels, scores: Scores, patients: npt.NDArray[Any], resamples: int = 1000, seed: int = 0
 ) -> Interval:
     """95 % percentile bootstrap of the AUROC over patients (N,).
 
@@ -119,13 +121,13 @@ def auroc_interval(
 
 
 def sensitivity_at_specificity(labels: Labels, scores: Scores, specificity: float = 0.9) -> Confusion | None:
-    """The point of highest sensitivity whose specificity is at least the one asked for; None with one class only."""
+    """The point of the highest sensitivity with at least this specificity; None with one class only."""
     allowed = [point for point in roc_curve(labels, scores) if point.specificity >= specificity]
     return max(allowed, key=lambda point: (point.sensitivity, point.specificity)) if _both(allowed) else None
 
 
 def specificity_at_sensitivity(labels: Labels, scores: Scores, sensitivity: float = 0.9) -> Confusion | None:
-    """The point of highest specificity whose sensitivity is at least the one asked for; None with one class only."""
+    """The point of the highest specificity with at least this sensitivity; None with one class only."""
     allowed = [point for point in roc_curve(labels, scores) if point.sensitivity >= sensitivity]
     return max(allowed, key=lambda point: (point.specificity, point.sensitivity)) if _both(allowed) else None
 

@@ -1,13 +1,11 @@
 """Confidence intervals of the figures in every table.
 
-Wilson's score interval for k successes in n independent trials (E. B. Wilson, JASA 22, 1927), with z the normal
-quantile of the level:
-
-    centre = (k + z^2 / 2) / (n + z^2),   half width = z / (n + z^2) * sqrt(k (n - k) / n + z^2 / 4)
+Wilson's score interval for k successes in n independent trials (E. B. Wilson, JASA 22, 1927), by scipy.
 
 Percentile bootstrap (B. Efron, 1979): units (images, patients) are drawn with replacement, the statistic is
-computed on each draw, and the interval is cut from the draws' quantiles. Lesions of one photograph are not
-independent, which Wilson's interval assumes, so per-lesion and per-pixel figures are bootstrapped over images.
+computed on each draw, and the interval is cut from the quantiles of the draws. Wilson's interval assumes independent
+trials. Lesions of one photograph and photographs of one patient are not independent, so their figures are bootstrapped
+over photographs or patients.
 
 Ours: draws on which the statistic is undefined (NaN) are left out; if none is defined, the interval is NaN.
 """
@@ -15,10 +13,10 @@ Ours: draws on which the statistic is undefined (NaN) are left out; if none is d
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 from retina_xai.errors import UsageError
 
@@ -45,13 +43,8 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
         raise UsageError(f"{successes} successes in {trials} trials: expected 0 <= successes <= trials")
     if trials == 0:
         return UNDEFINED
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    centre = (successes + z * z / 2) / (trials + z * z)
-    half = z / (trials + z * z) * math.sqrt(successes * (trials - successes) / trials + z * z / 4)
-    # At both ends the closed form is exactly 0 and 1; rounding must not say 1e-17.
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return Interval(low, high)
+    ends = binomtest(successes, trials).proportion_ci(level, method="wilson")
+    return Interval(float(ends.low), float(ends.high))
 
 
 def bootstrap(

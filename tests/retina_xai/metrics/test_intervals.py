@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.metrics.intervals import bootstrap, wilson
+from retina_xai.metrics.intervals import Interval, bootstrap, wilson
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,13 @@ def test_bootstrap_of_a_mean_approaches_the_normal_interval():
     half = 1.96 * values.std() / math.sqrt(400)
     assert interval.low == pytest.approx(values.mean() - half, abs=0.03)
     assert interval.high == pytest.approx(values.mean() + half, abs=0.03)
+
+
+def test_bootstrap_of_a_fixed_seed_has_exact_values():
+    values = np.arange(10.0)
+    mean = lambda drawn: float(values[drawn].mean())  # noqa: E731
+    assert bootstrap(mean, 10, 1000, seed=0) == Interval(2.7, 6.4)
+    assert bootstrap(mean, 10, 1000, seed=1, level=0.5) == Interval(3.9, 5.1)
 
 
 def test_bootstrap_is_seeded():
