@@ -1,9 +1,10 @@
-"""Pictures: evidence laid over the photograph, and contours of lesions in the published colours.
+"""Pictures: evidence laid over the photograph, and contours of lesions. The only place that defines colours of lesions.
 
-Colours as in the lesion pictures of FGVis: green hard exudates, blue soft exudates, orange haemorrhages, red red
-small dots. Evidence is drawn in one hue range that the retina does not have (matplotlib's "viridis" reads from
-violet to yellow), more opaque where there is more of it, after normalising by its own maximum; where there is none,
-the photograph is untouched.
+Hues as in the lesion pictures of FGVis: green hard exudates, blue soft exudates, orange haemorrhages, red red small
+dots. Any two of the four colours keep a CIEDE2000 distance above 20 in normal sight, protanopia, deuteranopia and
+tritanopia (simulated after Machado, Oliveira and Fernandes, IEEE TVCG 2009). Evidence is drawn in a range of hues that
+the retina does not have (matplotlib's "viridis", violet to yellow), after normalising by its own maximum, and more
+opaque where it is higher; where there is none, the photograph is unchanged.
 """
 
 from collections.abc import Mapping
@@ -12,14 +13,18 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
+from retina_xai.lesions.annotation import UNSPECIFIED
 from retina_xai.lesions.candidates import binarise
 
 LESION_COLOURS: dict[str, tuple[int, int, int]] = {
-    "hard_exudates": (0, 200, 0),
-    "soft_exudates": (40, 110, 255),
-    "haemorrhages": (255, 150, 0),
-    "red_small_dots": (255, 0, 0),
+    "haemorrhages": (252, 168, 49),
+    "hard_exudates": (73, 219, 187),
+    "soft_exudates": (51, 105, 229),
+    "red_small_dots": (200, 37, 4),
+    UNSPECIFIED: (255, 255, 255),
 }
+"""RGB by annotation type (`lesions.annotation.ANNOTATION_TYPES`)."""
+
 OPACITY = 0.85
 
 
@@ -33,7 +38,8 @@ def heatmap(evidence: np.ndarray) -> np.ndarray:
 def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """Evidence (H, W) in [0, 1] over a photograph (H, W, 3) uint8, the same shape and type.
 
-    Only what `lesions.binarise` counts is drawn; opacity grows with the square root, so that faint evidence shows.
+    Only pixels that `lesions.candidates.binarise` keeps are drawn. Opacity grows with the square root of the evidence,
+    so that faint evidence is visible.
     """
     shown = binarise(evidence)
     if not shown.any():
@@ -52,5 +58,5 @@ def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def line_width(pixels: np.ndarray) -> int:
-    """A line width that shows at this size of picture, in pixels."""
+    """A line width that is visible at this size of picture, in pixels."""
     return max(1, round(int(max(pixels.shape[:2])) / 750))

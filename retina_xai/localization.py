@@ -23,7 +23,8 @@ from retina_xai.explainers.retina import RETINA_GAME
 from retina_xai.fundus.preprocessing import FundusImage, prepare
 from retina_xai.fundus.quality import Gradability, gradability
 from retina_xai.io.images import Photograph
-from retina_xai.lesions.candidates import FLOOR, Lesion, candidate_fraction, lesion_candidates
+from retina_xai.lesions.annotation import Annotation
+from retina_xai.lesions.candidates import FLOOR, candidate_fraction, lesion_candidates
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 
 METHODS: dict[str, Explainer] = {
@@ -69,7 +70,7 @@ class Localization:
     fundus: FundusImage
     verdict: Verdict
     evidence: np.ndarray
-    lesions: tuple[Lesion, ...]
+    lesions: tuple[Annotation, ...]
     field_of_view: np.ndarray
     explanation: Explanation | None
 

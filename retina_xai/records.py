@@ -19,6 +19,7 @@ from retina_xai import __version__, drawing
 from retina_xai.errors import InputError
 from retina_xai.io.files import write_json
 from retina_xai.io.images import write_png
+from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import FLOOR, candidate_fraction
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
@@ -57,10 +58,17 @@ def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, A
         },
         "explanation": summary(explanation),
         "binarisation": {"fraction_of_maximum": fraction, "floor": FLOOR},
-        "lesions": [asdict(lesion) for lesion in localization.lesions],
+        "lesions": [_candidate_of(lesion) for lesion in localization.lesions],
         "geometry": asdict(localization.fundus.geometry),
         **run,
     }
+
+
+def _candidate_of(lesion: Annotation) -> dict[str, Any]:
+    """A candidate in pixels: centroid, area, score, and box from the first pixel inside to the first beyond."""
+    x, y = lesion.shape.centroid
+    box = [round(edge + 0.5) for edge in lesion.shape.box]
+    return {"x": x, "y": y, "area": round(lesion.shape.area), "score": lesion.score, "box": box}
 
 
 def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:

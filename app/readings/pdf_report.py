@@ -28,7 +28,6 @@ ROWS = 40
 PREFIX = 16
 GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
-UNSPECIFIED_COLOUR = (235, 235, 235)
 HALO = (20, 20, 20)
 DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
 COLUMNS = {"No.": 9, "type": 29, "source": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
@@ -150,7 +149,7 @@ def _draw_lesions(sheet: Sheet, report: Report, lesions: list[ReadLesion]) -> No
         if lesion.status != "deleted"
     }
     for number, corners in outlines.items():
-        _draw_outline(sheet, corners, _colour(lesions[number - 1].type), 0.4 if number <= ROWS else 0.2)
+        _draw_outline(sheet, corners, LESION_COLOURS[lesions[number - 1].type], 0.4 if number <= ROWS else 0.2)
     for number, corners in outlines.items():
         if number <= ROWS:
             _draw_number(sheet, str(number), max(x for x, _ in corners), max(top + 2.6, min(y for _, y in corners)))
@@ -181,7 +180,7 @@ def _write_counts(sheet: Sheet, lesions: list[ReadLesion]) -> None:
     """How many of each type are left, in its colour, and how many were deleted."""
     left = [lesion.type for lesion in lesions if lesion.status != "deleted"]
     for name in dict.fromkeys(left):
-        sheet.set_fill_color(*_colour(name))
+        sheet.set_fill_color(*LESION_COLOURS[name])
         sheet.set_draw_color(*HALO)
         sheet.set_line_width(0.2)
         sheet.rect(sheet.get_x(), sheet.get_y() + 1.2, 2.6, 2.6, style="DF")
@@ -248,10 +247,6 @@ def _cells(sheet: Sheet, number: int, lesion: ReadLesion) -> list[str]:
 def _rank(lesion: ReadLesion) -> tuple[bool, float]:
     """Deleted ones last; drawn ones, which have no score, before candidates; high scores first."""
     return lesion.status == "deleted", -2.0 if lesion.score is None else -lesion.score
-
-
-def _colour(lesion_type: str) -> tuple[int, int, int]:
-    return LESION_COLOURS.get(lesion_type, UNSPECIFIED_COLOUR)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -15,13 +15,11 @@ from retina_xai.app.viewer.jobs import Job
 from retina_xai.app.viewer.worklist import Scored
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
 from retina_xai.io.images import Photograph, read_image
-from retina_xai.lesions.candidates import Lesion, candidate_fraction
-from retina_xai.lesions.outlines import Border, outlined_candidates
+from retina_xai.lesions.annotation import Annotation
+from retina_xai.lesions.candidates import candidate_fraction, lesion_candidates
 from retina_xai.localization import localize, method_named, predict
 from retina_xai.metrics.trust import score_alone
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
-
-Candidate = tuple[Lesion, Border]
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Evidence:
 
     question: Question
     evidence: np.ndarray
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Annotation, ...]
     settings: Mapping[str, Any]
     before: float = math.nan
     without: float = math.nan
@@ -92,8 +90,7 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
     found = localize(photograph, classifier, watched, ungradable=True)
     explanation = found.explanation
     settings = watched.settings()
-    candidates = tuple(outlined_candidates(found.evidence, candidate_fraction(settings)))
-    plain = Evidence(question, found.evidence, candidates, settings)
+    plain = Evidence(question, found.evidence, found.lesions, settings)
     if explanation is None:
         return plain
     image = classifier.facts.preprocessing.to_tensor(found.fundus.pixels).to(classifier.device)
@@ -114,7 +111,7 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
     return Evidence(
         question,
         evidence,
-        tuple(outlined_candidates(evidence, candidate_fraction(record["method"]["settings"]))),
+        tuple(lesion_candidates(evidence, candidate_fraction(record["method"]["settings"]))),
         record["method"]["settings"],
         before=told["score_before"],
         without=math.nan if without is None else without,

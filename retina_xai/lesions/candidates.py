@@ -6,9 +6,9 @@ An evidence map e with values in [0, 1] is binarised relative to its own maximum
 
 and each 8-connected region of the mask is one lesion candidate; its score is the largest evidence inside it.
 
-Deviations, ours: the paper says 4 % "of the mask"; we take 1 - m, which is what deletion evidence is. The floor
-is absolute: the start mask of the deletion game is drawn from U(0.99, 1), so an image on which the game ended at
-once holds noise of up to 0.01 that is no evidence, and its binary mask must be empty.
+Two deviations from the paper. It says 4 % "of the mask"; we take 1 - m, which is the evidence of the deletion game. The
+floor is absolute: the start mask of the deletion game is drawn from U(0.99, 1), so an image on which the game ended at
+once holds noise of up to 0.01. This is not evidence, and its binary mask must be empty.
 """
 
 from collections.abc import Mapping
@@ -20,23 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_xai.errors import UsageError
+from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
+from retina_xai.lesions.outlines import outline_of
 
 FRACTION = 0.04
 FLOOR = 0.01
-
-
-@dataclass(frozen=True)
-class Lesion:
-    """One candidate, in pixels of the file: centroid x, y; area; score = largest evidence in it, in [0, 1].
-
-    `box` is (x0, y0, x1, y1), first pixel inside to first pixel beyond, so that x1 - x0 is the width.
-    """
-
-    x: float
-    y: float
-    area: int
-    score: float
-    box: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -83,29 +71,23 @@ def binarise(
 
 
 def lesion_candidates(
-    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR, minimum_area: int = 1
-) -> list[Lesion]:
-    """Candidates of an evidence map (H, W) in [0, 1], highest score first; ties keep the order of their labels.
+    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
+) -> list[Annotation]:
+    """Candidates of an evidence map (H, W) in [0, 1], highest score first, with the ids "1", "2", ... in this order.
 
-    Regions of fewer than `minimum_area` pixels are left out.
+    Ties keep the order of their regions. The type is unspecified, the score is the largest evidence of the region.
 
     Raises:
         UsageError: as `binarise`.
     """
     regions = label_regions(binarise(evidence, fraction, floor))
     scores = region_maxima(evidence, regions)
-    kept = np.flatnonzero(regions.areas >= minimum_area)
-    return [
-        Lesion(
-            x=float(regions.centroids[i, 0]),
-            y=float(regions.centroids[i, 1]),
-            area=int(regions.areas[i]),
-            score=float(scores[i]),
-            box=(int(b[0]), int(b[1]), int(b[2]), int(b[3])),
-        )
-        for i in kept[np.argsort(-scores[kept], kind="stable")]
-        for b in [regions.boxes[i]]
-    ]
+    found = []
+    for rank, index in enumerate(np.argsort(-scores, kind="stable"), start=1):
+        left, top, right, bottom = regions.boxes[index].tolist()
+        outline = outline_of(regions.labels[top:bottom, left:right] == index + 1, left, top)
+        found.append(Annotation(str(rank), UNSPECIFIED, outline, "candidate", score=float(scores[index])))
+    return found
 
 
 def region_maxima(evidence: npt.NDArray[np.floating], regions: Regions) -> npt.NDArray[np.float64]:

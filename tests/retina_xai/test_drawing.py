@@ -3,7 +3,7 @@
 import numpy as np
 
 from retina_xai import drawing
-from retina_xai.lesions.annotation import LESION_TYPES
+from retina_xai.lesions.annotation import ANNOTATION_TYPES
 
 GREY = np.full((60, 80, 3), 90, np.uint8)
 
@@ -22,8 +22,8 @@ def test_evidence_is_drawn_where_it_is_and_stronger_is_more_opaque():
     assert np.abs(picture[10, 20] - expected).max() <= 1
 
 
-def test_every_lesion_type_has_its_published_colour():
-    assert set(drawing.LESION_COLOURS) == set(LESION_TYPES)
+def test_every_annotation_type_has_its_colour():
+    assert set(drawing.LESION_COLOURS) == set(ANNOTATION_TYPES)
     for name, colour in drawing.LESION_COLOURS.items():
         mask = np.zeros((60, 80), bool)
         mask[20:40, 30:50] = True

@@ -1,13 +1,12 @@
 """The evidence panel: method and class, the game as it runs, the threshold, the candidates linked to the picture."""
 
-import math
 from collections.abc import Sequence
 
 import streamlit as st
 
 from retina_xai.app.readings.model import READ_TYPES, UNSPECIFIED
 from retina_xai.app.viewer.components.canvas import DrawnLesion
-from retina_xai.app.viewer.findings import Candidate, Evidence, Question, evidence_of_record
+from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record
 from retina_xai.app.viewer.panels.header import kept
 from retina_xai.app.viewer.panels.progress import POLL, show_progress
 from retina_xai.app.viewer.panels.rows import Column, Table, TableRow, show_rows
@@ -17,7 +16,7 @@ from retina_xai.app.viewer.session import KEPT_EVIDENCE, Draft, Session, keep, l
 from retina_xai.app.viewer.worklist import Item
 from retina_xai.explainers import FGVis, RetinaFGVis
 from retina_xai.explainers.retina import FLIPS
-from retina_xai.lesions.annotation import LESION_TYPES
+from retina_xai.lesions.annotation import LESION_TYPES, Annotation
 from retina_xai.localization import METHODS
 from retina_xai.models.checkpoint import CLASSES
 
@@ -44,10 +43,9 @@ def evidence_of(state: Session, item: Item, question: Question, desk: Desk) -> E
     return state.evidence.get(place)
 
 
-def shown(found: Evidence | None, threshold: float) -> list[tuple[str, Candidate]]:
-    """Candidates that reach the threshold, with their numbers as ids."""
-    numbered = enumerate(found.candidates if found else (), start=1)
-    return [(str(number), one) for number, one in numbered if one[0].score >= threshold]
+def shown(found: Evidence | None, threshold: float) -> list[Annotation]:
+    """Candidates that reach the threshold."""
+    return [one for one in (found.candidates if found else ()) if one.score is not None and one.score >= threshold]
 
 
 def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk) -> None:
@@ -82,29 +80,29 @@ def show_candidates(state: Session, item: Item, found: Evidence | None) -> None:
     if not listed:
         st.caption("No candidate reaches the threshold." if found.candidates else "No evidence, so no candidates.")
         return
-    rows = [_row(name, one, draft) for name, one in listed[:LISTED]]
+    rows = [_row(one, draft) for one in listed[:LISTED]]
     more = f", the first {LISTED} are listed" if len(listed) > LISTED else ""
     st.caption(f"{len(listed)} candidates{more}. Choose one: the picture goes there.")
     table = Table("Lesion candidates", COLUMNS, rows, draft.selected, "10.5rem")
     show_rows(table, f"{TABLE}-{item.key}", lambda name: _go_to(state, draft, name))
-    chosen = dict(listed).get(draft.selected or "")
-    if chosen is not None and draft.selected is not None:
-        _edit(state, item, draft.selected, chosen)
+    for chosen in listed:
+        if chosen.id == draft.selected:
+            _edit(state, item, chosen)
 
 
-def _row(name: str, candidate: Candidate, draft: Draft) -> TableRow:
-    lesion, _ = candidate
-    kind = draft.types.get(name, UNSPECIFIED).replace("_", " ")
-    cells = (name, f"{lesion.score:.2f}", f"{lesion.x:.0f}, {lesion.y:.0f}", str(lesion.area), kind)
-    return TableRow(name, cells, "struck" if name in draft.rejected else "")
+def _row(candidate: Annotation, draft: Draft) -> TableRow:
+    kind = draft.types.get(candidate.id, UNSPECIFIED).replace("_", " ")
+    x, y = candidate.shape.centroid
+    cells = (candidate.id, f"{candidate.score:.2f}", f"{x:.0f}, {y:.0f}", f"{candidate.shape.area:.0f}", kind)
+    return TableRow(candidate.id, cells, "struck" if candidate.id in draft.rejected else "")
 
 
 def _go_to(state: Session, draft: Draft, name: str) -> None:
     draft.selected = state.goto = name
 
 
-def _edit(state: Session, item: Item, name: str, candidate: Candidate) -> None:
-    draft = state.draft(item)
+def _edit(state: Session, item: Item, candidate: Annotation) -> None:
+    draft, name = state.draft(item), candidate.id
     kinds = list(READ_TYPES)
     chosen = draft.types.get(name, UNSPECIFIED)
     choice, reject, edit = st.columns([5, 4, 4], gap="xsmall")
@@ -133,7 +131,7 @@ def _edit(state: Session, item: Item, name: str, candidate: Candidate) -> None:
         width="stretch",
         disabled=gone,
         help=EDIT_HELP,
-        on_click=state.if_current(item, lambda: _take(draft, name, candidate)),
+        on_click=state.if_current(item, lambda: _take(draft, candidate)),
     )
 
 
@@ -143,28 +141,20 @@ def _reject(draft: Draft, name: str, gone: bool) -> None:
     draft.drawn = tuple(lesion for lesion in draft.drawn if lesion.id != TAKEN + name)
 
 
-def _take(draft: Draft, name: str, candidate: Candidate) -> None:
-    if name in draft.rejected:
+def _take(draft: Draft, candidate: Annotation) -> None:
+    if candidate.id in draft.rejected:
         return
-    draft.drawn = (*draft.drawn, as_drawn(name, candidate, draft.types.get(name, UNSPECIFIED)))
-    draft.rejected.add(name)
+    draft.drawn = (*draft.drawn, as_drawn(candidate, draft.types.get(candidate.id, UNSPECIFIED)))
+    draft.rejected.add(candidate.id)
 
 
 EDIT_HELP = "Turns the candidate into a lesion of yours, which can be moved and deleted with the drawing tool"
 
 
-def as_drawn(name: str, candidate: Candidate, kind: str) -> DrawnLesion:
-    """A candidate as a lesion that the reader may move; what has no outline of three points is a circle of its area."""
-    lesion, outline = candidate
+def as_drawn(candidate: Annotation, kind: str) -> DrawnLesion:
+    """A candidate as a lesion that the reader may move."""
     lesion_type = kind if kind in LESION_TYPES else LESION_TYPES[0]
-    if len(outline) >= 3:
-        return DrawnLesion(TAKEN + name, lesion_type, "polygon", outline[:5000])
-    return DrawnLesion(TAKEN + name, lesion_type, "circle", ((lesion.x, lesion.y),), radius_of(candidate))
-
-
-def radius_of(candidate: Candidate) -> float:
-    """The radius of the circle of a candidate's area."""
-    return math.sqrt(candidate[0].area / math.pi)
+    return DrawnLesion(TAKEN + candidate.id, lesion_type, "polygon", candidate.shape.outline.rings[0][:5000])
 
 
 def _watch(state: Session) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from retina_xai.app.viewer.components.canvas import Mark, Scene, fundus_canvas, pending_edit
-from retina_xai.app.viewer.findings import Candidate, Evidence
+from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.jobs import URGENT
 from retina_xai.app.viewer.panels.encoding import grey, png
 from retina_xai.app.viewer.panels.evidence import evidence_of, question_of, show_candidates, show_evidence, shown
@@ -24,6 +24,7 @@ from retina_xai.app.viewer.session import Answer, Session, keep, line_of, sessio
 from retina_xai.app.viewer.worklist import Item, neighbour
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
+from retina_xai.lesions.annotation import Annotation
 
 KEPT_LAYERS = 3
 CANVAS = "examination"
@@ -114,14 +115,14 @@ def _poll(state: Session) -> None:
 def _show_canvas(state: Session, case: Case, views: dict[str, bytes], served: Desk) -> None:
     draft = state.draft(case.item)
     goto, state.goto = state.goto, None
-    listed = [pair for pair in shown(case.found, 0) if pair[0] not in draft.rejected]
+    listed = [one for one in shown(case.found, 0) if one.id not in draft.rejected]
     scene = Scene(
         case.item.key,
         case.photograph.pixels.shape[1],
         case.photograph.pixels.shape[0],
         views=views,
         evidence=_evidence_layer(state, case.item, case.found),
-        candidates=[_mark(name, one) for name, one in listed],
+        candidates=[_mark(one) for one in listed],
         markings=_markings(state, case.item, case.photograph, served),
         drawn=draft.drawn,
         threshold=state.threshold,
@@ -134,9 +135,10 @@ def _show_canvas(state: Session, case: Case, views: dict[str, bytes], served: De
         draft.selected = told.selected
 
 
-def _mark(name: str, candidate: Candidate) -> Mark:
-    lesion, outline = candidate
-    return Mark(name, lesion.x, lesion.y, lesion.box, lesion.score, outline)
+def _mark(candidate: Annotation) -> Mark:
+    left, top, right, bottom = (edge + 0.5 for edge in candidate.shape.box)
+    x, y = candidate.shape.centroid
+    return Mark(candidate.id, x, y, (left, top, right, bottom), candidate.score or 0, candidate.shape.outline.rings[0])
 
 
 def _evidence_layer(state: Session, item: Item, found: Evidence | None) -> bytes | None:

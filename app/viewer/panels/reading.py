@@ -26,7 +26,7 @@ from retina_xai.app.viewer.components.canvas import DrawnLesion
 from retina_xai.app.viewer.components.canvas.component import CLIENT as CANVAS
 from retina_xai.app.viewer.components.component import client_component
 from retina_xai.app.viewer.findings import Evidence
-from retina_xai.app.viewer.panels.evidence import TAKEN, radius_of, shown
+from retina_xai.app.viewer.panels.evidence import TAKEN, shown
 from retina_xai.app.viewer.panels.header import CLIENT
 from retina_xai.app.viewer.services import Desk
 from retina_xai.app.viewer.session import Answer, Draft, Session, line_of
@@ -133,10 +133,11 @@ def _candidates(draft: Draft, case: Case, threshold: float) -> list[ReadLesion]:
     """Candidates that reach the threshold; those whose outline the reader took over are among the drawn ones."""
     taken = {lesion.id for lesion in draft.drawn}
     found = []
-    for name, (lesion, outline) in shown(case.found, threshold):
+    for lesion in shown(case.found, threshold):
+        name = lesion.id
         if TAKEN + name in taken:
             continue
-        shape = Polygon(outline[:5000]) if len(outline) >= 3 else Circle(lesion.x, lesion.y, radius_of((lesion, ())))
+        shape = Polygon(lesion.shape.outline.rings[0][:5000])
         status: Status = "deleted" if name in draft.rejected else "kept"
         kind = draft.types.get(name, UNSPECIFIED)
         found.append(ReadLesion(TAKEN + name, "candidate", kind, shape, status, lesion.score))
@@ -144,7 +145,7 @@ def _candidates(draft: Draft, case: Case, threshold: float) -> list[ReadLesion]:
 
 
 def _drawn(draft: Draft, case: Case) -> list[ReadLesion]:
-    scores = {TAKEN + name: lesion.score for name, (lesion, _) in shown(case.found, 0)}
+    scores = {TAKEN + one.id: one.score or 0.0 for one in shown(case.found, 0)}
     return [_read_lesion(lesion, scores) for lesion in draft.drawn]
 
 

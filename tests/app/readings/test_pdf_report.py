@@ -95,7 +95,7 @@ def test_pictures_are_where_they_belong():
     assert same(first, (200, 0, 0)).any(axis=0).nonzero()[0].max() < same(first, (0, 200, 0)).any(axis=0).argmax()
     rows, columns = same(second, (200, 0, 0)).nonzero()
     top, left, scale = rows.min(), columns.min(), (np.ptp(columns) + 1) / IMAGE.width
-    orange_rows, orange_columns = same(second[: rows.max()], (255, 150, 0)).nonzero()
+    orange_rows, orange_columns = same(second[: rows.max()], (252, 168, 49)).nonzero()
     circle = LESIONS[0].shape
     assert (orange_columns.min() + orange_columns.max()) / 2 == pytest.approx(left + circle.x * scale, abs=2)
     assert (orange_rows.min() + orange_rows.max()) / 2 == pytest.approx(top + circle.y * scale, abs=2)

@@ -23,7 +23,7 @@ def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
     found = find_evidence(phantom_photograph, classifier, Question("retina"), job)
     plain = localize(phantom_photograph, classifier, METHODS["retina"], ungradable=True)
     assert np.array_equal(found.evidence, plain.evidence)
-    assert [lesion for lesion, _ in found.candidates] == list(plain.lesions)
+    assert found.candidates == plain.lesions
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-5)
     assert {game for game, _, _ in job.progress} == {0, 1, 2, 3}
     assert 0 <= found.alone <= 1
@@ -49,7 +49,7 @@ def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
     plain = localize(phantom_photograph, classifier, METHODS["saliency"], ungradable=True)
     record = record_of(plain, run_facts(classifier, "saliency", METHODS["saliency"].settings()))
     found = evidence_of_record(record, plain.evidence, Question("saliency"))
-    assert [lesion for lesion, _ in found.candidates] == list(plain.lesions)
+    assert found.candidates == plain.lesions
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-6)
     assert found.earlier
     assert math.isnan(found.without)

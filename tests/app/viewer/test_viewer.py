@@ -150,7 +150,7 @@ def test_candidates_below_the_threshold_are_not_part_of_a_reading(served):
     say(state, item, served)
     (reading,) = served.store.all()
     found = state.evidence[item.key, Question("saliency")]
-    assert len(reading.lesions) == sum(lesion.score >= 0.5 for lesion, _ in found.candidates) < len(found.candidates)
+    assert len(reading.lesions) == sum(lesion.score >= 0.5 for lesion in found.candidates) < len(found.candidates)
 
 
 def test_a_moved_candidate_is_stored_once_as_moved_with_its_score(served):
@@ -164,7 +164,7 @@ def test_a_moved_candidate_is_stored_once_as_moved_with_its_score(served):
     (reading,) = served.store.all()
     (moved,) = (lesion for lesion in reading.lesions if lesion.status == "moved")
     assert (moved.id, moved.source) == ("candidate-1", "candidate")
-    assert moved.score == pytest.approx(state.evidence[item.key, Question("saliency")].candidates[0][0].score)
+    assert moved.score == pytest.approx(state.evidence[item.key, Question("saliency")].candidates[0].score)
 
 
 def test_a_cancelled_search_keeps_nothing_and_says_so(served):

@@ -3,6 +3,7 @@ import pytest
 
 from retina_xai.errors import UsageError
 from retina_xai.lesions.candidates import binarise, label_regions, lesion_candidates, region_maxima
+from retina_xai.lesions.outlines import mask_of
 
 
 def test_the_threshold_is_relative_to_the_maximum_and_inclusive():
@@ -29,9 +30,29 @@ def test_candidates_of_a_drawn_map():
     evidence[10, 20] = 1.0
     evidence[11, 21] = 0.1  # touches only by its corner: one region with the pixel above
     first, second = lesion_candidates(evidence)
-    assert (first.x, first.y, first.area, first.score, first.box) == (20.5, 10.5, 2, 1.0, (20, 10, 22, 12))
-    assert (second.x, second.y, second.area, second.score, second.box) == (6.0, 2.5, 6, 0.75, (5, 2, 8, 4))
-    assert len(lesion_candidates(evidence, minimum_area=3)) == 1
+    assert (first.shape.centroid, first.shape.area, first.shape.box) == ((20.5, 10.5), 2, (19.5, 9.5, 21.5, 11.5))
+    assert (second.shape.centroid, second.shape.area, second.shape.box) == ((6.0, 2.5), 6, (4.5, 1.5, 7.5, 3.5))
+    assert [one.score for one in (first, second)] == [1.0, 0.75]
+    assert [(one.id, one.type, one.origin, one.status) for one in (first, second)] == [
+        ("1", "unspecified", "candidate", "kept"),
+        ("2", "unspecified", "candidate", "kept"),
+    ]
+
+
+def test_equal_scores_keep_the_order_of_their_regions():
+    evidence = np.array([[0, 0.5, 0, 0.5], [0.5, 0, 0, 0], [0, 0, 0, 0], [0.5, 0, 0, 1]])
+    assert [one.shape.centroid for one in lesion_candidates(evidence)] == [(3, 3), (0.5, 0.5), (3, 0), (0, 3)]
+
+
+def test_every_candidate_has_the_pixels_of_its_own_region():
+    evidence = np.random.default_rng(3).random((60, 80)) ** 8
+    mask = binarise(evidence, 0.3)
+    total = np.zeros(mask.shape, int)
+    for candidate in lesion_candidates(evidence, 0.3):
+        own = mask_of(candidate.shape, *mask.shape)
+        assert (own.sum(), evidence[own].max()) == (candidate.shape.area, candidate.score)
+        total += own
+    assert np.array_equal(total, mask)
 
 
 def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():
@@ -39,7 +60,7 @@ def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():
     mask = binarise(evidence)
     regions = label_regions(mask)
     assert regions.areas.sum() == mask.sum()
-    assert sum(lesion.area for lesion in lesion_candidates(evidence)) == mask.sum()
+    assert sum(lesion.shape.area for lesion in lesion_candidates(evidence)) == mask.sum()
     expected = [evidence[regions.labels == label].max() for label in range(1, regions.count + 1)]
     assert region_maxima(evidence, regions) == pytest.approx(expected, abs=0)
 
