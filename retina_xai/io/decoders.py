@@ -1,6 +1,6 @@
-"""The decoders behind images.read_image: one per kind of file, from a path to RGB uint8 as displayed.
+"""The readers of JPEG, PNG and TIFF: from a path to RGB uint8 as displayed.
 
-Size limits are judged on the header, before any pixel is decoded, so that a decompression bomb costs no memory.
+Size limits are checked on the header, before any pixel is decoded, so that a decompression bomb costs no memory.
 Conversions to 8 bit RGB:
 
     16 bit           round(v / 257); Pillow's colour PNG and compressed TIFF take the high byte (at most one level off)
@@ -78,13 +78,14 @@ def _open(path: Path, kind: str) -> ImageFile.ImageFile:
     return image
 
 
-def _read_jpeg(path: Path, frame: int | None) -> Decoded:
-    """`frame` is without meaning here: the further pictures of a multi-picture JPEG are previews."""
+def read_jpeg(path: Path, frame: int | None) -> Decoded:
+    """Read a JPEG; `frame` is ignored, because the further pictures of a multi-picture JPEG are previews."""
     with _open(path, "JPEG") as image:
         return _decoded(path, image, 8)
 
 
-def _read_png(path: Path, frame: int | None) -> Decoded:
+def read_png(path: Path, frame: int | None) -> Decoded:
+    """Read a PNG of one picture."""
     with _open(path, "PNG") as image:
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"{path}: is an animated PNG; save the wanted picture as a plain PNG")
@@ -95,7 +96,8 @@ def _read_png(path: Path, frame: int | None) -> Decoded:
         return _decoded(path, image, bits)
 
 
-def _read_tiff(path: Path, frame: int | None) -> Decoded:
+def read_tiff(path: Path, frame: int | None) -> Decoded:
+    """Read one page of a TIFF."""
     with tifffile.TiffFile(path) as tiff:
         number = _page_number(path, tiff, frame)
         page: Any = tiff.pages[number]
@@ -227,9 +229,3 @@ _TO_RGB: dict[str, Callable[[Path, Image.Image, int], np.ndarray]] = {
 
 # The classes themselves: Image.open would warn of large files, and guess the kind once more.
 _PILLOW: dict[str, type[ImageFile.ImageFile]] = {"JPEG": JpegImageFile, "PNG": PngImageFile, "TIFF": TiffImageFile}
-
-READERS: dict[str, Callable[[Path, int | None], Decoded]] = {
-    "JPEG": _read_jpeg,
-    "PNG": _read_png,
-    "TIFF": _read_tiff,
-}

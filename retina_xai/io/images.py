@@ -1,8 +1,7 @@
-"""Every image file enters here: JPEG, PNG and TIFF become RGB uint8 as displayed, or one clear error.
+"""Image files become RGB uint8 as displayed, or one clear error.
 
-The kind is told from the first bytes, never from the suffix, and only the decoder of that kind may open the
-file, so that no EPS ever reaches a PostScript interpreter. `READERS` holds one reader per kind (decoders.py has
-the rules of conversion); a further kind is a signature and an entry there.
+The format is recognised by the first bytes, never by the suffix, and only the reader of that format opens the file: an
+EPS file never reaches a PostScript interpreter. `formats` lists the formats, `decoders` has the rules of conversion.
 """
 
 import hashlib
@@ -16,29 +15,10 @@ import numpy as np
 from PIL import Image
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.io.decoders import READERS
 from retina_xai.io.files import replacing, sha256_of
+from retina_xai.io.formats import FORMATS, format_names, kind_of
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
-
-SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
-    (b"\xff\xd8\xff", 0, "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", 0, "PNG"),
-    (b"II*\0", 0, "TIFF"),
-    (b"MM\0*", 0, "TIFF"),
-    (b"II+\0", 0, "TIFF"),
-    (b"MM\0+", 0, "TIFF"),
-    (b"DICM", 128, "DICOM"),
-    (b"%PDF", 0, "PDF"),
-    (b"%!PS", 0, "EPS"),
-    (b"\xc5\xd0\xd3\xc6", 0, "EPS"),
-    (b"PK\x03\x04", 0, "zip archive"),
-    (b"\x1f\x8b", 0, "gzip archive"),
-    (b"GIF8", 0, "GIF"),
-    (b"BM", 0, "BMP"),
-    (b"WEBP", 8, "WebP"),
-    (b"\0\0\0\x0cjP  ", 0, "JPEG 2000"),
-)
+SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +44,10 @@ def read_image(path: Path, frame: int | None = None) -> Photograph:
     """
     path = Path(path)
     kind = _sniff(path)
-    reader = READERS.get(kind)
-    if reader is None:
+    if kind not in FORMATS:
         raise InputError(f"{path}: {_refusal(kind)}")
     try:
-        pixels, metadata = reader(path, frame)
+        pixels, metadata = FORMATS[kind].read(path, frame)
     except InputError:
         raise
     except MemoryError as error:
@@ -163,9 +142,8 @@ def _sniff(path: Path) -> str:
         raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
     if not head:
         raise InputError(f"{path}: is empty (0 bytes); copy it again from its source")
-    for signature, offset, kind in SIGNATURES:
-        if head[offset : offset + len(signature)] == signature:
-            return kind
+    if kind := kind_of(head):
+        return kind
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
         return "SVG or XML"
@@ -176,4 +154,4 @@ def _refusal(kind: str) -> str:
     if kind == "DICOM":
         return "is a DICOM file, which cannot be read yet; export the photograph as PNG or TIFF"
     described = {"unknown": "is of an unknown kind", "text": "is text and no image"}.get(kind, f"is {kind}")
-    return f"{described}; expected JPEG, PNG or TIFF: export the photograph as one of these"
+    return f"{described}; expected {format_names()}: export the photograph as one of these"

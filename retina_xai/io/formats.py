@@ -1,0 +1,64 @@
+"""The image formats that can be read. A new one is one reader and one entry here.
+
+A reader maps (path, page) to (pixels, metadata): RGB uint8 (H, W, 3) as displayed, and mode, bits, height, width and
+orientation. It calls `decoders.check_size` with the header's values before it decodes a pixel, and raises an InputError
+for what it refuses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from retina_xai.io.decoders import Decoded, read_jpeg, read_png, read_tiff
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """One format.
+
+    suffixes: of its files, in lower case, with the dot. signatures: bytes and their offset, of which each file has one.
+    read: its reader; the page is None for the only one.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    signatures: tuple[tuple[bytes, int], ...]
+    read: Callable[[Path, int | None], Decoded]
+
+
+FORMATS: dict[str, ImageFormat] = {
+    "JPEG": ImageFormat("JPEG", (".jpg", ".jpeg"), ((b"\xff\xd8\xff", 0),), read_jpeg),
+    "PNG": ImageFormat("PNG", (".png",), ((b"\x89PNG\r\n\x1a\n", 0),), read_png),
+    "TIFF": ImageFormat(
+        "TIFF", (".tif", ".tiff"), ((b"II*\0", 0), (b"MM\0*", 0), (b"II+\0", 0), (b"MM\0+", 0)), read_tiff
+    ),
+}
+
+REFUSED: tuple[tuple[bytes, int, str], ...] = (
+    (b"DICM", 128, "DICOM"),
+    (b"%PDF", 0, "PDF"),
+    (b"%!PS", 0, "EPS"),
+    (b"\xc5\xd0\xd3\xc6", 0, "EPS"),
+    (b"PK\x03\x04", 0, "zip archive"),
+    (b"\x1f\x8b", 0, "gzip archive"),
+    (b"GIF8", 0, "GIF"),
+    (b"BM", 0, "BMP"),
+    (b"WEBP", 8, "WebP"),
+    (b"\0\0\0\x0cjP  ", 0, "JPEG 2000"),
+)
+"""Signature, offset and name of kinds that are recognised to name them in a message."""
+
+
+def kind_of(head: bytes) -> str | None:
+    """The name of a format or of a refused kind, by the first 1024 bytes of a file; None where no signature fits."""
+    known = ((mark, offset, one.name) for one in FORMATS.values() for mark, offset in one.signatures)
+    for mark, offset, name in (*known, *REFUSED):
+        if head[offset : offset + len(mark)] == mark:
+            return name
+    return None
+
+
+def format_names() -> str:
+    """Names of the formats for a message: "JPEG, PNG or TIFF"."""
+    *first, last = FORMATS
+    return f"{', '.join(first)} or {last}" if first else last
