@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from retina_xai.errors import UsageError
+from retina_xai.errors import InputError, UsageError
 from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.retina import RETINA_GAME
 from retina_xai.fundus.preprocessing import FundusImage, prepare
-from retina_xai.fundus.quality import Gradability, gradability
+from retina_xai.fundus.quality import gradability
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import FLOOR, candidate_fraction, lesion_candidates
 from retina_xai.models.checkpoint import RDR, RdrClassifier
+from retina_xai.verdict import UNGRADABLE, Verdict
 
 METHODS: dict[str, Explainer] = {
     "fgvis": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1),
@@ -38,26 +39,6 @@ METHODS: dict[str, Explainer] = {
 """What `--method` (or `--protocol`) offers for fundus photographs: the two protocols, and what to compare them with."""
 
 DEFAULT_METHOD = "retina"
-
-REFER = "refer"
-NO_REFERABLE_DR = "no referable DR found"
-UNGRADABLE = "ungradable"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is said of a photograph: quality first, then p(RDR) in [0, 1] and the decision at the weights' threshold."""
-
-    gradability: Gradability
-    score: float
-    threshold: float
-
-    @property
-    def decision(self) -> str:
-        """REFER, NO_REFERABLE_DR or UNGRADABLE; quality comes first."""
-        if self.gradability.verdict == "ungradable":
-            return UNGRADABLE
-        return REFER if self.score >= self.threshold else NO_REFERABLE_DR
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +68,11 @@ def method_named(name: str) -> Explainer:
 
 
 def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
-    """Quality, score and decision, without any explanation."""
+    """Quality, score and decision, without any explanation.
+
+    Raises:
+        InputError: the network gives no score in [0, 1].
+    """
     return _verdict(prepare(photograph, classifier.facts.preprocessing.size), classifier)
 
 
@@ -99,6 +84,9 @@ def localize(
     Args:
         explainer: any of the contract; `METHODS[DEFAULT_METHOD]` by default.
         ungradable: explain ungradable photographs too.
+
+    Raises:
+        InputError: the network gives no score in [0, 1].
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     verdict = _verdict(fundus, classifier)
@@ -127,7 +115,10 @@ def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:
 def _verdict(fundus: FundusImage, classifier: RdrClassifier) -> Verdict:
     images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None]
     score = float(classifier.scores(images)[0])
-    return Verdict(gradability(fundus.photograph), score, classifier.facts.threshold)
+    try:
+        return Verdict(gradability(fundus.photograph), score, classifier.facts.threshold)
+    except InputError as error:
+        raise InputError(f"{fundus.photograph.name}: no decision, {error}; check the weights") from error
 
 
 def _plain(values: torch.Tensor) -> float | int | bool | None:

@@ -45,17 +45,12 @@ def write_record(folder: Path, stem: str, localization: Localization, run: Mappi
 
 def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:
     """The content of the JSON file."""
-    photograph, verdict, explanation = localization.fundus.photograph, localization.verdict, localization.explanation
+    photograph, explanation = localization.fundus.photograph, localization.explanation
     fraction = candidate_fraction({} if explanation is None else explanation.settings)
     return {
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
-        "gradability": asdict(verdict.gradability),
-        "prediction": {
-            "rdr_score": verdict.score,
-            "threshold": verdict.threshold,
-            "decision": verdict.decision,
-        },
+        **localization.verdict.to_json(),
         "explanation": summary(explanation),
         "binarisation": {"fraction_of_maximum": fraction, "floor": FLOOR},
         "lesions": [_candidate_of(lesion) for lesion in localization.lesions],

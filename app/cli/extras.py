@@ -21,7 +21,6 @@ OPTIONAL = frozenset(
         "platformdirs",
         "pydantic",
         "rich",
-        "sqlalchemy",
         "streamlit",
         "tensorboard",
         "typer",

@@ -1,27 +1,26 @@
 """The report of one reading as a PDF that can be filed: quality, decisions, comment, pictures, lesions, model.
 
-Quality comes first, then what the system and what the reader said; photograph and evidence side by side; every
-lesion as the reader left it, numbered in the picture and in the table; the weights, the method and the
-versions, by which the result can be had again. Of many lesions the table holds the first `ROWS`, drawn ones and
-high scores first, and says how many it leaves out; the picture outlines all that were not deleted.
+Quality comes first, then the decisions of the system and of the reader; photograph and evidence side by side; every
+lesion as the reader left it, numbered in the picture and in the table; the weights, the method and the versions that
+reproduce the result. The table holds at most `ROWS` lesions, drawn ones and high scores first, and counts the others;
+the picture outlines all that were not deleted.
 
-The same report made of the same at the same `made` time is the same file. De-identified is a report of a reading
-that `exports.deidentified` gave: nothing else in it tells who or whose.
+Reports of the same reading with the same pictures and `made` time are the same file. A report of a reading that
+`export.deidentified` returned names neither patient nor reader.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from retina_xai.app.readings.model import Circle, Reading, ReadLesion, outline_within
+from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
 from retina_xai.drawing import LESION_COLOURS
 from retina_xai.errors import UsageError
-from retina_xai.io.files import replacing
+from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
 ROWS = 40
@@ -30,7 +29,7 @@ GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
 DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
-COLUMNS = {"No.": 9, "type": 29, "source": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
+COLUMNS = {"No.": 9, "type": 29, "origin": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +45,6 @@ class Report:
     overlay: np.ndarray | None
     run: Mapping[str, Any]
     made: datetime
-
-
-def write_pdf(path: Path, report: Report) -> None:
-    """Write a report, whole or not at all.
-
-    Raises:
-        UsageError: as `pdf_bytes`.
-        InputError: the place cannot be written.
-    """
-    content = pdf_bytes(report)
-    with replacing(path) as partial:
-        partial.write_bytes(content)
 
 
 def pdf_bytes(report: Report) -> bytes:
@@ -82,14 +69,14 @@ def pdf_bytes(report: Report) -> bytes:
 
 
 def _write_decisions(sheet: Sheet, reading: Reading) -> None:
-    image, finding = reading.image, reading.finding
-    sheet.fact("Image quality", finding.quality, 11, bold=True)
-    if finding.reason:
-        sheet.fact("", finding.reason)
+    image, verdict = reading.image, reading.verdict
+    sheet.fact("Image quality", verdict.gradability.verdict, 11, bold=True)
+    if verdict.gradability.reason:
+        sheet.fact("", verdict.gradability.reason)
     sheet.ln(1)
-    sheet.fact("System", finding.decision, 14, bold=True)
+    sheet.fact("System", verdict.decision, 14, bold=True)
     sheet.fact(
-        "", f"score {finding.score:.3f}, threshold {finding.threshold:.3f}; a score is no probability of disease"
+        "", f"score {verdict.score:.3f}, threshold {verdict.threshold:.3f}; a score is not a probability of disease"
     )
     sheet.ln(1)
     sheet.fact("Reader", DECISIONS[reading.decision], 11, bold=True)
@@ -136,7 +123,7 @@ def _write_lesions(sheet: Sheet, report: Report) -> None:
         sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
 
 
-def _draw_lesions(sheet: Sheet, report: Report, lesions: list[ReadLesion]) -> None:
+def _draw_lesions(sheet: Sheet, report: Report, lesions: list[Annotation]) -> None:
     """The photograph with all outlines, those of the table numbered."""
     columns, rows = report.photograph.shape[1], report.photograph.shape[0]
     width = min(sheet.epw, HIGHEST_SINGLE * columns / rows)
@@ -144,15 +131,20 @@ def _draw_lesions(sheet: Sheet, report: Report, lesions: list[ReadLesion]) -> No
     _, height = sheet.picture(report.photograph, left, width, HIGHEST_SINGLE, "Photograph with outlines of lesions")
     scale = width / columns
     outlines = {
-        number: [(left + x * scale, top + y * scale) for x, y in outline_within(lesion.shape, report.reading.image)]
+        number: lesion.shape.outline.within(columns, rows)
         for number, lesion in enumerate(lesions, start=1)
         if lesion.status != "deleted"
     }
-    for number, corners in outlines.items():
-        _draw_outline(sheet, corners, LESION_COLOURS[lesions[number - 1].type], 0.4 if number <= ROWS else 0.2)
-    for number, corners in outlines.items():
+    for number, outline in outlines.items():
+        colour, thickness = LESION_COLOURS[lesions[number - 1].type], 0.4 if number <= ROWS else 0.2
+        for ring in outline.rings:
+            on_sheet = [(left + (x + 0.5) * scale, top + (y + 0.5) * scale) for x, y in ring]
+            _draw_outline(sheet, on_sheet, colour, thickness)
+    for number, outline in outlines.items():
         if number <= ROWS:
-            _draw_number(sheet, str(number), max(x for x, _ in corners), max(top + 2.6, min(y for _, y in corners)))
+            _, upper, right, _ = outline.box
+            place = left + (right + 0.5) * scale, max(top + 2.6, top + (upper + 0.5) * scale)
+            _draw_number(sheet, str(number), *place)
     sheet.set_xy(sheet.l_margin, top + height + 1)
 
 
@@ -176,7 +168,7 @@ def _draw_number(sheet: Sheet, number: str, x: float, y: float) -> None:
     sheet.text(x + 0.4, y - 0.4, number)
 
 
-def _write_counts(sheet: Sheet, lesions: list[ReadLesion]) -> None:
+def _write_counts(sheet: Sheet, lesions: list[Annotation]) -> None:
     """How many of each type are left, in its colour, and how many were deleted."""
     left = [lesion.type for lesion in lesions if lesion.status != "deleted"]
     for name in dict.fromkeys(left):
@@ -193,7 +185,7 @@ def _write_counts(sheet: Sheet, lesions: list[ReadLesion]) -> None:
     sheet.ln(1)
 
 
-def _write_table(sheet: Sheet, lesions: list[ReadLesion]) -> None:
+def _write_table(sheet: Sheet, lesions: list[Annotation]) -> None:
     sheet.style(SMALL)
     sheet.set_draw_color(*PALE)
     sheet.set_fill_color(255)
@@ -228,23 +220,22 @@ def _write_model(sheet: Sheet, report: Report) -> None:
     )
 
 
-def _cells(sheet: Sheet, number: int, lesion: ReadLesion) -> list[str]:
+def _cells(sheet: Sheet, number: int, lesion: Annotation) -> list[str]:
     """A row of the table; positions and sizes in pixels of the file."""
-    xs, ys = zip(*lesion.shape.points, strict=True)
-    size = f"{max(xs) - min(xs):.0f} x {max(ys) - min(ys):.0f}"
+    (x, y), (left, top, right, bottom) = lesion.shape.centroid, lesion.shape.box
     return [
         str(number),
         _words(lesion.type),
-        lesion.source,
+        lesion.origin,
         lesion.status,
-        f"{(min(xs) + max(xs)) / 2:.0f}, {(min(ys) + max(ys)) / 2:.0f}",
-        f"radius {lesion.shape.radius:.0f}" if isinstance(lesion.shape, Circle) else size,
+        f"{x:.0f}, {y:.0f}",
+        f"{right - left:.0f} x {bottom - top:.0f}",
         "" if lesion.score is None else f"{lesion.score:.3f}",
         sheet.shown(lesion.id),
     ]
 
 
-def _rank(lesion: ReadLesion) -> tuple[bool, float]:
+def _rank(lesion: Annotation) -> tuple[bool, float]:
     """Deleted ones last; drawn ones, which have no score, before candidates; high scores first."""
     return lesion.status == "deleted", -2.0 if lesion.score is None else -lesion.score
 

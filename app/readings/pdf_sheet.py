@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import matplotlib as mpl
 import numpy as np
 from fpdf import FPDF
@@ -145,10 +144,8 @@ def _jpeg(pixels: np.ndarray, width: float) -> io.BytesIO:
     """As JPEG, scaled down to what `width` mm can show."""
     columns = max(1, min(pixels.shape[1], round(width * PIXELS_PER_MM)))
     rows = max(1, round(pixels.shape[0] * columns / pixels.shape[1]))
-    if columns < pixels.shape[1]:
-        pixels = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA)
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="JPEG", quality=90)
+    Image.fromarray(pixels).resize((columns, rows), Image.Resampling.BOX).save(stream, format="JPEG", quality=90)
     stream.seek(0)
     return stream
 

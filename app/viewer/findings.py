@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from retina_xai.app.readings.model import Finding
 from retina_xai.app.viewer.jobs import Job
 from retina_xai.app.viewer.worklist import Scored
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
@@ -71,13 +70,13 @@ class Watched:
 
 
 def score_file(path: Path, classifier: RdrClassifier) -> Scored:
-    """The finding of a photograph's file.
+    """The hash and verdict of a photograph's file.
 
     Raises:
         InputError: it cannot be read.
     """
     photograph = read_image(path)
-    return Scored(photograph.sha256, Finding.of(predict(photograph, classifier)))
+    return Scored(photograph.sha256, predict(photograph, classifier))
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:

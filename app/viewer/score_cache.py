@@ -1,20 +1,19 @@
-"""Scores that were computed before, by the hash of the photograph, so that a worklist goes on where it stopped.
+"""Scores that were computed before, by the hash of the photograph, so that a worklist continues where it stopped.
 
-The book of one set of weights is a JSON file in the user's cache folder. It names no file and no patient. It is a
-convenience: one that cannot be read is begun anew, one that cannot be written is kept in memory.
+The cache of one set of weights is a JSON file in the user's cache folder. It names no file and no patient. A cache that
+cannot be read is started again, a cache that cannot be written is kept in memory.
 """
 
 import json
 import logging
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 from retina_xai import __version__
-from retina_xai.app.readings.model import Finding
 from retina_xai.app.viewer.worklist import Scored
 from retina_xai.errors import InputError
 from retina_xai.io.files import write_json
+from retina_xai.verdict import Verdict
 
 EVERY = 20
 """New scores after which the file is written."""
@@ -49,7 +48,7 @@ class ScoreBook:
 
     def _write(self) -> None:
         self._unwritten = 0
-        scores = {sha256: asdict(one.finding) for sha256, one in self._scores.items() if one.finding is not None}
+        scores = {sha256: one.verdict.to_json() for sha256, one in self._scores.items() if one.verdict is not None}
         try:
             write_json(self._path, {"version": __version__, "scores": scores})
         except InputError as error:
@@ -61,6 +60,6 @@ def _read(path: Path) -> dict[str, Scored]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != __version__:
             return {}
-        return {sha256: Scored(sha256, Finding(**finding)) for sha256, finding in content["scores"].items()}
+        return {sha256: Scored(sha256, Verdict.from_json(verdict)) for sha256, verdict in content["scores"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retina_xai.app.readings.model import Finding
 from retina_xai.errors import InputError
-from retina_xai.localization import NO_REFERABLE_DR, REFER, UNGRADABLE
 from retina_xai.training.data.photographs import patient_of
+from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
 SECOND_SHARE = 0.1
 SECOND_SEED = 0
@@ -44,16 +43,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Scored:
-    """What was found of one photograph: its hash and the system's finding, or in `error` why it cannot be read."""
+    """A photograph that was scored: its hash and verdict, or in `error` why it cannot be read."""
 
     sha256: str = ""
-    finding: Finding | None = None
+    verdict: Verdict | None = None
     error: str = ""
 
     @property
     def decision(self) -> str:
         """The system's decision, or FAILED."""
-        return FAILED if self.finding is None else self.finding.decision
+        return FAILED if self.verdict is None else self.verdict.decision
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class Row:
     @property
     def score(self) -> float:
         """p(RDR); below every score where there is none."""
-        finding = self.scored.finding if self.scored else None
-        return -1.0 if finding is None else finding.score
+        verdict = self.scored.verdict if self.scored else None
+        return -1.0 if verdict is None else verdict.score
 
 
 @dataclass(frozen=True)

@@ -20,26 +20,37 @@ photograph must never be reported as healthy.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
+from retina_xai.checks import check_one_of, check_text
 from retina_xai.fundus.field_of_view import field_of_view, square_of
 from retina_xai.io.images import Photograph
 
 DIAMETER = 512
 LARGEST_SIDE = 1024
 
-Verdict = Literal["good", "usable", "ungradable"]
+Quality = Literal["good", "usable", "ungradable"]
+MAX_REASON_LENGTH = 4000
 
 
 @dataclass(frozen=True)
 class Gradability:
-    """The verdict and its reason (one clause, no final stop)."""
+    """The verdict on the quality and its reason (one clause, no full stop).
 
-    verdict: Verdict
+    Raises:
+        InputError: another verdict, or a reason that is not a text.
+    """
+
+    verdict: Quality
     reason: str
+
+    def __post_init__(self) -> None:
+        """Check both: they are also read from files."""
+        check_one_of("image quality", self.verdict, get_args(Quality))
+        check_text("reason for the image quality", self.reason, MAX_REASON_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Measures:
         return self.ordered > 0.95 and self.red > 0.12 and self.detail < 4.5
 
 
-RULES: tuple[tuple[Callable[[Measures], bool], Verdict, str], ...] = (
+RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
     (lambda m: m.brightest < 25, "ungradable", "almost black: nothing is lit"),
     (lambda m: m.darkest > 235, "ungradable", "almost white: overexposed"),
     (lambda m: m.colour < 6, "ungradable", "grey: an angiogram, red-free photograph or scan, not a colour photograph"),

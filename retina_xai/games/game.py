@@ -68,9 +68,5 @@ GAMES: dict[str, Game] = {
 
 
 def class_score(logits: Tensor, targets: Tensor) -> Tensor:
-    """Softmax score of each image's target class, (N,) in [0, 1].
-
-    >>> class_score(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
-    tensor([0.5000])
-    """
+    """Softmax score of each image's target class, (N,) in [0, 1]."""
     return logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]

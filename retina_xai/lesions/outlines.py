@@ -1,4 +1,5 @@
-"""Masks and outlines: `outline_of` traces a mask along its pixel edges, `mask_of` fills an outline.
+"""Masks and outlines: `outline_of` traces a mask along its pixel edges, `mask_of` fills an outline, `run_lengths`
+encodes a mask.
 
 OpenCV traces borders through pixel centres (Suzuki and Abe 1985). On a mask that is enlarged twice, the pixel x becomes
 the columns 2 x and 2 x + 1, and a border runs through the column next to the edge, inside the mask: through 2 x at a
@@ -44,6 +45,16 @@ def mask_of(outline: Outline, height: int, width: int) -> npt.NDArray[np.bool_]:
     toggles = np.zeros((height, width + 1), np.uint8)
     np.add.at(toggles, (row, np.clip(np.ceil(x), 0, width).astype(int)), 1)
     return np.asarray(np.bitwise_xor.accumulate(toggles[:, :width] & 1, axis=1), bool)
+
+
+def run_lengths(mask: npt.NDArray[np.bool_]) -> list[int]:
+    """Lengths of the runs of equal pixels, column by column from the upper left, the first run outside of the mask.
+
+    This is the uncompressed run-length encoding of COCO (https://cocodataset.org/#format-data).
+    """
+    pixels = np.concatenate([[False], mask.ravel(order="F")])
+    starts = np.flatnonzero(np.diff(pixels))
+    return [int(length) for length in np.diff(np.concatenate([[0], starts, [mask.size]]))]
 
 
 def _ring(border: npt.NDArray[np.integer | np.floating], left: int, top: int) -> Ring:

@@ -171,6 +171,11 @@ class Disk:
             (tuple((self.x + self.radius * math.cos(a), self.y + self.radius * math.sin(a)) for a in angles),)
         )
 
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return 1
+
     def within(self, width: int, height: int) -> "Disk":
         """The same with its centre on the picture; the circle may reach beyond the border."""
         return Disk(*_within((self.x, self.y), width, height), self.radius)

@@ -1,5 +1,6 @@
 """From a photograph to lesions in its own pixels."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from retina_xai.errors import ModelError, UsageError
+from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers import FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.explainer import Explanation
-from retina_xai.fundus.quality import Gradability
 from retina_xai.io.images import photograph_of
-from retina_xai.localization import METHODS, UNGRADABLE, Verdict, localize, method_named, predict, summary
+from retina_xai.localization import METHODS, localize, method_named, predict, summary
 from retina_xai.models.checkpoint import load_classifier
+from retina_xai.verdict import UNGRADABLE
 
 
 class OneSpot:
@@ -79,17 +80,13 @@ def test_an_ungradable_photograph_is_never_called_free_of_disease(weights):
     assert localize(black, classifier, Saliency(), ungradable=True).explanation is not None
 
 
-@pytest.mark.parametrize(
-    ("quality", "score", "decision"),
-    [
-        ("good", 0.5, "refer"),
-        ("usable", 0.49, "no referable DR found"),
-        ("ungradable", 0.1, "ungradable"),
-        ("ungradable", 0.9, "ungradable"),
-    ],
-)
-def test_quality_comes_first_then_the_threshold(quality, score, decision):
-    assert Verdict(Gradability(quality, ""), score, 0.5).decision == decision
+@pytest.mark.parametrize("work", [predict, localize])
+def test_a_network_without_a_score_gives_no_decision(phantom_photograph, weights, work, monkeypatch):
+    classifier = load_classifier(weights)
+    monkeypatch.setattr(type(classifier), "scores", lambda *_: torch.tensor([math.nan]))
+    name = phantom_photograph.name
+    with pytest.raises(InputError, match=f"{name}: no decision, score nan: expected .* 0 to 1; check the weights"):
+        work(phantom_photograph, classifier)
 
 
 class TwoSpots(OneSpot):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from retina_xai.app.readings.model import READ_TYPES, UNSPECIFIED
+from retina_xai.app.readings.compose import EDITED
 from retina_xai.app.viewer.components.canvas import DrawnLesion
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record
 from retina_xai.app.viewer.panels.header import kept
@@ -16,14 +16,13 @@ from retina_xai.app.viewer.session import KEPT_EVIDENCE, Draft, Session, keep, l
 from retina_xai.app.viewer.worklist import Item
 from retina_xai.explainers import FGVis, RetinaFGVis
 from retina_xai.explainers.retina import FLIPS
-from retina_xai.lesions.annotation import LESION_TYPES, Annotation
+from retina_xai.lesions.annotation import ANNOTATION_TYPES, LESION_TYPES, UNSPECIFIED, Annotation
 from retina_xai.localization import METHODS
 from retina_xai.models.checkpoint import CLASSES
 
 TABLE = "candidates"
 LISTED = 300
 COLUMNS = (Column("No.", True), Column("evidence", True), Column("x, y", True), Column("area", True), Column("type"))
-TAKEN = "candidate-"
 
 
 def question_of(state: Session, desk: Desk) -> Question:
@@ -103,7 +102,7 @@ def _go_to(state: Session, draft: Draft, name: str) -> None:
 
 def _edit(state: Session, item: Item, candidate: Annotation) -> None:
     draft, name = state.draft(item), candidate.id
-    kinds = list(READ_TYPES)
+    kinds = list(ANNOTATION_TYPES)
     chosen = draft.types.get(name, UNSPECIFIED)
     choice, reject, edit = st.columns([5, 4, 4], gap="xsmall")
     kind = choice.selectbox(
@@ -138,7 +137,7 @@ def _edit(state: Session, item: Item, candidate: Annotation) -> None:
 def _reject(draft: Draft, name: str, gone: bool) -> None:
     """Or keep it after all; an outline of it that was being edited goes."""
     draft.rejected = draft.rejected | {name} if gone else draft.rejected - {name}
-    draft.drawn = tuple(lesion for lesion in draft.drawn if lesion.id != TAKEN + name)
+    draft.drawn = tuple(lesion for lesion in draft.drawn if lesion.id != EDITED + name)
 
 
 def _take(draft: Draft, candidate: Annotation) -> None:
@@ -154,7 +153,7 @@ EDIT_HELP = "Turns the candidate into a lesion of yours, which can be moved and 
 def as_drawn(candidate: Annotation, kind: str) -> DrawnLesion:
     """A candidate as a lesion that the reader may move."""
     lesion_type = kind if kind in LESION_TYPES else LESION_TYPES[0]
-    return DrawnLesion(TAKEN + candidate.id, lesion_type, "polygon", candidate.shape.outline.rings[0][:5000])
+    return DrawnLesion(EDITED + candidate.id, lesion_type, "polygon", candidate.shape.outline.rings[0][:5000])
 
 
 def _watch(state: Session) -> None:

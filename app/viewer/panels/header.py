@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from retina_xai.app.readings.model import LONGEST_READER
+from retina_xai.app.readings.model import MAX_READER_LENGTH
 from retina_xai.app.viewer.components.component import client_component
 from retina_xai.app.viewer.session import Session
 
@@ -41,9 +41,9 @@ def reader_input(state: Session) -> None:
         state.reader = name_in(st.session_state[KEY].get("name"))
 
     st.caption(NOTICE, width="content")
-    _reader(key=KEY, data={"name": state.reader, "longest": LONGEST_READER}, on_name_change=heard, width=220)
+    _reader(key=KEY, data={"name": state.reader, "longest": MAX_READER_LENGTH}, on_name_change=heard, width=220)
 
 
 def name_in(message: object) -> str:
     """A name from the browser, or none if it is no name that a reading may hold."""
-    return message if isinstance(message, str) and len(message) <= LONGEST_READER else ""
+    return message if isinstance(message, str) and len(message) <= MAX_READER_LENGTH else ""

@@ -4,36 +4,28 @@ It is a component of ours: decision and comment stay in the browser until the re
 message. Buttons and text fields of Streamlit lose what is clicked and typed while the page is made anew.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
-from retina_xai.app.readings.model import (
-    LONGEST_COMMENT,
-    UNSPECIFIED,
-    Circle,
-    ImageFile,
-    Polygon,
-    ReaderDecision,
-    Reading,
-    ReadLesion,
-    Status,
-)
+from retina_xai.app.readings.compose import Edits, Opinion, Shown, compose_reading
+from retina_xai.app.readings.model import MAX_COMMENT_LENGTH, ImageFile, ReaderDecision, Reading
 from retina_xai.app.viewer.components.canvas import DrawnLesion
 from retina_xai.app.viewer.components.canvas.component import CLIENT as CANVAS
 from retina_xai.app.viewer.components.component import client_component
 from retina_xai.app.viewer.findings import Evidence
-from retina_xai.app.viewer.panels.evidence import TAKEN, shown
 from retina_xai.app.viewer.panels.header import CLIENT
 from retina_xai.app.viewer.services import Desk
-from retina_xai.app.viewer.session import Answer, Draft, Session, line_of
+from retina_xai.app.viewer.session import Answer, Session, line_of
 from retina_xai.app.viewer.worklist import Item, Scored
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.images import Photograph
+from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import FLOOR, candidate_fraction
+from retina_xai.lesions.shapes import Disk, Outline
 
 KEY = "reading"
 LONGEST_ID = 64
@@ -79,8 +71,8 @@ def show_reading(state: Session, case: Case, on_said: Callable[[Said], None]) ->
     data = {
         "session": state.name,
         "image": case.item.key,
-        "longest": LONGEST_COMMENT,
-        "ready": case.scored is not None and case.scored.finding is not None,
+        "longest": MAX_COMMENT_LENGTH,
+        "ready": case.scored is not None and case.scored.verdict is not None,
         "said": asdict(answer) if answer else None,
     }
     _panel(key=KEY, data=data, on_reading_change=heard)
@@ -108,62 +100,34 @@ def store_reading(state: Session, case: Case, said: Said, desk: Desk) -> None:
 
 
 def reading_of(state: Session, case: Case, said: Said, desk: Desk) -> Reading:
-    """What would be stored now.
+    """The reading that would be stored now.
 
     Raises:
-        InputError: a name, comment or lesion that no reading may hold.
+        InputError: no verdict yet, or a name, comment or lesion that no reading may hold.
     """
     draft = state.draft(case.item)
-    if case.scored is None or case.scored.finding is None:
+    if case.scored is None or case.scored.verdict is None:
         raise InputError(f"{case.item.name}: not scored yet; store the reading when the verdict is there")
-    return Reading(
-        reader=said.reader.strip(),
-        time=datetime.now(UTC),
-        image=ImageFile.of(Photograph(case.photograph.pixels, case.item.name, case.photograph.sha256)),
-        model_sha256=desk.classifier.sha256,
-        finding=case.scored.finding,
-        decision=said.decision,
-        lesions=(*_candidates(draft, case, state.threshold), *_drawn(draft, case)),
-        comment=said.comment,
-        settings=_settings(state, case, desk),
-    )
+    image = ImageFile.of(Photograph(case.photograph.pixels, case.item.name, case.photograph.sha256))
+    shown = Shown(image, desk.classifier.sha256, case.scored.verdict)
+    if case.found is not None:
+        settings = _settings(case.found, state.threshold)
+        shown = replace(shown, candidates=case.found.candidates, threshold=state.threshold, settings=settings)
+    edits = Edits(tuple(map(as_annotation, draft.drawn)), draft.types, draft.rejected)
+    return compose_reading(shown, edits, Opinion(said.reader, datetime.now(UTC), said.decision, said.comment))
 
 
-def _candidates(draft: Draft, case: Case, threshold: float) -> list[ReadLesion]:
-    """Candidates that reach the threshold; those whose outline the reader took over are among the drawn ones."""
-    taken = {lesion.id for lesion in draft.drawn}
-    found = []
-    for lesion in shown(case.found, threshold):
-        name = lesion.id
-        if TAKEN + name in taken:
-            continue
-        shape = Polygon(lesion.shape.outline.rings[0][:5000])
-        status: Status = "deleted" if name in draft.rejected else "kept"
-        kind = draft.types.get(name, UNSPECIFIED)
-        found.append(ReadLesion(TAKEN + name, "candidate", kind, shape, status, lesion.score))
-    return found
+def as_annotation(lesion: DrawnLesion) -> Annotation:
+    """A lesion of the canvas."""
+    shape = Disk(*lesion.points[0], lesion.radius) if lesion.kind == "circle" else Outline((lesion.points,))
+    return Annotation(lesion.id, lesion.lesion_type, shape, "reader", "added")
 
 
-def _drawn(draft: Draft, case: Case) -> list[ReadLesion]:
-    scores = {TAKEN + one.id: one.score or 0.0 for one in shown(case.found, 0)}
-    return [_read_lesion(lesion, scores) for lesion in draft.drawn]
-
-
-def _read_lesion(lesion: DrawnLesion, scores: Mapping[str, float]) -> ReadLesion:
-    shape = Circle(*lesion.points[0], lesion.radius) if lesion.kind == "circle" else Polygon(lesion.points)
-    if lesion.id in scores:
-        return ReadLesion(lesion.id, "candidate", lesion.lesion_type, shape, "moved", scores[lesion.id])
-    return ReadLesion(lesion.id, "drawn", lesion.lesion_type, shape, "added")
-
-
-def _settings(state: Session, case: Case, desk: Desk) -> dict[str, Any]:
-    if case.found is None:
-        return {"evidence": "not computed"}
-    question = case.found.question
+def _settings(found: Evidence, threshold: float) -> dict[str, Any]:
     return {
-        "method": question.method,
-        "class": question.target,
-        "explanation": dict(case.found.settings),
-        "candidates_from": state.threshold,
-        "binarisation": {"fraction_of_maximum": candidate_fraction(case.found.settings), "floor": FLOOR},
+        "method": found.question.method,
+        "class": found.question.target,
+        "explanation": dict(found.settings),
+        "candidates_from": threshold,
+        "binarisation": {"fraction_of_maximum": candidate_fraction(found.settings), "floor": FLOOR},
     }

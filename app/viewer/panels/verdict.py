@@ -5,11 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from retina_xai.app.readings.model import Finding
 from retina_xai.app.viewer.panels.text import number, plain
 from retina_xai.app.viewer.services import Desk
 from retina_xai.app.viewer.worklist import Scored
-from retina_xai.localization import NO_REFERABLE_DR, REFER, UNGRADABLE
+from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
 BOXES: Mapping[str, Callable[..., Any]] = {REFER: st.error, NO_REFERABLE_DR: st.info, UNGRADABLE: st.warning}
 HEADS = {REFER: "Refer", NO_REFERABLE_DR: "No referable DR found", UNGRADABLE: "Ungradable"}
@@ -19,19 +18,20 @@ def show_verdict(scored: Scored | None) -> None:
     """The box at the top of the panel; a line while the photograph is being scored."""
     if scored is None:
         st.info("Judging quality and score …")
-    elif scored.finding is None:
+    elif scored.verdict is None:
         st.error(plain(scored.error))
     else:
-        _show_finding(scored.finding)
+        _show_verdict(scored.verdict)
 
 
-def _show_finding(finding: Finding) -> None:
-    st.markdown(f"**Image quality: {finding.quality}** – {plain(finding.reason)}")
-    side = "at or above" if finding.score >= finding.threshold else "below"
-    line = f"score {finding.score:.3f}, {side} the threshold {finding.threshold:.3f}"
-    if finding.decision == UNGRADABLE:
-        line = f"no decision is given; score {finding.score:.3f}, threshold {finding.threshold:.3f}"
-    BOXES.get(finding.decision, st.info)(f"**{HEADS.get(finding.decision, plain(finding.decision))}**  \n{line}")
+def _show_verdict(verdict: Verdict) -> None:
+    quality = verdict.gradability
+    st.markdown(f"**Image quality: {quality.verdict}** – {plain(quality.reason)}")
+    side = "at or above" if verdict.score >= verdict.threshold else "below"
+    line = f"score {verdict.score:.3f}, {side} the threshold {verdict.threshold:.3f}"
+    if verdict.decision == UNGRADABLE:
+        line = f"no decision is given; score {verdict.score:.3f}, threshold {verdict.threshold:.3f}"
+    BOXES[verdict.decision](f"**{HEADS[verdict.decision]}**  \n{line}")
 
 
 def show_worth(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from retina_xai.app.viewer.services import Desk, desk
 from retina_xai.app.viewer.session import Session, session
 from retina_xai.app.viewer.worklist import ALL, DECISIONS, FAILED, STATES, Filter, Row, rows_of
 from retina_xai.io.images import SUFFIXES
-from retina_xai.localization import NO_REFERABLE_DR, REFER, UNGRADABLE
+from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE
 
 COLUMNS = (
     Column("photograph"),
@@ -155,7 +155,7 @@ def _open(state: Session, key: str) -> None:
 
 
 def _table_row(row: Row) -> TableRow:
-    finding = row.scored.finding if row.scored else None
+    verdict = row.scored.verdict if row.scored else None
     remark = "second reading" if row.second else ""
     if row.decision == FAILED and row.scored:
         remark = row.scored.error
@@ -163,8 +163,8 @@ def _table_row(row: Row) -> TableRow:
     cells = (
         row.item.name,
         f"{SIGNS.get(row.decision, '')} {row.decision}".strip(),
-        number(finding.score if finding else None),
-        finding.quality if finding else "",
+        number(verdict.score if verdict else None),
+        verdict.gradability.verdict if verdict else "",
         "✓ read" if row.read else "",
         remark,
     )

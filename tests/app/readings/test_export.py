@@ -1,4 +1,4 @@
-"""Exports hold what the store holds, harmless in a spreadsheet, sound as COCO, and nobody's name where so wished."""
+"""Exports hold what the store holds, are harmless in a spreadsheet, and name nobody if this is wanted."""
 
 import csv
 import io
@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 from helpers.readings import IMAGE, LESIONS, MODEL, READING, reading_of
 
-from retina_xai.app.readings.export import EXPORTS, coco_of, deidentified, export_bytes, table_of, write_export
-from retina_xai.app.readings.model import MOST_LESIONS, Circle, Polygon, ReadLesion, from_plain
+from retina_xai.app.readings.export import EXPORTS, deidentified, export_bytes, table_of, write_export
+from retina_xai.app.readings.model import Reading
 from retina_xai.errors import InputError, UsageError
+from retina_xai.lesions.annotation import MAX_ANNOTATIONS, Annotation
 
 NASTY = "=cmd()|' /C calc'!A0\r=second()\r\nЗоя 🙂, \"quoted\" <script>"
 FIRST = replace(READING, number=1)
@@ -26,12 +27,6 @@ def rows_of(readings):
     return list(csv.DictReader(io.StringIO(export_bytes(readings, "csv").decode(), newline="")))
 
 
-def drawn(shape, **changes):
-    """COCO annotations of one reading with one drawn lesion."""
-    lesion = replace(ReadLesion("d", "drawn", "soft_exudates", shape, "added"), **changes)
-    return coco_of([replace(READING, lesions=(lesion,))])["annotations"]
-
-
 def test_csv_has_a_row_per_lesion_and_one_for_a_reading_without():
     rows = rows_of(READINGS)
     assert [(row["reading"], row["newest"], row["reader"], row["lesion"]) for row in rows] == [
@@ -43,11 +38,21 @@ def test_csv_has_a_row_per_lesion_and_one_for_a_reading_without():
     facts = {"file": "10_left.jpeg", "image_sha256": IMAGE.sha256, "model_sha256": MODEL, "system_decision": "refer"}
     scores = {"score": "0.875", "threshold": "0.5", "quality": "usable", "quality_reason": "rather soft"}
     reader = {"reader_decision": "disagree", "comment": "near the macula", "time": "2026-05-04T09:30:15+00:00"}
-    circle = {"type": "haemorrhages", "x": "100.5", "y": "80.25", "radius": "12.0", "points": ""}
-    assert {**facts, **scores, **reader, **circle, "status": "kept", "lesion_score": "0.75"}.items() <= rows[0].items()
+    disk = {"type": "haemorrhages", "origin": "candidate", "x": "100.5", "y": "80.25", "area": f"{math.pi * 12**2}"}
+    assert {**facts, **scores, **reader, **disk, "status": "kept", "lesion_score": "0.75"}.items() <= rows[0].items()
     assert json.loads(rows[0]["settings"]) == READING.settings
-    assert json.loads(rows[2]["points"]) == [[10, 20], [30, 20], [30, 60]]
-    assert (rows[2]["lesion_score"], rows[2]["x"]) == ("", "")
+    assert json.loads(rows[0]["shape"]) == {"kind": "disk", "x": 100.5, "y": 80.25, "radius": 12.0}
+    assert json.loads(rows[2]["shape"]) == {"kind": "outline", "rings": [[[10, 20], [30, 20], [30, 60]]]}
+    assert (rows[2]["lesion_score"], rows[2]["area"], float(rows[2]["x"])) == ("", "400.0", pytest.approx(70 / 3))
+
+
+def test_csv_and_json_hold_a_lesion_in_one_codec():
+    (row,) = rows_of([OTHER])
+    (reading,) = json.loads(export_bytes([OTHER], "json"))["readings"]
+    names = {"id": "lesion", "type": "type", "origin": "origin", "status": "status"}
+    values = {name: row[column] for name, column in names.items()}
+    lesion = Annotation.from_json({**values, "score": None, "shape": json.loads(row["shape"])})
+    assert (lesion,) == OTHER.lesions == tuple(map(Annotation.from_json, reading["lesions"]))
 
 
 def test_no_cell_of_the_csv_begins_a_formula_and_no_text_a_row():
@@ -62,52 +67,9 @@ def test_no_cell_of_the_csv_begins_a_formula_and_no_text_a_row():
 def test_json_gives_the_readings_back():
     readings = [FIRST, replace(SECOND, reader=NASTY, comment=NASTY)]
     content = json.loads(export_bytes(readings, "json"))
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert [one.pop("newest") for one in content["readings"]] == [True, True]
-    assert [from_plain(one) for one in content["readings"]] == readings
-
-
-def test_coco_is_sound():
-    coco = json.loads(export_bytes(READINGS, "coco"))
-    images = {image["id"]: image for image in coco["images"]}
-    categories = {category["id"]: category["name"] for category in coco["categories"]}
-    assert [image["file_name"] for image in images.values()] == ["10_left.jpeg", "b.png"]
-    assert list(categories.values()) == [
-        *("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots", "unspecified")
-    ]
-    assert [one["id"] for one in coco["annotations"]] == [1, 2]
-    for one in coco["annotations"]:
-        image, (x, y, width, height) = images[one["image_id"]], one["bbox"]
-        (corners,) = one["segmentation"]
-        assert min(x, y) >= 0 and min(width, height) > 0
-        assert x + width <= image["width"] and y + height <= image["height"]
-        assert len(corners) >= 6 and len(corners) % 2 == 0
-        assert [min(corners[::2]), min(corners[1::2])] == [x, y]
-        assert [max(corners[::2]), max(corners[1::2])] == pytest.approx([x + width, y + height])
-        assert 0 < one["area"] <= width * height
-        assert one["iscrowd"] == 0 and one["category_id"] in categories
-
-
-def test_coco_holds_what_counts_and_not_what_was_deleted():
-    annotations = coco_of(READINGS)["annotations"]
-    assert [(one["attributes"]["reading"], one["attributes"]["lesion"]) for one in annotations] == [
-        (2, "c1"),
-        (4, "d1"),
-    ]
-    circle, triangle = annotations
-    assert circle["area"] == pytest.approx(math.pi * 12**2, rel=2e-3)
-    assert circle["bbox"] == pytest.approx([88.5, 68.25, 24, 24])
-    assert (triangle["area"], triangle["bbox"]) == (400, [10, 20, 20, 40])
-    assert triangle["segmentation"] == [[10, 20, 30, 20, 30, 60]]
-
-
-def test_coco_outlines_end_at_the_border():
-    (half,) = drawn(Circle(0, 100, 10))
-    assert half["area"] == pytest.approx(math.pi * 10**2 / 2, rel=2e-3)
-    assert half["bbox"] == pytest.approx([0, 90, 10, 20])
-    assert drawn(Circle(-50, 100, 10)) == []
-    assert drawn(Polygon(((1, 1), (5, 5), (9, 9)))) == []
-    assert drawn(Circle(50, 50, 10), status="deleted") == []
+    assert [Reading.from_json(one) for one in content["readings"]] == readings
 
 
 def test_deidentified_readings_name_nobody():
@@ -146,5 +108,5 @@ def test_whole_numbers_stay_whole_beside_empty_cells():
 
 
 def test_a_reading_of_the_most_lesions_is_exported():
-    lesions = tuple(replace(LESIONS[0], id=str(number)) for number in range(MOST_LESIONS))
-    assert len(rows_of([replace(READING, lesions=lesions)])) == MOST_LESIONS
+    lesions = tuple(replace(LESIONS[0], id=str(number)) for number in range(MAX_ANNOTATIONS))
+    assert len(rows_of([replace(READING, lesions=lesions)])) == MAX_ANNOTATIONS

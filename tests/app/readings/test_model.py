@@ -1,7 +1,6 @@
 """Readings are whole or refused, and survive JSON."""
 
 import json
-import math
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -9,23 +8,22 @@ import numpy as np
 import pytest
 from helpers.readings import IMAGE, LESIONS, READING
 
-from retina_xai.app.readings.model import Circle, Finding, ImageFile, Polygon, from_plain, newest, outline_within
+from retina_xai.app.readings import model
+from retina_xai.app.readings.model import ImageFile, Reading, newest
 from retina_xai.errors import InputError
-from retina_xai.fundus.quality import Gradability
 from retina_xai.io.images import photograph_of
-from retina_xai.localization import Verdict
 
 UNICODE = "Зоя 山田 🙂 e\u0301 \u202e\x00\r\n\t=cmd() <script>"
 
 
-def test_plain_values_give_the_same_reading_back():
+def test_json_gives_the_same_reading_back():
     reading = replace(READING, reader=UNICODE, comment=UNICODE * 50, number=7)
-    assert from_plain(json.loads(json.dumps(reading.to_plain()))) == reading
+    assert Reading.from_json(json.loads(json.dumps(reading.to_json()))) == reading
 
 
 def test_times_are_kept_in_utc():
     east = datetime(2026, 5, 4, 1, 0, tzinfo=timezone(timedelta(hours=2)))
-    assert replace(READING, time=east).to_plain()["time"] == "2026-05-03T23:00:00+00:00"
+    assert replace(READING, time=east).to_json()["time"] == "2026-05-03T23:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -53,15 +51,6 @@ def test_unfit_readings_are_one_line(changes, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Circle(1, 2, 0), "circle of radius 0: expected more than 0 pixels"),
-        (lambda: Circle(math.inf, 2, 1), "circle with a coordinate that is no finite number"),
-        (lambda: Polygon(((0, 0), (1, 1))), "outline of 2 points: expected 3 to 5000"),
-        (lambda: Polygon(((0, 0), (1, 1), (1, math.nan))), "outline with a coordinate that is no finite number"),
-        (lambda: Polygon(((0, 0), (1, 1), (1,))), "point that is no"),
-        (lambda: replace(LESIONS[0], type="drusen"), "lesion type 'drusen': expected one of haemorrhages, "),
-        (lambda: replace(LESIONS[0], status="added"), "candidate 'c1' with status 'added': only drawn lesions are"),
-        (lambda: replace(LESIONS[0], score=1.5), "score of a lesion 1.5: expected 0 to 1"),
-        (lambda: replace(READING.finding, score=math.nan), "score nan: expected 0 to 1"),
         (lambda: replace(IMAGE, sha256="../x"), "of the photograph: expected a SHA-256"),
         (lambda: replace(IMAGE, width=0), "photograph of 0x320 pixels: expected at least 1x1"),
     ],
@@ -71,10 +60,18 @@ def test_unfit_parts_are_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize("change", [{"image": {}}, {"lesions": [{"id": "x"}]}, {"time": "noon"}, {"lesions": None}])
+def test_lesions_of_too_many_points_are_refused(monkeypatch):
+    monkeypatch.setattr(model, "MAX_POINTS", 4)
+    with pytest.raises(InputError, match="lesions with 5 points: at most 4 are kept; raise the threshold"):
+        replace(READING, lesions=LESIONS)
+
+
+@pytest.mark.parametrize(
+    "change", [{"verdict": {}}, {"image": {}}, {"lesions": [{}]}, {"time": "noon"}, {"lesions": 1}]
+)
 def test_other_values_are_no_reading(change):
     with pytest.raises(InputError, match="not a reading"):
-        from_plain({**READING.to_plain(), **change})
+        Reading.from_json({**READING.to_json(), **change})
 
 
 def test_the_last_of_each_photograph_weights_and_reader_counts():
@@ -85,16 +82,6 @@ def test_the_last_of_each_photograph_weights_and_reader_counts():
     assert newest([first, second, third, fourth]) == (second, third, fourth)
 
 
-def test_facts_come_from_photograph_and_verdict():
+def test_facts_of_the_file_come_from_the_photograph():
     photograph = photograph_of(np.zeros((3, 5, 3), np.uint8), "a\udcff.png")
     assert ImageFile.of(photograph) == ImageFile("a\\udcff.png", photograph.sha256, 5, 3)
-    verdict = Verdict(Gradability("ungradable", "too dark"), 0.9, 0.5)
-    assert Finding.of(verdict) == Finding("ungradable", 0.9, 0.5, "ungradable", "too dark")
-
-
-def test_corners_of_a_circle_lie_on_it_and_are_moved_onto_the_border():
-    distances = [math.dist((3, 4), point) for point in Circle(3, 4, 2).points]
-    assert distances == pytest.approx([2] * 64)
-    inside = outline_within(Circle(0, 320, 10), IMAGE)
-    assert (min(x for x, _ in inside), max(x for x, _ in inside)) == pytest.approx((0, 10))
-    assert (min(y for _, y in inside), max(y for _, y in inside)) == pytest.approx((310, 320))

@@ -60,5 +60,5 @@ def test_a_file_is_scored_under_the_hash_of_its_bytes(classifier, phantom_photog
     write_png(path, phantom_photograph.pixels)
     one = score_file(path, classifier)
     plain = localize(phantom_photograph, classifier, METHODS["saliency"])
-    assert one.finding.score == pytest.approx(plain.verdict.score, abs=1e-6)
+    assert one.verdict.score == pytest.approx(plain.verdict.score, abs=1e-6)
     assert len(one.sha256) == 64

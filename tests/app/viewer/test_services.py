@@ -8,7 +8,6 @@ import pytest
 from helpers.desks import open_at, photographs, settings
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
-from retina_xai.app.readings.model import Finding
 from retina_xai.app.viewer.earlier_results import find_earlier
 from retina_xai.app.viewer.jobs import URGENT
 from retina_xai.app.viewer.score_cache import EVERY, ScoreBook
@@ -16,11 +15,13 @@ from retina_xai.app.viewer.services import open_desk
 from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.worklist import Scored
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.fundus.quality import Gradability
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import read_image
 from retina_xai.localization import METHODS, localize
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.datasets import PhantomSet, write_diaretdb1
+from retina_xai.verdict import Verdict
 
 
 def silent(*_):
@@ -89,7 +90,7 @@ def test_a_missing_folder_of_results_is_named(tmp_path):
 
 
 def scored(number):
-    return Scored(f"{number:064x}", Finding("refer", number / 100, 0.5, "good", "as expected"))
+    return Scored(f"{number:064x}", Verdict(Gradability("good", "as expected"), number / 100, 0.5))
 
 
 def test_scores_are_kept_over_a_restart_and_a_damaged_book_is_begun_anew(tmp_path):

@@ -25,7 +25,7 @@ from retina_xai.app.viewer.services import ViewSettings, serve
 from retina_xai.app.viewer.session import SLOT, Session
 from retina_xai.app.viewer.worklist import Filter
 from retina_xai.errors import UsageError
-from retina_xai.localization import NO_REFERABLE_DR, REFER
+from retina_xai.verdict import NO_REFERABLE_DR, REFER
 
 SCRIPT = Path(__file__).resolve().parents[3] / "app" / "viewer" / "page.py"
 PATIENCE = 60
@@ -105,9 +105,9 @@ def test_the_worklist_counts_what_was_scored_and_goes_on_past_a_broken_file(serv
 def test_quality_comes_first_and_every_page_says_what_it_is_not(served):
     page, state, item = opened(examination, served)
     said = texts(page)
-    finding = state.scored[item.key].finding
-    assert said.index("Image quality: ") < said.index(f"{finding.score:.3f}")
-    assert f"threshold {finding.threshold:.3f}" in said
+    verdict = state.scored[item.key].verdict
+    assert said.index("Image quality: ") < said.index(f"{verdict.score:.3f}")
+    assert f"threshold {verdict.threshold:.3f}" in said
     assert "Research use only: not a medical device, not for diagnosis." in said
 
 
@@ -135,7 +135,7 @@ def test_evidence_is_found_shown_and_a_reading_with_it_is_stored(served):
     lesions = {lesion.id: lesion for lesion in reading.lesions}
     assert lesions["candidate-1"].status == "deleted"
     assert (lesions["candidate-2"].type, lesions["candidate-2"].status) == ("haemorrhages", "kept")
-    assert (lesions["d"].source, lesions["d"].shape.radius, lesions["d"].status) == ("drawn", 7.0, "added")
+    assert (lesions["d"].origin, lesions["d"].shape.radius, lesions["d"].status) == ("reader", 7.0, "added")
     assert len(lesions) == len(found.candidates) + 1
     assert reading.settings["method"] == "saliency"
     assert str(item.path.parent) not in str(reading.settings)
@@ -163,7 +163,7 @@ def test_a_moved_candidate_is_stored_once_as_moved_with_its_score(served):
     say(state, item, served)
     (reading,) = served.store.all()
     (moved,) = (lesion for lesion in reading.lesions if lesion.status == "moved")
-    assert (moved.id, moved.source) == ("candidate-1", "candidate")
+    assert (moved.id, moved.origin) == ("candidate-1", "candidate")
     assert moved.score == pytest.approx(state.evidence[item.key, Question("saliency")].candidates[0].score)
 
 

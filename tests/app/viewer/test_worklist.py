@@ -4,7 +4,6 @@ import hashlib
 
 import pytest
 
-from retina_xai.app.readings.model import Finding
 from retina_xai.app.viewer.worklist import (
     FAILED,
     NOT_SCORED,
@@ -22,7 +21,8 @@ from retina_xai.app.viewer.worklist import (
     second_readings,
     upload_of,
 )
-from retina_xai.localization import NO_REFERABLE_DR, REFER
+from retina_xai.fundus.quality import Gradability
+from retina_xai.verdict import NO_REFERABLE_DR, REFER, Verdict
 
 
 def item(name):
@@ -30,9 +30,8 @@ def item(name):
 
 
 def scored(name, score):
-    decision = REFER if score >= 0.5 else NO_REFERABLE_DR
     sha256 = hashlib.sha256(name.encode()).hexdigest()
-    return Scored(sha256, Finding(decision, score, 0.5, "good"))
+    return Scored(sha256, Verdict(Gradability("good", ""), score, 0.5))
 
 
 def test_patients_come_by_their_highest_score_and_eyes_stay_together():

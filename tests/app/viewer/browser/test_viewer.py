@@ -71,7 +71,7 @@ def test_the_worklist_is_scored_filtered_and_goes_on_past_a_broken_file(page, vi
 def test_reading_a_photograph_from_evidence_to_the_exports(page, viewer):
     read_it(page, viewer)
     (reading,) = [one for one in viewer.readings if one.reader == "Ada"]
-    drawn = [lesion for lesion in reading.lesions if lesion.source == "drawn"]
+    drawn = [lesion for lesion in reading.lesions if lesion.origin == "reader"]
     assert (reading.decision, reading.comment) == ("agree", "=cmd() <script>alert(1)</script>")
     assert drawn[0].shape.x == pytest.approx(120, abs=2)
     assert drawn[0].shape.radius == pytest.approx(15, abs=2)

@@ -1,0 +1,155 @@
+"""The schema of the store of readings, and the migration of older stores.
+
+The file identifies itself: `application_id` distinguishes a store of readings from other databases, `user_version` is
+the version of its schema. Schema 2 holds lesions as `retina_xai.lesions.annotation` and the system's verdict as
+`retina_xai.verdict` write them in JSON. Schema 1 had lesions with a "source" and circles or polygons, and a "finding";
+coordinates meant the same.
+
+Append-only is enforced by the database itself: triggers refuse every UPDATE, DELETE and replacing INSERT.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from retina_xai.app.readings.model import Reading
+from retina_xai.errors import InputError
+
+SCHEMA_VERSION = 2
+APPLICATION_ID = 0x52584149
+"""The letters RXAI, at byte 68 of the file."""
+
+# A trigger before INSERT sees the number -1 where the number is still to be given, hence the CHECK.
+TABLE = """
+CREATE TABLE readings (
+    number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    reader TEXT NOT NULL,
+    time TEXT NOT NULL,
+    image_sha256 TEXT NOT NULL,
+    model_sha256 TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    image TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    lesions TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    CHECK (number > 0)
+)
+"""
+INDEX = "CREATE INDEX readings_of_image ON readings (image_sha256, model_sha256, reader)"
+REFUSE = "BEGIN SELECT RAISE(ABORT, 'readings are never changed: add another'); END"
+TRIGGERS = (
+    f"CREATE TRIGGER no_update BEFORE UPDATE ON readings {REFUSE}",
+    f"CREATE TRIGGER no_delete BEFORE DELETE ON readings {REFUSE}",
+    "CREATE TRIGGER no_replace BEFORE INSERT ON readings "
+    f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",
+)
+JSON_COLUMNS = ("image", "verdict", "lesions", "settings")
+ORIGINS = {"candidate": "candidate", "drawn": "reader"}
+"""Origins of annotations by the sources of lesions in schema 1."""
+
+Conversion = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def version_of(path: Path, connection: sqlite3.Connection) -> int:
+    """The version of a store's schema; 0 for an empty file.
+
+    Raises:
+        InputError: the file holds something else, or a newer version.
+    """
+    application, version, tables = (
+        connection.execute(query).fetchone()[0]
+        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master")
+    )
+    if (application, version, tables) == (0, 0, 0):
+        return 0
+    if application != APPLICATION_ID:
+        raise InputError(f"{path}: a database, but no store of readings; choose another file")
+    if version not in UPGRADES and version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: readings of schema {version}, this version reads {SCHEMA_VERSION}; update retina-xai"
+        )
+    return int(version)
+
+
+def upgrade(path: Path, connection: sqlite3.Connection) -> None:
+    """Bring a store to `SCHEMA_VERSION` in one transaction; nothing where another process has done it meanwhile.
+
+    Raises:
+        InputError: a reading that cannot be read, or a file as in `version_of`; the file is as it was.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    version = version_of(path, connection)
+    if version != SCHEMA_VERSION:
+        UPGRADES[version](path, connection)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def insert(connection: sqlite3.Connection, reading: Reading) -> int:
+    """Add a reading under its number, or under the next one if it is 0; returns the number."""
+    values = {**reading.to_json(), "image_sha256": reading.image.sha256, "number": reading.number or None}
+    values |= {name: json.dumps(values[name], allow_nan=False) for name in JSON_COLUMNS}
+    cursor = connection.execute(
+        f"INSERT INTO readings ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def reading_of(path: Path, row: sqlite3.Row, convert: Conversion = dict) -> Reading:
+    """The reading of a row; `convert` turns the values of an older schema into those of this one.
+
+    Raises:
+        InputError: the row holds no reading.
+    """
+    try:
+        values = {name: value for name, value in dict(row).items() if name != "image_sha256"}
+        for name in {*JSON_COLUMNS, "finding"} & values.keys():
+            values[name] = json.loads(values[name])
+        return Reading.from_json(convert(values))
+    except (KeyError, TypeError, ValueError) as error:
+        detail = error if isinstance(error, InputError) else f"not a reading ({type(error).__name__}: {error})"
+        raise InputError(f"{path}: row {row['number']} is {detail}") from error
+
+
+def _create(path: Path, connection: sqlite3.Connection) -> None:
+    """Make the schema in an empty file."""
+    for statement in (TABLE, INDEX, *TRIGGERS):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _upgrade_schema_1(path: Path, connection: sqlite3.Connection) -> None:
+    """Replace the table by one of this schema with the same readings under the same numbers."""
+    rows = connection.execute("SELECT * FROM readings ORDER BY number").fetchall()
+    connection.execute("DROP TABLE readings")
+    _create(path, connection)
+    for row in rows:
+        insert(connection, reading_of(path, row, _from_schema_1))
+
+
+def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
+    finding = values.pop("finding")
+    verdict = {
+        "gradability": {"verdict": finding["quality"], "reason": finding["reason"]},
+        "prediction": {
+            "rdr_score": finding["score"],
+            "threshold": finding["threshold"],
+            "decision": finding["decision"],
+        },
+    }
+    lesions = [
+        {**lesion, "origin": ORIGINS[lesion["source"]], "shape": _shape_of_schema_1(lesion["shape"])}
+        for lesion in values["lesions"]
+    ]
+    return {**values, "verdict": verdict, "lesions": lesions}
+
+
+def _shape_of_schema_1(shape: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "outline", "rings": [shape["points"]]} if "points" in shape else {"kind": "disk", **shape}
+
+
+UPGRADES: dict[int, Callable[[Path, sqlite3.Connection], None]] = {0: _create, 1: _upgrade_schema_1}
+"""How a file of an older schema becomes one of `SCHEMA_VERSION`."""

@@ -1,0 +1,70 @@
+"""Verdicts: quality comes first, then the threshold; no decision without a score; JSON gives the same verdict back."""
+
+import json
+import math
+
+import pytest
+
+from retina_xai.errors import InputError
+from retina_xai.fundus.quality import Gradability
+from retina_xai.verdict import Verdict
+
+VERDICT = Verdict(Gradability("usable", "soft: small lesions may be missed"), 0.1 + 0.2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("quality", "score", "decision"),
+    [
+        ("good", 0.5, "refer"),
+        ("usable", 0.49, "no referable DR found"),
+        ("ungradable", 0.1, "ungradable"),
+        ("ungradable", 0.9, "ungradable"),
+    ],
+)
+def test_quality_comes_first_then_the_threshold(quality, score, decision):
+    assert Verdict(Gradability(quality, ""), score, 0.5).decision == decision
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -0.01, 1.01, None, "0.5", True])
+def test_a_score_that_allows_no_decision_is_refused(score):
+    with pytest.raises(InputError, match="score .*: expected a number from 0 to 1"):
+        Verdict(Gradability("good", ""), score, 0.5)
+    with pytest.raises(InputError, match="threshold .*: expected a number from 0 to 1"):
+        Verdict(Gradability("good", ""), 0.5, score)
+
+
+def test_json_gives_the_same_verdict_back():
+    assert Verdict.from_json(json.loads(json.dumps(VERDICT.to_json()))) == VERDICT
+    assert VERDICT.to_json() == {
+        "gradability": {"verdict": "usable", "reason": "soft: small lesions may be missed"},
+        "prediction": {"rdr_score": 0.1 + 0.2, "threshold": 0.5, "decision": "no referable DR found"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        (
+            "prediction",
+            "decision",
+            "refer",
+            "decision 'refer': expected 'no referable DR found', as",
+        ),
+        ("prediction", "rdr_score", math.nan, "score nan: expected a number"),
+        ("prediction", "threshold", [1], r"threshold \[1\]: expected a number"),
+        ("gradability", "verdict", "fine", "image quality 'fine': expected one of good, usable, ungradable"),
+        ("gradability", "reason", 5, "reason for the image quality of type int: expected a text"),
+    ],
+)
+def test_other_values_are_one_line(part, name, value, message):
+    values = VERDICT.to_json()
+    values[part][name] = value
+    with pytest.raises(InputError, match=message) as caught:
+        Verdict.from_json(values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [None, [], {}, {"prediction": {}, "gradability": None}])
+def test_other_json_is_no_verdict(values):
+    with pytest.raises(InputError, match="not a verdict .*; score the photograph again"):
+        Verdict.from_json(values)
