@@ -28,6 +28,10 @@ class Geometry:
     """A square of the file, `side` pixels wide, resized to `size` x `size`; it may stick out of the file.
 
     `file_shape` is (H, W); `left` and `top` are edge coordinates (pixel j spans [j, j + 1)).
+
+    >>> geometry = Geometry((100, 200), left=50.0, top=0.0, side=100.0, size=50)
+    >>> geometry.points_to_file(np.array([[0, 0]])).tolist()
+    [[50.5, 0.5]]
     """
 
     file_shape: tuple[int, int]

@@ -68,5 +68,9 @@ GAMES: dict[str, Game] = {
 
 
 def class_score(logits: Tensor, targets: Tensor) -> Tensor:
-    """Softmax score of each image's target class, (N,) in [0, 1]."""
+    """Softmax score of each image's target class, (N,) in [0, 1].
+
+    >>> class_score(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    tensor([0.5000])
+    """
     return logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]

@@ -27,7 +27,13 @@ def level_counts(levels: npt.NDArray[np.int64], selected: npt.NDArray[np.bool_])
 
 
 def average_precision(positive: npt.NDArray[np.integer], negative: npt.NDArray[np.integer]) -> float:
-    """AP of two histograms (65536,) of lesion and other pixels; NaN without a lesion pixel."""
+    """AP of two histograms (65536,) of lesion and other pixels; NaN without a lesion pixel.
+
+    >>> evidence, lesion = np.array([0.9, 0.8, 0.3, 0.0]), np.array([True, False, True, False])
+    >>> levels = evidence_levels(evidence)
+    >>> round(average_precision(level_counts(levels, lesion), level_counts(levels, ~lesion)), 3)
+    0.833
+    """
     if not positive.any():
         return math.nan
     level, weight = np.tile(np.arange(len(positive)), 2), np.concatenate([positive, negative])

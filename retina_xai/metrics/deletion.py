@@ -147,5 +147,9 @@ def removal_order(evidence: Tensor, seed: int = 0) -> Tensor:
 
 
 def area_under(fractions: Array, scores: Array) -> float:
-    """The trapezoid over the given, unequal distances."""
+    """The trapezoid over the given, unequal distances.
+
+    >>> area_under(np.array([0.0, 0.5, 1.0]), np.array([1.0, 0.5, 0.5]))
+    0.625
+    """
     return float(np.trapezoid(scores, fractions))

@@ -6,21 +6,20 @@ a threshold t the detections with score >= t remain, and
     sensitivity(t)                = lesions that hold one of them / lesions
     false positives per image(t)  = those in no lesion of any type / images
 
-A place and not the whole blob, because otherwise paint is rewarded: one blob over the retina touches all lesions at
-once, although it points at none of them.
+A place counts and not the whole blob. Otherwise one large region would hit every lesion.
 
 The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), read
-as a step: the best sensitivity that the curve reaches at that rate or below, with no point invented between two
-thresholds, and beyond the curve's end its last value. With N images, r N false positives are allowed; let s_r be the
-score of the first one that is too many (0 if there is none). Every threshold above s_r is allowed and none below, so
+as a step function: the best sensitivity that the curve reaches at that rate or below, without interpolation, and beyond
+the curve's end its last value. With N images, r N false positives are allowed; let s_r be the
+score of the first one above this number (0 if there is none). Every threshold above s_r is allowed and none below, so
 
     sensitivity at r = lesions with a score > s_r / lesions
 
-which needs no curve, and serves resampled images as well: an image drawn k times counts k times.
+which needs no curve and also works for resampled images: an image drawn k times counts k times.
 
-The points of the curve come from MONAI's compute_froc_curve_data. It drops the lowest threshold, taking it for the
-score 0 of missed lesions; a 0 is therefore added for it to drop, else a curve on which every lesion is found would
-lack its end.
+The points of the curve come from MONAI's compute_froc_curve_data. It drops the lowest threshold, which it expects to be
+the score 0 of missed lesions. A 0 is therefore added; otherwise a curve on which every lesion is found would lack its
+end.
 """
 
 from collections.abc import Sequence
@@ -83,6 +82,10 @@ def lesion_scores(places: npt.NDArray[np.int64], scores: FloatArray, regions: Re
 
 def froc(false: FloatArray, found: FloatArray, images: int) -> Froc:
     """The curve from the false positives' scores (F,) and the `lesion_scores` (L,) of all images.
+
+    >>> curve = froc(false=np.array([0.5]), found=np.array([0.9, 0.4]), images=2)
+    >>> curve.false_positives_per_image.tolist(), curve.sensitivity.tolist()
+    ([0.0, 0.0, 0.5, 0.5], [0.0, 0.5, 0.5, 1.0])
 
     Raises:
         UsageError: no image, or a score outside of [0, 1] (for false positives: of (0, 1]).

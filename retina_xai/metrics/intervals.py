@@ -35,6 +35,10 @@ UNDEFINED = Interval(math.nan, math.nan)
 def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share; undefined (NaN) without trials.
 
+    >>> interval = wilson(8, 10)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.49, 0.943)
+
     Raises:
         UsageError: successes outside of 0..trials, or level outside of (0, 1).
     """
@@ -55,6 +59,11 @@ def bootstrap(
     level: float = 0.95,
 ) -> Interval:
     """Percentile interval of `statistic`, a function of the drawn units' indices (count,) in 0..count - 1.
+
+    >>> values = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> interval = bootstrap(lambda drawn: values[drawn].mean(), len(values), resamples=200)
+    >>> interval.low < 2.5 < interval.high
+    True
 
     Raises:
         UsageError: negative count, no resamples, or level outside of (0, 1).

@@ -1,6 +1,6 @@
 """Overlap of predicted blobs with annotated lesions: image, lesion and pixel level, counts first.
 
-FGVis table 3 reports one sensitivity per lesion type without saying at which level. We count all three:
+FGVis table 3 reports one sensitivity per lesion type and does not state its level. All three are counted here:
 
     image    of the images that hold the lesion type, those with at least one of its pixels predicted
     lesion   of the 8-connected annotated regions, those hit: at least one pixel predicted;
@@ -9,9 +9,9 @@ FGVis table 3 reports one sensitivity per lesion type without saying at which le
     pixel    of the annotated pixels, those predicted (sensitivity); of the predicted pixels, those annotated with
              the type (precision)
 
-A predicted blob that touches no lesion of *any* type is a false positive: evidence on a haemorrhage is no mistake
-of the row "hard exudates". A prediction is a list of blobs, not a mask, so that a random prediction (`chance`) is
-counted by the very same code; blobs are the 8-connected regions of a binary mask, cut at the field of view.
+A predicted blob that touches no lesion of *any* type is a false positive; evidence on a haemorrhage is therefore no
+error of the row "hard exudates". A prediction is a list of blobs, not a mask, so that the same code counts a random
+prediction (`chance`). Blobs are the 8-connected regions of a binary mask, cut at the field of view.
 """
 
 import math
@@ -155,9 +155,21 @@ def blobs_of(mask: npt.NDArray[np.bool_]) -> Blobs:
 
 
 def measure(blobs: Blobs, truth: Truth, field_pixels: int) -> Overlap:
-    """Count one image's blobs against its annotated regions; `field_pixels` is the area of the field of view."""
+    """Count one image's blobs against its annotated regions; `field_pixels` is the area of the field of view.
+
+    >>> lesions = np.zeros((6, 8), bool)
+    >>> lesions[1:3, 1:3] = lesions[4, 6] = True
+    >>> predicted = np.zeros((6, 8), bool)
+    >>> predicted[2:4, 2:4] = True
+    >>> overlap = measure(blobs_of(predicted), Truth.of({"haemorrhages": lesions}), 48)
+    >>> counts = overlap.types["haemorrhages"]
+    >>> counts.lesions, counts.lesions_hit, counts.pixels, counts.pixels_found
+    (2, 1, 5, 1)
+    >>> overlap.prediction.false_positives_per_image
+    0.0
+    """
     centroids = blobs.centroids()
-    # Thrown blobs may overlap where nothing else fits: a pixel counts once.
+    # Randomly placed blobs may overlap where nothing else fits; a pixel counts once.
     covered = np.zeros(blobs.shape, dtype=bool)
     covered.ravel()[blobs.pixels] = True
     distinct = np.flatnonzero(covered)

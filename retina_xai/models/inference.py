@@ -1,4 +1,4 @@
-"""Borrow a model without leaving a trace: evaluation mode and frozen parameters inside, everything as it was after."""
+"""A model in evaluation mode with frozen parameters, for the duration of a `with` block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,17 @@ from torch import nn
 
 @contextmanager
 def inference(model: nn.Module) -> Iterator[nn.Module]:
-    """Put every module in evaluation mode and freeze every parameter; undo both, each on its own, on leaving.
+    """Put every module into evaluation mode and freeze every parameter; restore each of them at the end.
 
-    Evaluation mode also keeps batch-norm statistics and dropout still, so images of a batch do not influence
-    one another; frozen parameters keep their `.grad` untouched.
+    In evaluation mode batch normalisation and dropout are fixed, so the images of a batch do not influence one another.
+    Frozen parameters keep their `.grad`.
+
+    >>> model = nn.Sequential(nn.Linear(2, 1), nn.Dropout())
+    >>> with inference(model):
+    ...     model.training, model[0].weight.requires_grad
+    (False, False)
+    >>> model.training, model[0].weight.requires_grad
+    (True, True)
     """
     training = [(module, module.training) for module in model.modules()]
     trainable = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
