@@ -1,9 +1,8 @@
 """A4 sheets with the typography of the reports: head, foot, headings, rows of facts, pictures.
 
-The font is DejaVu Sans, which matplotlib brings along: Latin, Greek, Cyrillic, Hebrew, and Arabic, whose letters
-stay unjoined. A character that it lacks, and every control character, is shown as U+FFFD and counted in
-`unknown`, so that the report can say so; invisible formatting characters, which can turn a text round, are left out.
-Text is never read as markup.
+The font is DejaVu Sans of matplotlib: Latin, Greek, Cyrillic, Hebrew, and Arabic with unjoined letters. A character
+that the font lacks, and every control character, is shown as U+FFFD and counted in `unknown`, so that the report can
+mention it. Invisible formatting characters, which can reverse a text, are removed. Text is never parsed as markup.
 """
 
 import io
@@ -33,13 +32,13 @@ PIXELS_PER_MM = 8.0
 """Of pictures, at most: 203 pixels per inch."""
 
 PAGES = "{pages\u200b}"
-"""Stands for the number of pages; holds an invisible character that `shown` takes out, so no other text can."""
+"""Placeholder of the number of pages; contains an invisible character that `shown` removes from all other texts."""
 
 NOTICE = "Research use only. Not a medical device; not for diagnosis."
 
 
 class Sheet(FPDF):
-    """A document with `title` at the head of its first page and `mark` (of what it is about) at the foot of each."""
+    """A document with `title` at the head of its first page and `mark` (its subject) at the foot of each page."""
 
     def __init__(self, title: str, mark: str, made: datetime) -> None:
         super().__init__(orientation="portrait", unit="mm", format="A4")
@@ -72,12 +71,12 @@ class Sheet(FPDF):
         self.cell(h=4, text=f"{NOTICE}  {self.mark}  Page {self.page_no()} of {PAGES}")
 
     def style(self, size: float, *, bold: bool = False, colour: tuple[int, int, int] = DARK) -> None:
-        """Font size in points, weight and colour of what follows."""
+        """Set font size in points, weight and colour."""
         self.set_font(FONT, "B" if bold else "", size)
         self.set_text_color(*colour)
 
     def rule(self, space: float) -> None:
-        """A line over the width of the sheet with `space` mm above and below."""
+        """Draw a line over the width of the sheet with `space` mm above and below."""
         self.set_draw_color(*PALE)
         self.set_line_width(0.2)
         self.ln(space)
@@ -117,7 +116,7 @@ class Sheet(FPDF):
         return [str(line) for line in lines] if isinstance(lines, list) else [text]
 
     def shown(self, text: str) -> str:
-        """The text as this font can show it; counts what it cannot."""
+        """The text with the characters of this font; counts those that were replaced."""
         whole = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
         visible = [character for character in whole if unicodedata.category(character) != "Cf"]
         shown = [character if character == "\n" or self._known(character) else UNKNOWN for character in visible]
@@ -125,14 +124,14 @@ class Sheet(FPDF):
         return "".join(shown)
 
     def _known(self, character: str) -> bool:
-        """Whether all faces can show it and it is no control character."""
+        """Whether all faces have a glyph for a character and it is not a control character."""
         has_glyph = all(ord(character) in font.cmap for font in self.fonts.values() if isinstance(font, TTFFont))
         return has_glyph and unicodedata.category(character) != "Cc"
 
     def picture(self, pixels: np.ndarray, x: float, width: float, highest: float, alt: str) -> tuple[float, float]:
-        """Pixels (H, W, 3) uint8 at x and the current height, not wider and higher than told; width and height in mm.
+        """Draw pixels (H, W, 3) uint8 at x and the current y, at most `width` x `highest` mm; returns width and height.
 
-        The current height stays where it is.
+        The current y does not change.
         """
         height = min(width * pixels.shape[0] / pixels.shape[1], highest)
         width = height * pixels.shape[1] / pixels.shape[0]
@@ -141,7 +140,7 @@ class Sheet(FPDF):
 
 
 def _jpeg(pixels: np.ndarray, width: float) -> io.BytesIO:
-    """As JPEG, scaled down to what `width` mm can show."""
+    """The pixels as JPEG, scaled down to at most `PIXELS_PER_MM` over a width in mm."""
     columns = max(1, min(pixels.shape[1], round(width * PIXELS_PER_MM)))
     rows = max(1, round(pixels.shape[0] * columns / pixels.shape[1]))
     stream = io.BytesIO()
@@ -151,7 +150,7 @@ def _jpeg(pixels: np.ndarray, width: float) -> io.BytesIO:
 
 
 def _visual(line: str) -> str:
-    """A line in the order in which it is seen: Hebrew and Arabic run from right to left (Unicode annex 9)."""
+    """A line in visual order: Hebrew and Arabic run from right to left (Unicode annex 9)."""
     runs_left = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in line)
     return BidiParagraph(line).get_reordered_string() if runs_left else line
 

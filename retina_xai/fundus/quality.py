@@ -1,20 +1,20 @@
-"""Can a photograph be judged at all? good, usable or ungradable, with the reason in plain words.
+"""Image quality: good, usable or ungradable, with the reason.
 
-Plain measures of the aperture, scaled to a diameter of 512 pixels (its rim left out), and one table of limits:
+Simple measures of the field of view, scaled to a diameter of 512 pixels and without its rim, and one table of limits:
 
-    support    share of the visible circle at which the rim was seen (aperture.py); a natural photograph has none
-    colour     mean of max(R, G, B) - min(R, G, B): grey is an angiogram, a red-free photograph or an OCT scan
-    red        mean of R - G, relative to the brightness; retina is reddish, at least not green or blue
+    support    share of the circle at which the rim was detected (`field_of_view`); a natural photograph has none
+    colour     mean of max(R, G, B) - min(R, G, B): near 0 for angiograms, red-free photographs and OCT scans
+    red        mean of R - G, relative to the brightness; a retina is reddish, not green or blue
     ordered    share of pixels with R >= G >= B (to 3 levels)
     dark       share of pixels with all channels under 25
-    glare      share of pixels whose green channel, which shows vessels best, is 250 or more
+    glare      share of pixels whose green channel, which has the vessels, is 250 or more
     detail     vessel contrast in per cent: standard deviation of the green channel between sigma 1.5 and 4, relative
                to its surroundings (sigma 16)
-    sharpness  detail over the same between sigma 3 and 8: blur takes fine structure first, exposure leaves it alone
+    sharpness  detail divided by the same between sigma 3 and 8: blur lowers it, exposure does not
 
 The limits were set on photographs of EyePACS, IDRiD and DiaretDB1: 98 % have a sharpness over 0.6, and copies
-blurred by 0.8 % of the image's width (standard deviation) at most 0.54. Support and detail separate them from
-natural photographs. The verdict says whether the picture can be read, and nothing about the eye: an ungradable
+blurred by 0.8 % of the image's width (standard deviation) have at most 0.54. Support and detail separate them from
+natural photographs. The result says whether the picture can be read, and nothing about the eye: an ungradable
 photograph must never be reported as healthy.
 """
 
@@ -55,7 +55,7 @@ class Gradability:
 
 @dataclass(frozen=True)
 class Measures:
-    """What the verdict rests on; see the module's docstring. Shares are 0-1, `detail` is in per cent."""
+    """The measures of the head of this module. Shares are 0-1, `detail` is in per cent."""
 
     brightest: float
     darkest: float
@@ -70,7 +70,7 @@ class Measures:
 
     @property
     def rimless(self) -> bool:
-        """No round border, yet colours and smoothness of a retina: a crop from inside the aperture."""
+        """No round border, but colours and smoothness of a retina: a crop from inside the field of view."""
         return self.ordered > 0.95 and self.red > 0.12 and self.detail < 4.5
 
 
@@ -97,7 +97,7 @@ RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
 
 
 def gradability(photograph: Photograph) -> Gradability:
-    """The first rule that applies gives the verdict; without any the photograph is good."""
+    """The result of the first rule that applies; good if none applies."""
     measures = measure(photograph.pixels)
     for applies, verdict, reason in RULES:
         if applies(measures):
