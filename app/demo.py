@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+from retina_xai.app.batch.photographs import reporter
 from retina_xai.app.cli.console import console, progress_over, show_sensitivity
 from retina_xai.errors import InputError
 from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
@@ -52,7 +53,7 @@ def run_demo(out: Path) -> None:
     with progress_over(len(shown), "localizing") as on_done:
         localize_batch(shown, LocalizeRun(classifier, out / "localized", METHOD), on_done)
     with progress_over(len(dataset), "evaluating") as on_image:
-        watch = Watch(progress=lambda done, total, image: on_image(Path(image.name), f"p(RDR) {image.score:.3f}"))
+        watch = Watch(reporter(on_image, lambda image, _: f"p(RDR) {image.score:.3f}"))
         summary, settings = evaluate_diaretdb1(dataset, Experiment(classifier, METHOD), out / "evaluation", watch)
     show_sensitivity(summary, settings, out / "evaluation")
     _show_verdict(trained.metrics, summary)

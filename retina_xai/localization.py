@@ -45,10 +45,12 @@ DEFAULT_METHOD = "retina"
 class Localization:
     """A verdict with evidence (H, W) float32 in [0, 1], candidates and field of view (H, W) bool, all in file pixels.
 
-    `explanation` is None, and evidence zero, where the photograph is ungradable.
+    `image` (1, 3, size, size) is the network's input. `explanation` is None, and evidence zero, where the photograph is
+    ungradable.
     """
 
     fundus: FundusImage
+    image: torch.Tensor
     verdict: Verdict
     evidence: np.ndarray
     lesions: tuple[Annotation, ...]
@@ -73,7 +75,8 @@ def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
     Raises:
         InputError: the network gives no score in [0, 1].
     """
-    return _verdict(prepare(photograph, classifier.facts.preprocessing.size), classifier)
+    fundus = prepare(photograph, classifier.facts.preprocessing.size)
+    return _verdict(fundus, _input(fundus, classifier), classifier)
 
 
 def localize(
@@ -89,16 +92,16 @@ def localize(
         InputError: the network gives no score in [0, 1].
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
-    verdict = _verdict(fundus, classifier)
+    image = _input(fundus, classifier)
+    verdict = _verdict(fundus, image, classifier)
     inside = fundus.geometry.map_to_file(fundus.field_of_view.astype(np.float32), order=0) > 0
     if verdict.decision == UNGRADABLE and not ungradable:
-        return Localization(fundus, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
-    images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
-    explanation = (explainer or METHODS[DEFAULT_METHOD])(classifier.model, images, RDR)
+        return Localization(fundus, image, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
+    explanation = (explainer or METHODS[DEFAULT_METHOD])(classifier.model, image, RDR)
     evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
     evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
     lesions = tuple(lesion_candidates(evidence, candidate_fraction(explanation.settings)))
-    return Localization(fundus, verdict, evidence, lesions, inside, explanation)
+    return Localization(fundus, image, verdict, evidence, lesions, inside, explanation)
 
 
 def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:
@@ -112,9 +115,13 @@ def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:
     return {"settings": dict(explanation.settings), **figures}
 
 
-def _verdict(fundus: FundusImage, classifier: RdrClassifier) -> Verdict:
-    images = classifier.facts.preprocessing.to_tensor(fundus.pixels)[None]
-    score = float(classifier.scores(images)[0])
+def _input(fundus: FundusImage, classifier: RdrClassifier) -> torch.Tensor:
+    """The network's input, (1, 3, size, size), on its device."""
+    return classifier.facts.preprocessing.to_tensor(fundus.pixels)[None].to(classifier.device)
+
+
+def _verdict(fundus: FundusImage, image: torch.Tensor, classifier: RdrClassifier) -> Verdict:
+    score = float(classifier.scores(image)[0])
     try:
         return Verdict(gradability(fundus.photograph), score, classifier.facts.threshold)
     except InputError as error:

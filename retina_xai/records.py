@@ -68,18 +68,23 @@ def _candidate_of(lesion: Annotation) -> dict[str, Any]:
 
 def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What all photographs of a batch share: method, settings, weights and versions."""
-    facts = classifier.facts
     return {
         "method": {"name": method, "settings": dict(settings)},
-        "model": {
-            "sha256": classifier.sha256,
-            "architecture": facts.architecture,
-            "width": facts.width,
-            "classes": list(facts.classes),
-            "preprocessing": facts.preprocessing.to_dict(),
-            "threshold": facts.threshold,
-        },
+        "model": model_facts(classifier),
         "versions": versions(),
+    }
+
+
+def model_facts(classifier: RdrClassifier) -> dict[str, Any]:
+    """Weights, network, preprocessing and threshold."""
+    facts = classifier.facts
+    return {
+        "sha256": classifier.sha256,
+        "architecture": facts.architecture,
+        "width": facts.width,
+        "classes": list(facts.classes),
+        "preprocessing": facts.preprocessing.to_dict(),
+        "threshold": facts.threshold,
     }
 
 

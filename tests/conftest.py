@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.arrays import photograph_of
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
-from retina_xai.io.images import photograph_of
 from retina_xai.models.checkpoint import ModelFacts, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.phantoms.phantom import make_phantom

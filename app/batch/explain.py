@@ -1,8 +1,8 @@
-"""Any classifier's photographs explained: pictures, scores and a trust block for each, by any method.
+"""Explain photographs for any classifier by any method: pictures, scores and a trust block for each.
 
 For each photograph OUT holds the pictures of `evaluation.explanation_sheet` and `<stem>.json`, which is written last:
-where it exists the photograph is done. An interrupted batch goes on where it stopped; other settings, weights or
-methods are refused.
+where it exists the photograph is done. An interrupted run continues where it stopped; a folder that was made with other
+settings, weights or methods is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from retina_xai.app.batch.localize import Failures, OnDone, is_done, stems_of
+from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
 from retina_xai.app.cli.options import configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.explanation_sheet import pictures_of
-from retina_xai.explainers import EXPLAINERS, Explainer, Explanation
+from retina_xai.explainers import EXPLAINERS, Explainer
 from retina_xai.io.files import write_json
-from retina_xai.io.folders import claim
-from retina_xai.io.images import Photograph, read_image, write_png
+from retina_xai.io.images import read_image, write_png
 from retina_xai.localization import summary
 from retina_xai.metrics.trust import TrustSettings, trust
 from retina_xai.models.network import Network
-from retina_xai.records import SCHEMA_VERSION, versions
+from retina_xai.records import SCHEMA_VERSION, read_record, versions
+from retina_xai.runner import Codec, WorkItem, claim, run
 
 LISTED = 5
 """Classes that a record lists, most likely first."""
@@ -87,44 +88,52 @@ def judged_by(wanted: bool, randomise: bool) -> TrustSettings | None:
     return TrustSettings(randomise=randomise) if wanted else None
 
 
-def explain_batch(paths: Sequence[Path], run: ExplainRun, on_done: OnDone) -> None:
-    """Explain all photographs into RUN.OUT.
+@dataclass(frozen=True, eq=False)
+class ExplanationFiles:
+    """What is kept of one photograph: its own part of the record, and pictures by the ending of their name."""
+
+    record: Mapping[str, Any]
+    pictures: Mapping[str, np.ndarray]
+
+
+def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone) -> None:
+    """Explain all photographs into SETTINGS.OUT.
 
     Raises:
         BatchError, InputError: some photographs failed; all others are done.
+        OutputError: the output folder cannot be written.
         UsageError: the folder was made with other settings.
     """
-    facts = run.facts()
-    claim(run.out, facts)
-    failures = Failures()
-    for path, stem in stems_of(paths).items():
-        with failures.collected(path, on_done):
-            if is_done(run.out / f"{stem}.json", path, "explain"):
-                on_done(path, "done before")
-                continue
-            on_done(path, _explain(read_image(path), run, run.out / stem, facts))
-    failures.close(len(paths))
+    facts = settings.facts()
+    claim(settings.out, facts)
+
+    def save(path: Path, made: ExplanationFiles) -> None:
+        for ending, pixels in made.pictures.items():
+            write_png(path.with_name(f"{path.stem}_{ending}.png"), pixels)
+        write_json(path, {**made.record, **facts})
+
+    codec = Codec(_load, save, _is_own)
+    items = work_items(paths, settings.out)
+    run(items, lambda path: _explain(path, settings), codec, reporter(on_done, _line)).raise_failures()
 
 
-def _explain(photograph: Photograph, run: ExplainRun, place: Path, facts: Mapping[str, Any]) -> str:
-    """Explain one photograph, write its files, and say in a line what was found."""
-    network = run.network
+def _explain(path: Path, settings: ExplainRun) -> ExplanationFiles:
+    photograph, network = read_image(path), settings.network
     image = network.input_of(photograph)
-    result = run.explainer(network.model, image, run.target)
-    judged = None if run.trust is None else trust(network.model, image[0], result, run.trust, run.explainer).to_dict()
-    for ending, pixels in pictures_of(network, image, result).items():
-        write_png(place.with_name(f"{place.name}_{ending}.png"), pixels)
-    name = network.classes[int(result.target)]
+    result = settings.explainer(network.model, image, settings.target)
+    judged = settings.trust and trust(network.model, image[0], result, settings.trust, settings.explainer).to_dict()
     record = {
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
         "prediction": _top(network, image),
-        "explanation": {"class": name, **(summary(result) or {})},
+        "explanation": {"class": network.classes[int(result.target)], **(summary(result) or {})},
         "trust": judged,
-        **facts,
     }
-    write_json(place.with_name(f"{place.name}.json"), record)
-    return _line(name, result)
+    return ExplanationFiles(record, pictures_of(network, image, result))
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    return read_record(path, "explain") if path.exists() else None
 
 
 def _top(network: Network, image: Tensor) -> list[dict[str, Any]]:
@@ -136,9 +145,14 @@ def _top(network: Network, image: Tensor) -> list[dict[str, Any]]:
     ]
 
 
-def _line(name: str, result: Explanation) -> str:
-    before = f"{name} {float(result.score_before):.3f}"
-    if result.mask is None:
+def _is_own(item: WorkItem[Path], record: dict[str, Any]) -> bool:
+    return check_own(item, record["file"]["sha256"])
+
+
+def _line(record: Mapping[str, Any], _: float) -> str:
+    found = record["explanation"]
+    before = f"{found['class']} {found['score_before']:.3f}"
+    if found["score_after"] is None:
         return before
-    goal = "" if bool(result.converged) else " (goal not reached)"
-    return f"{before} -> {float(result.score_after):.3f}{goal}"
+    goal = "" if found["converged"] else " (goal not reached)"
+    return f"{before} -> {found['score_after']:.3f}{goal}"

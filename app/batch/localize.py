@@ -1,71 +1,24 @@
-"""Photographs by the dozen: each is localized or scored on its own, failures are listed, finished work is kept.
+"""Localize many photographs into one folder; an interrupted run continues where it stopped.
 
-An interrupted batch goes on where it stopped when it is started again; other settings, weights or methods are
-refused.
+OUT holds the files of `records.write_record` for each photograph, and lesions.csv over all of them.
 """
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from torch import OutOfMemoryError
 
-from retina_xai.errors import BatchError, InputError, RetinaXaiError
-from retina_xai.io.files import sha256_of, write_csv
-from retina_xai.io.folders import SETTINGS_FILE, claim
+from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
-from retina_xai.localization import DEFAULT_METHOD, localize, method_named, predict
+from retina_xai.localization import DEFAULT_METHOD, Localization, localize, method_named
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
+from retina_xai.runner import SETTINGS_FILE, Codec, WorkItem, claim, run
 
 LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
-RESULT_ENDINGS = ("_evidence", "_overlay", "_heatmap", "_mask", "_complement", "_explanation", "_panel")
-LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in RESULT_ENDINGS)
-"""In bytes: no common file system takes names of more than 255."""
-
-OnDone = Callable[[Path, str], None]
-"""Called after each photograph with its path and what became of it, in one line."""
-
-
-@dataclass
-class Failures:
-    """The photographs that could not be done, each with its one-line reason."""
-
-    errors: list[tuple[Path, RetinaXaiError]] = field(default_factory=list)
-
-    @contextmanager
-    def collected(self, path: Path, on_done: OnDone) -> Iterator[None]:
-        """Keep an error of this photograph and go on."""
-        try:
-            yield
-        except RetinaXaiError as error:
-            self._add(path, error, on_done)
-        except (MemoryError, OutOfMemoryError):
-            self._add(path, InputError(f"{path}: not enough memory for it; close other programs or scale it"), on_done)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self._add(path, InputError(f"{path}: cannot be read or written ({reason}); check the disk"), on_done)
-
-    def _add(self, path: Path, error: RetinaXaiError, on_done: OnDone) -> None:
-        self.errors.append((path, error))
-        on_done(path, f"failed: {error}")
-
-    def close(self, total: int) -> None:
-        """Raise what went wrong, if anything did: the error itself where it was the only photograph.
-
-        Raises:
-            BatchError: some of several photographs failed.
-        """
-        if not self.errors:
-            return
-        if total == 1:
-            raise self.errors[0][1]
-        names = ", ".join(path.name for path, _ in self.errors[:5]) + (" ..." if len(self.errors) > 5 else "")
-        raise BatchError(f"{len(self.errors)} of {total} photographs failed ({names}); the others are done")
 
 
 @dataclass(frozen=True)
@@ -78,96 +31,58 @@ class LocalizeRun:
     ungradable: bool = False
 
 
-def localize_batch(paths: Sequence[Path], run: LocalizeRun, on_done: OnDone) -> None:
-    """Localize all photographs into RUN.OUT, then gather lesions.csv over all that are done.
+@dataclass(frozen=True)
+class Localized:
+    """What a record says of its photograph, in short."""
+
+    sha256: str
+    decision: str
+    score: float
+    candidates: int
+
+
+def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone) -> None:
+    """Localize all photographs, then gather lesions.csv over all that are done.
 
     Raises:
         BatchError, InputError: some photographs failed; all others are done.
+        OutputError: the output folder cannot be written.
         UsageError: unknown method, or the folder was made with other settings.
     """
-    explainer = method_named(run.method)
-    facts = run_facts(run.classifier, run.method, explainer.settings())
-    claim(run.out, {**facts, "ungradable": run.ungradable})
-    failures = Failures()
-    for path, stem in stems_of(paths).items():
-        with failures.collected(path, on_done):
-            if is_done(run.out / f"{stem}.json", path):
-                on_done(path, "done before")
-                continue
-            result = localize(read_image(path), run.classifier, explainer, ungradable=run.ungradable)
-            write_record(run.out, stem, result, facts)
-            on_done(path, f"{result.verdict.decision} ({result.verdict.score:.3f}), {len(result.lesions)} candidates")
-    write_csv(run.out / "lesions.csv", _lesion_table(run.out))
-    failures.close(len(paths))
+    explainer = method_named(settings.method)
+    facts = run_facts(settings.classifier, settings.method, explainer.settings())
+    claim(settings.out, {**facts, "ungradable": settings.ungradable})
+
+    def work(path: Path) -> Localization:
+        return localize(read_image(path), settings.classifier, explainer, ungradable=settings.ungradable)
+
+    def save(record: Path, result: Localization) -> None:
+        write_record(record.parent, record.stem, result, facts)
+
+    codec = Codec(_load, save, _is_own)
+    outcome = run(work_items(paths, settings.out), work, codec, reporter(on_done, _line))
+    write_csv(settings.out / "lesions.csv", _lesion_table(settings.out))
+    outcome.raise_failures()
 
 
-def without_results(paths: Sequence[Path], out: Path) -> list[Path]:
-    """`paths` without the pictures that an earlier run left in OUT, where OUT lies among the photographs."""
-    if not (out / SETTINGS_FILE).exists():
-        return list(paths)
-    home = out.resolve()
-    return [path for path in paths if not (path.stem.endswith(RESULT_ENDINGS) and path.parent.resolve() == home)]
+def _load(path: Path) -> Localized | None:
+    if not path.exists():
+        return None
+    record = read_record(path)
+    said = record["prediction"]
+    return Localized(record["file"]["sha256"], said["decision"], said["rdr_score"], len(record["lesions"]))
 
 
-def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
-    """Score all photographs into one CSV with columns path, rdr_score, gradability, reason.
-
-    Raises:
-        BatchError, InputError: some photographs failed; the table holds all others.
-    """
-    failures, rows = Failures(), []
-    for path in paths:
-        with failures.collected(path, on_done):
-            verdict = predict(read_image(path), classifier)
-            quality = verdict.gradability
-            rows.append((str(path), verdict.score, quality.verdict, quality.reason))
-            on_done(path, f"{verdict.decision} ({verdict.score:.3f})")
-    write_csv(out, pd.DataFrame(rows, columns=["path", "rdr_score", "gradability", "reason"]))
-    failures.close(len(paths))
+def _is_own(item: WorkItem[Path], found: Localized) -> bool:
+    return check_own(item, found.sha256)
 
 
-def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """The stem of each photograph's results: its own, where that is one photograph's and fit for a file name.
-
-    Where two share one, where it is that of the settings file, or where it is too long to be extended, it is
-    (cut and) followed by a piece of the content's hash.
-    """
-    counts = Counter(path.stem for path in paths)
-    return {path: path.stem if counts[path.stem] == 1 and _fits(path.stem) else _marked(path) for path in paths}
-
-
-def is_done(record: Path, path: Path, command: str = "localize") -> bool:
-    """Whether `command` has a result of this very photograph.
-
-    Raises:
-        InputError: the record is of another photograph, or no record.
-    """
-    if not record.exists():
-        return False
-    if read_record(record, command)["file"]["sha256"] != _digest(path):
-        raise InputError(f"{path}: {record} is the result of another photograph; choose another output folder")
-    return True
-
-
-def _fits(stem: str) -> bool:
-    return f"{stem}.json" != SETTINGS_FILE and len(os.fsencode(stem)) <= LONGEST_STEM
-
-
-def _marked(path: Path) -> str:
-    mark = f"-{_digest(path)[:8]}"
-    return os.fsencode(path.stem)[: LONGEST_STEM - len(mark)].decode(errors="ignore") + mark
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of the content; empty where it cannot be read, which reading it will report."""
-    try:
-        return sha256_of(path)
-    except OSError:
-        return ""
+def _line(found: Localized, _: float) -> str:
+    return f"{found.decision} ({found.score:.3f}), {found.candidates} candidates"
 
 
 def _lesion_table(out: Path) -> pd.DataFrame:
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for path in sorted(out.glob("*.json")):
         if path.name == SETTINGS_FILE:
             continue

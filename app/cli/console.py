@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from retina_xai.app.batch.localize import OnDone
-    from retina_xai.evaluation.experiments.base import Outcome
+    from retina_xai.app.batch.photographs import OnDone
+    from retina_xai.evaluation.experiments.base import ExperimentOutcome
     from retina_xai.evaluation.lesions.sensitivity import SensitivitySettings
     from retina_xai.evaluation.lesions.summary import Summary
     from retina_xai.training.data.sources import Layout
@@ -26,13 +26,13 @@ console = Console()
 
 @contextmanager
 def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
-    """A progress bar over `total` photographs; yields the function to call after each, which prints its one line."""
+    """A progress bar over `total` items; yields the function to call after each, which prints its one line."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task(verb, total=total)
 
-        def on_done(path: Path, message: str) -> None:
-            progress.console.print(f"{escape(path.name)}: {escape(message)}", soft_wrap=True, highlight=False)
+        def on_done(name: str, message: str) -> None:
+            progress.console.print(f"{escape(name)}: {escape(message)}", soft_wrap=True, highlight=False)
             progress.advance(task)
 
         yield on_done
@@ -77,12 +77,12 @@ def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: P
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
 
 
-def show_experiment(title: str, outcome: "Outcome", out: Path) -> None:
+def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None:
     """The table of an experiment with its caption, how long it took, and where the results are."""
-    print_table(outcome.summary.table, title)
-    console.print(outcome.summary.caption, style="dim", highlight=False)
-    if outcome.seconds:
-        console.print(f"{mean(outcome.seconds):.1f} s per case, {sum(outcome.seconds):.0f} s in all", highlight=False)
+    print_table(outcome.findings.table, title)
+    console.print(outcome.findings.caption, style="dim", highlight=False)
+    if seconds := outcome.cases.seconds:
+        console.print(f"{mean(seconds):.1f} s per case, {sum(seconds):.0f} s in all", highlight=False)
     console.print(f"results: {out / 'result.json'}", soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retina_xai import __version__
+from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 
 if TYPE_CHECKING:
     from retina_xai.models.checkpoint import RdrClassifier
@@ -59,6 +60,7 @@ Method = Annotated[
 ]
 OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
 MODEL = "A torchvision classification network by name, or your own as package.module:factory."
+EXPERIMENT = "One of: " + ", ".join(f"{spec.key} ({spec.source})" for spec in EXPERIMENTS.values()) + "."
 FILE = "Weights (safetensors or torch state file); by default torchvision's own, downloaded, or the factory's."
 Game = Annotated[list[str] | None, typer.Option(help="preservation, generation, deletion or repression.")]
 Lam = Annotated[list[float] | None, typer.Option(help="Weight of the mask's sum; several are searched, or shown.")]
@@ -95,7 +97,8 @@ def localize(
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs."""
-    from retina_xai.app.batch.localize import LocalizeRun, localize_batch, without_results
+    from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+    from retina_xai.app.batch.photographs import without_results
     from retina_xai.app.cli.console import progress_over
     from retina_xai.io.images import find_images
 
@@ -113,7 +116,7 @@ def predict(
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Score photographs without explaining them."""
-    from retina_xai.app.batch.localize import predict_batch
+    from retina_xai.app.batch.predict import predict_batch
     from retina_xai.app.cli.console import progress_over
     from retina_xai.io.images import find_images
 
@@ -153,7 +156,7 @@ def explain(  # noqa: PLR0913
     """Explain any classifier's photographs, with a trust block for each."""
     from retina_xai.app.batch.experiments import load_networks
     from retina_xai.app.batch.explain import explain_batch, explainer_named, judged_by, run_of
-    from retina_xai.app.batch.localize import without_results
+    from retina_xai.app.batch.photographs import without_results
     from retina_xai.app.cli.console import progress_over
     from retina_xai.io.images import find_images
 
@@ -168,12 +171,7 @@ def explain(  # noqa: PLR0913
 
 @app.command()
 def experiment(  # noqa: PLR0913
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="adversarial-evidence, black-image, colour-bias, deletion, gallery, reference-entropy or two-objects."
-        ),
-    ],
+    name: Annotated[str, typer.Argument(help=EXPERIMENT)],
     model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
     out: Out,
     images: Annotated[Path | None, typer.Option(help="Folder of photographs (the black image needs none).")] = None,
@@ -191,18 +189,19 @@ def experiment(  # noqa: PLR0913
 ) -> None:
     """Run one experiment of the paper on any network and any photographs."""
     from retina_xai.app.batch.experiments import Request, prepare
-    from retina_xai.app.batch.localize import Failures
+    from retina_xai.app.batch.photographs import reporter
     from retina_xai.app.cli.console import progress_over, show_experiment
-    from retina_xai.evaluation.experiments.base import run
+    from retina_xai.evaluation.experiments.base import run_experiment
 
     request = Request(name, tuple(model), tuple(weights or ()), images, out, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, given)
-    total = len(chosen.cases(subject))
-    with progress_over(total, name) as on_done:
-        outcome = run(chosen, subject, out, lambda case, text: on_done(Path(case.name), text))
+    cases = chosen.cases(subject)
+    with progress_over(len(cases), name) as on_done:
+        report = reporter(on_done, lambda _, seconds: f"{seconds:.1f} s")
+        outcome = run_experiment(chosen, subject, out, report, cases)
     show_experiment(chosen.title, outcome, out)
-    Failures([(Path(case.name), error) for case, error in outcome.failed]).close(total)
+    outcome.cases.raise_failures()
 
 
 @evaluation_app.command()
@@ -216,6 +215,7 @@ def diaretdb1(
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Measure lesion sensitivity on DiaretDB1, beside chance."""
+    from retina_xai.app.batch.photographs import reporter
     from retina_xai.app.cli.console import progress_over, show_sensitivity
     from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
     from retina_xai.evaluation.lesions.localization import Experiment, evaluate_diaretdb1
@@ -224,7 +224,7 @@ def diaretdb1(
     dataset = open_diaretdb1(data, split.value)
     experiment = Experiment(_classifier(weights, device), method, consensus.value)
     with progress_over(len(dataset), "evaluating") as on_done:
-        watch = Watch(progress=lambda done, total, image: on_done(Path(image.name), f"p(RDR) {image.score:.3f}"))
+        watch = Watch(reporter(on_done, lambda image, _: f"p(RDR) {image.score:.3f}"))
         summary, settings = evaluate_diaretdb1(dataset, experiment, out, watch)
     show_sensitivity(summary, settings, out)
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from retina_xai.errors import InputError
 from retina_xai.evaluation.lesions.operating_points import Measured, read_measured
-from retina_xai.io.folders import SETTINGS_FILE
 from retina_xai.records import EVIDENCE_SCALE, read_record
+from retina_xai.runner import SETTINGS_FILE
 
 
 @dataclass(frozen=True)

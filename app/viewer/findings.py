@@ -92,12 +92,11 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
     plain = Evidence(question, found.evidence, found.lesions, settings)
     if explanation is None:
         return plain
-    image = classifier.facts.preprocessing.to_tensor(found.fundus.pixels).to(classifier.device)
     return replace(
         plain,
         before=float(explanation.score_before[0]),
         without=float(explanation.score_after[0]),
-        alone=score_alone(classifier.model, image, explanation),
+        alone=score_alone(classifier.model, found.image[0], explanation),
         iterations=int(explanation.iterations[0]),
         converged=bool(torch.all(explanation.converged)),
     )

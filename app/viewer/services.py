@@ -14,7 +14,7 @@ from typing import Any
 
 import platformdirs
 
-from retina_xai.app.batch.localize import without_results
+from retina_xai.app.batch.photographs import without_results
 from retina_xai.app.readings.store import ReadingStore, open_store
 from retina_xai.app.viewer.earlier_results import Earlier, find_earlier, is_localized
 from retina_xai.app.viewer.jobs import Worker

@@ -72,7 +72,6 @@ class Session:
     uploads: Uploads = field(default_factory=Uploads)
     scored: dict[str, Scored] = field(default_factory=dict)
     scoring: dict[str, Job] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
     explaining: tuple[str, Question, Job] | None = None
     games: Job | None = None
@@ -119,7 +118,6 @@ class Session:
         """
         if item.key not in self.photographs:
             keep(self.photographs, item.key, read_image(item.path), KEPT_PHOTOGRAPHS)
-            self.hashes[item.key] = self.photographs[item.key].sha256
         return self.photographs[item.key]
 
     def views(self, item: Item, desk: Desk) -> dict[str, bytes]:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from retina_xai import drawing
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, sheet
 from retina_xai.evaluation.tables import named, percent, share_of
 from retina_xai.games.defence import record_bounds
@@ -120,7 +120,7 @@ class AdversarialEvidence(Experiment):
     def _reach(self, seed: int) -> Reach:
         return Reach(self.lr, self.lam, self.iterations, self.judged_every, seed)
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Both games on one photograph."""
         network = subject.network
         image = network.input_of(case.photograph())
@@ -136,13 +136,15 @@ class AdversarialEvidence(Experiment):
             "score": float(class_score(logits, target)),
             **{side: _plain(game) for side, game in games.items()},
         }
-        return Measured(record, {"evidence": self._picture(subject, image, games)} if case.number < self.shown else {})
+        return Measurement(
+            record, {"evidence": self._picture(subject, image, games)} if case.number < self.shown else {}
+        )
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Shares of photographs whose least likely class was reached."""
         figures = reached_shares(records)
         note = f"{figures['n']} photographs, each toward its least likely class of {len(subject.network.classes)}"
-        return Summary(figures, side_table(subject.network.name, figures, PUBLISHED), f"{note}. {CAPTION}")
+        return Findings(figures, side_table(subject.network.name, figures, PUBLISHED), f"{note}. {CAPTION}")
 
     @staticmethod
     def _picture(subject: Subject, image: Tensor, games: Mapping[str, Reached]) -> Any:

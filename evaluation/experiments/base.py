@@ -1,24 +1,23 @@
-"""What all experiments on photographs share: the choice of photographs, records that resume, and what is written.
+"""What all experiments share: the choice of photographs, the run with its records, and what is written.
 
-An experiment measures cases (photographs, mostly) one by one and then sums their records up. Each record is written as
-soon as it exists, whole or not at all, under OUT/records/, in a name that holds a hash of the case and of all
-settings: an interrupted run goes on where it stopped and ends with the same result.json, byte for byte, because
-every random number of a case follows from the seed and the case alone. OUT/settings.json says what the folder was
-made with; other settings are refused, and so are other cases: a larger limit only adds some, and goes on with what is
-there. A photograph that cannot be read is left out, named, and tried again by the next run. OUT holds at the end:
+An experiment measures cases (mostly photographs) one by one and then summarises their records. Each record lies under
+OUT/records/ in a file whose name holds a hash of the case and of all settings. An interrupted run continues where it
+stopped (see `runner`) and writes the same result.json, byte for byte, because every random number of a case follows
+from the seed and the case alone. A folder that was made with other settings or of other cases is refused; a larger
+limit only adds cases. A case that fails is left out, named, and tried again by the next run. OUT holds at the end:
 
     result.json     settings, versions, cases, `figures` (a flat dict of numbers) and what was measured of each case
-    table.md        the figures beside the published ones, with a caption that says what they are
-    *.png           pictures of the whole; pictures/ holds those of the first photographs
+    table.md        the figures beside the published ones, with a caption that explains them
+    *.png           pictures of all cases together; pictures/ holds those of the first cases
 """
 
 import hashlib
 import json
-import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,9 +28,9 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.lesions.report import versions
 from retina_xai.evaluation.tables import markdown
 from retina_xai.io.files import sha256_of, write_json, write_text
-from retina_xai.io.folders import claim
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.models.network import Network
+from retina_xai.runner import Codec, ItemOutcome, RunOutcome, WorkItem, claim, key_of, run
 
 SCHEMA_VERSION = 1
 DETAIL = "detail"
@@ -42,8 +41,11 @@ Pixels = np.ndarray
 
 
 @dataclass(frozen=True)
-class Case:
-    """One unit of an experiment: its name, a text that identifies it, its place in the order, and its file if any."""
+class ExperimentCase:
+    """One unit of an experiment: its name, a text that identifies it, its place in the order, and its file if any.
+
+    The identity of a photograph is the SHA-256 of its file.
+    """
 
     name: str
     identity: str
@@ -54,7 +56,7 @@ class Case:
         """Read the file; raises InputError where it cannot be read."""
         if self.path is None:
             raise InputError(f"{self.name}: is no photograph")
-        return read_image(self.path)
+        return read_image(self.path, sha256=self.identity)
 
     @property
     def seed(self) -> int:
@@ -64,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Subject:
-    """What an experiment is run on: networks, all photographs at hand, how many of them, and the seed of the choice.
+    """What an experiment is run on: networks, all photographs, how many of them, and the seed of the choice.
 
     Raises:
         UsageError: no network or two of one name, a limit below 1, or a negative seed.
@@ -100,7 +102,7 @@ class Subject:
         drawn = np.random.default_rng(self.seed).permutation(count)[: self.limit]
         return sorted(map(int, drawn))
 
-    def photographs(self) -> list[Case]:
+    def photographs(self) -> list[ExperimentCase]:
         """The chosen photographs.
 
         Raises:
@@ -109,20 +111,20 @@ class Subject:
         if not self.images:
             raise InputError("no photographs: give a folder that holds some with --images")
         chosen = [self.images[index] for index in self.chosen(len(self.images))]
-        return [Case(path.stem, _content(path), number, path) for number, path in enumerate(chosen)]
+        return [ExperimentCase(path.stem, _content(path), number, path) for number, path in enumerate(chosen)]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one case gave: plain values for its record, and pictures (H, W, 3) uint8 by the ending of their name."""
+class Measurement:
+    """The result of one case: plain values for its record, and pictures (H, W, 3) uint8 by the ending of their name."""
 
     record: Mapping[str, Any]
     pictures: Mapping[str, Pixels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What an experiment found: figures, the table that people read with its caption, pictures by file name."""
+class Findings:
+    """The result of an experiment: figures, a table of texts with its caption, pictures by file name."""
 
     figures: Mapping[str, float]
     table: pd.DataFrame
@@ -132,9 +134,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Experiment(ABC):
-    """An experiment: its fields are its settings. `name` is the command's word for it, `title` the table's head.
+    """An experiment: its fields are its settings. `name` is its key in the registry, `title` the table's head.
 
-    `several_networks` says whether it compares some; all others take one.
+    `several_networks`: whether it compares networks; the others take one.
     """
 
     name: ClassVar[str]
@@ -145,30 +147,28 @@ class Experiment(ABC):
         """What the figures depend on, as plain values."""
         return asdict(self)
 
-    def cases(self, subject: Subject) -> Sequence[Case]:
-        """What is measured, one after the other; the chosen photographs by default."""
+    def cases(self, subject: Subject) -> Sequence[ExperimentCase]:
+        """What is measured, in order; the chosen photographs by default."""
         return subject.photographs()
 
     @abstractmethod
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Measure one case."""
 
     @abstractmethod
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
-        """Sum the records of all cases up."""
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
+        """Summarise the records of all cases."""
 
 
-OnCase = Callable[[Case, str], None]
-"""Called after each case with what became of it, in one line."""
+OnCase = Callable[[ItemOutcome[ExperimentCase, dict[str, Any]]], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The summary, the seconds that each case took which was measured now, and what could not be measured, and why."""
+class ExperimentOutcome:
+    """The findings, and what became of each case."""
 
-    summary: Summary
-    seconds: tuple[float, ...]
-    failed: tuple[tuple[Case, InputError], ...] = ()
+    findings: Findings
+    cases: RunOutcome[ExperimentCase, dict[str, Any]]
 
 
 def images_below(folder: Path | None) -> tuple[Path, ...]:
@@ -180,62 +180,62 @@ def images_below(folder: Path | None) -> tuple[Path, ...]:
     return () if folder is None else tuple(find_images([folder]))
 
 
-def run(experiment: Experiment, subject: Subject, out: Path, on_case: OnCase = lambda case, text: None) -> Outcome:
-    """Measure all cases into OUT, going on with what it holds already, and write what was found.
+def run_experiment(
+    experiment: Experiment,
+    subject: Subject,
+    out: Path,
+    on_case: OnCase = lambda outcome: None,
+    cases: Sequence[ExperimentCase] | None = None,
+) -> ExperimentOutcome:
+    """Measure all cases into OUT, continuing with what it holds already, and write the findings.
+
+    Args:
+        on_case: called after each case.
+        cases: `experiment.cases(subject)`, where the caller has them already.
 
     Raises:
         InputError: no photographs, or none that can be read.
+        OutputError: OUT cannot be written.
         UsageError: OUT was made with other settings or of other cases, or settings that do not fit the networks.
     """
     if not experiment.several_networks:
         _ = subject.network
-    cases = experiment.cases(subject)
+    cases = experiment.cases(subject) if cases is None else cases
     facts = _facts(experiment, subject)
     claim(out, facts)
-    places = _places(cases, out, json.dumps(facts, sort_keys=True))
-    _refuse_other_cases(out, [place.record for place in places])
-    measured: list[tuple[Case, dict[str, Any]]] = []
-    seconds, failed = [], []
-    for case, place in zip(cases, places, strict=True):
-        begin = time.perf_counter()
-        if (record := _read(place.record)) is not None:
-            measured.append((case, record))
-            on_case(case, "done before")
-            continue
-        try:
-            found = experiment.measure(subject, case)
-        except InputError as error:
-            failed.append((case, error))
-            on_case(case, f"failed: {error}")
-            continue
-        measured.append((case, _kept(found, place)))
-        seconds.append(time.perf_counter() - begin)
-        on_case(case, f"{seconds[-1]:.1f} s")
-    if not measured:
-        raise failed[0][1]
-    summary = experiment.summarise(subject, [record for _, record in measured])
-    listed = {"limit": subject.limit, "failed": [case.name for case, _ in failed]}
-    _write(experiment, summary, out, facts | listed, measured)
-    return Outcome(summary, tuple(seconds), tuple(failed))
+    items = _items(cases, out, json.dumps(facts, sort_keys=True))
+    _refuse_other_cases(out, [item.record for item in items])
+    outcome = run(items, partial(experiment.measure, subject), Codec(_load, _saver(items, out)), on_case)
+    if not outcome.results:
+        raise outcome.failures[0][1]
+    findings = experiment.summarise(subject, [record for _, record in outcome.results])
+    listed = {"limit": subject.limit, "failed": [item.name for item, _ in outcome.failures]}
+    measured = [(item.source, record) for item, record in outcome.results]
+    _write(experiment, findings, out, facts | listed, measured)
+    return ExperimentOutcome(findings, outcome)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a case's record lies, and the beginning of its pictures' names."""
-
-    record: Path
-    pictures: str
-
-
-def _places(cases: Sequence[Case], out: Path, key: str) -> list[_Place]:
-    """Of each case; the pictures of cases of one name are told apart by the hash in their records' names."""
-    often = Counter(_cut(case.name) for case in cases)
-    names = [_cut(case.name) for case in cases]
-    stems = [f"{name}-{_hash([case.identity, key])}" for name, case in zip(names, cases, strict=True)]
+def _items(cases: Sequence[ExperimentCase], out: Path, key: str) -> list[WorkItem[ExperimentCase]]:
     return [
-        _Place(out / "records" / f"{stem}.json", str(out / "pictures" / (name if often[name] == 1 else stem)))
-        for name, stem in zip(names, stems, strict=True)
+        WorkItem(case.name, case, out / "records" / f"{_cut(case.name)}-{key_of([case.identity, key])}.json")
+        for case in cases
     ]
+
+
+def _saver(items: Sequence[WorkItem[ExperimentCase]], out: Path) -> Callable[[Path, Measurement], None]:
+    """A function that writes a case's pictures and then its record.
+
+    Pictures are named after their case; those of cases of one name after their records.
+    """
+    often = Counter(_cut(item.name) for item in items)
+    stems = {item.record: name if often[name := _cut(item.name)] == 1 else item.record.stem for item in items}
+
+    def save(record: Path, measured: Measurement) -> None:
+        for ending, pixels in measured.pictures.items():
+            write_png(out / "pictures" / f"{stems[record]}_{ending}.png", pixels)
+        write_json(record, measured.record)
+
+    return save
 
 
 def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
@@ -247,29 +247,21 @@ def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _kept(measured: Measured, place: _Place) -> dict[str, Any]:
-    """The case's record as its file holds it, once it and its pictures are written; a full disk ends the run here."""
-    for ending, pixels in measured.pictures.items():
-        write_png(Path(f"{place.pictures}_{ending}.png"), pixels)
-    write_json(place.record, measured.record)
-    return _read(place.record) or {}
-
-
 def _write(
     experiment: Experiment,
-    summary: Summary,
+    findings: Findings,
     out: Path,
     facts: Mapping[str, Any],
-    measured: Sequence[tuple[Case, Mapping[str, Any]]],
+    measured: Sequence[tuple[ExperimentCase, Mapping[str, Any]]],
 ) -> None:
-    for name, pixels in summary.pictures.items():
+    for name, pixels in findings.pictures.items():
         write_png(out / f"{name}.png", pixels)
-    write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(summary.table)}\n\n{summary.caption}\n")
+    write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(findings.table)}\n\n{findings.caption}\n")
     cases = [
         {"name": case.name, "identity": case.identity} | {key: value for key, value in record.items() if key != DETAIL}
         for case, record in measured
     ]
-    result = {"schema_version": SCHEMA_VERSION, **facts, "figures": dict(summary.figures), "cases": cases}
+    result = {"schema_version": SCHEMA_VERSION, **facts, "figures": dict(findings.figures), "cases": cases}
     write_json(out / "result.json", result)
 
 
@@ -285,8 +277,8 @@ def _facts(experiment: Experiment, subject: Subject) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """What a record holds; None where there is none or it is damaged (it is then measured anew)."""
+def _load(path: Path) -> dict[str, Any] | None:
+    """The content of a record; None where there is none or it is damaged."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -299,10 +291,6 @@ def _content(path: Path) -> str:
         return sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-
-
-def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _cut(name: str) -> str:

@@ -26,7 +26,7 @@ from retina_xai.evaluation.experiments.adversarial_evidence import (
     reached_shares,
     side_table,
 )
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, sheet
 from retina_xai.models.network import Network
 
@@ -52,18 +52,18 @@ class BlackImage(Experiment):
     def _reach(self, seed: int) -> Reach:
         return Reach(self.lr, self.lam, self.iterations, self.judged_every, seed)
 
-    def cases(self, subject: Subject) -> list[Case]:
+    def cases(self, subject: Subject) -> list[ExperimentCase]:
         """The classes aimed at, in pieces."""
         network = subject.network
         classes = targets(network, subject.seed)
         wanted = [classes[index] for index in subject.chosen(len(classes))]
         pieces = [wanted[first : first + self.batch] for first in range(0, len(wanted), self.batch)]
         return [
-            Case(f"classes {piece[0]}-{piece[-1]}", " ".join(map(str, piece)), number)
+            ExperimentCase(f"classes {piece[0]}-{piece[-1]}", " ".join(map(str, piece)), number)
             for number, piece in enumerate(pieces)
         ]
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Both games of a piece of classes."""
         network = subject.network
         classes = torch.tensor([int(word) for word in case.identity.split()], device=network.device)
@@ -75,14 +75,14 @@ class BlackImage(Experiment):
             for row, index in enumerate(classes)
         ]
         pictures = {"evidence": _picture(network, classes, games)} if case.number < self.shown else {}
-        return Measured({"classes": rows}, pictures)
+        return Measurement({"classes": rows}, pictures)
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Shares of classes that were reached."""
         network = subject.network
         figures = reached_shares([row for record in records for row in record["classes"]])
         note = f"{figures['n']} classes of {len(network.classes)}, black image, lambda {self.lam:g}"
-        return Summary(figures, side_table(network.name, figures, PUBLISHED), f"{note}. {CAPTION}")
+        return Findings(figures, side_table(network.name, figures, PUBLISHED), f"{note}. {CAPTION}")
 
 
 def black(network: Network) -> Tensor:

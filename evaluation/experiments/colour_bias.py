@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.experiments.true_class import true_class
 from retina_xai.evaluation.plots import Tile, bars, sheet
 from retina_xai.evaluation.tables import named, percent, share_of
@@ -47,7 +47,7 @@ class ColourBias(Experiment):
     listed: int = 10
     shown: int = 8
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Top class and the true class's score, for the photograph as it is and for both swaps."""
         network = subject.network
         pixels = case.photograph().pixels
@@ -61,10 +61,10 @@ class ColourBias(Experiment):
             top = int(scores[row].argmax())
             record[view] = {"top": network.classes[top], "right": top == index, "score": float(scores[row, index])}
         if case.number >= self.shown:
-            return Measured(record)
-        return Measured(record, {"swaps": _picture(subject, images, record)})
+            return Measurement(record)
+        return Measurement(record, {"swaps": _picture(subject, images, record)})
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Shares kept of all true positives, and the classes most and least affected."""
         right = [record for record in records if record["plain"]["right"]]
         figures: dict[str, float] = {"n": len(records), "true_positives": len(right)}
@@ -77,7 +77,7 @@ class ColourBias(Experiment):
         ends = classes if len(classes) <= 2 * self.listed else classes.iloc[_ends(self.listed, len(classes))]
         table = _table(ends, figures)
         unlabelled = sum(not record["labelled"] for record in records)
-        return Summary(figures, table, _caption(subject.network.name, figures, unlabelled), _bars(ends))
+        return Findings(figures, table, _caption(subject.network.name, figures, unlabelled), _bars(ends))
 
 
 def by_class(right: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import pandas as pd
 from torch import Tensor
 
 from retina_xai import drawing
-from retina_xai.evaluation.experiments.base import DETAIL, Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import DETAIL, Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, curves, sheet
 from retina_xai.evaluation.tables import number
 from retina_xai.explainers import Explainer, FGVis, GradCam, Lime, Occlusion, RandomMap, Rise, Saliency
@@ -78,7 +78,7 @@ class Faithfulness(Experiment):
             "random": RandomMap(seed=seed),
         }
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Both curves of every method on one photograph."""
         network = subject.network
         image = network.input_of(case.photograph())
@@ -105,9 +105,9 @@ class Faithfulness(Experiment):
             for mode, row in found.items()
         }
         record[DETAIL]["fractions"] = found["deletion"]["fgvis"].fractions.tolist()
-        return Measured(record, {"maps": _picture(network, image, maps, record)} if case.number < self.shown else {})
+        return Measurement(record, {"maps": _picture(network, image, maps, record)} if case.number < self.shown else {})
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Mean areas, and the paired differences to FGVis with their intervals."""
         figures: dict[str, float] = {"n": len(records)}
         figures["converged"] = float(np.mean([record["converged"] for record in records]))
@@ -125,7 +125,7 @@ class Faithfulness(Experiment):
             "its bootstrap interval. Pixels of equal evidence go in a random order, drawn from a fixed seed. "
             "ResNet50 and VGG16: the published deletion areas (occlusion: the paper's sliding window)."
         )
-        return Summary(figures, table.rename_axis("method"), caption, _plots(records))
+        return Findings(figures, table.rename_axis("method"), caption, _plots(records))
 
     def _difference(self, values: np.ndarray, name: str, seed: int) -> dict[str, float]:
         interval = bootstrap(lambda drawn: float(values[drawn].mean()), len(values), self.resamples, seed)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.explanation_sheet import tiles_of
 from retina_xai.evaluation.plots import sheet
 from retina_xai.evaluation.tables import mean_of, number, percent
@@ -45,7 +45,7 @@ class Gallery(Experiment):
         for game, lr, lam in product(self.game, self.lr, self.lam or LAMBDAS):
             FGVis(game=game, lam=lam, lr=lr, iterations=self.iterations)
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """All games on one photograph, and its sheet."""
         photograph = case.photograph()
         rows, tiles, maps = {}, {}, {}
@@ -60,9 +60,9 @@ class Gallery(Experiment):
             "gallery": sheet([list(row.values()) for row in tiles.values()], heads, case.name),
             "masks": sheet([[row[name] for name in MASKS] for row in tiles.values()], heads, case.name),
         }
-        return Measured({"games": rows, "alike": _correlations(maps)}, pictures)
+        return Measurement({"games": rows, "alike": _correlations(maps)}, pictures)
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Means over the photographs."""
         figures: dict[str, float] = {"n": len(records)}
         rows: dict[str, dict[str, str]] = {}
@@ -82,7 +82,7 @@ class Gallery(Experiment):
             "evidence of two games, Pearson's, mean over the photographs. Published: pictures only."
         )
         table = pd.DataFrame.from_dict(rows, orient="index").fillna("").rename_axis("game")
-        return Summary(figures, table, caption)
+        return Findings(figures, table, caption)
 
     def _games(self, network: str, seed: int) -> Iterator[tuple[str, FGVis]]:
         chosen: dict[str, float | tuple[float, ...]] = {f"{lam:g}": lam for lam in self.lam} or {SEARCH: LAMBDAS}

@@ -1,7 +1,7 @@
 """How little does a reference image say? (FGVis supplement table A2)
 
 A removed pixel becomes what the reference has there, so the reference should speak for no class: the entropy of the
-softmax for it, in nats, should be high; ln K for K classes at most. Measured for the mean colour (zero in normalised
+softmax for it, in nats, should be high; ln K for K classes at most. Measurement for the mean colour (zero in normalised
 space), Gaussian noise of sigma 8 and 32 grey levels, the photograph blurred by a Gaussian of sigma 5 and 10 pixels,
 and the photograph itself: mean and standard deviation over the photographs. The paper chose zero, as the reference of
 the highest entropy.
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, bars, sheet
 from retina_xai.evaluation.tables import number
 from retina_xai.games.references import Blur, GaussianNoise, Reference, Zero
@@ -48,7 +48,7 @@ class ReferenceEntropy(Experiment):
     title: ClassVar[str] = "Entropy of the softmax for reference images (table A2)"
     shown: int = 4
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """The entropy of every reference of one photograph."""
         network = subject.network
         image = network.input_of(case.photograph())
@@ -57,14 +57,14 @@ class ReferenceEntropy(Experiment):
         logits = {name: network.logits(reference) for name, reference in made.items()}
         record = {name: float(entropy(output)) for name, output in logits.items()}
         if case.number >= self.shown:
-            return Measured(record)
+            return Measurement(record)
         tiles = [
             Tile(network.preprocessing.to_pixels(made[name][0]), f"{label}\n{record[name]:.2f} nats")
             for name, (label, _) in REFERENCES.items()
         ]
-        return Measured(record, {"references": sheet([tiles])})
+        return Measurement(record, {"references": sheet([tiles])})
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Mean and standard deviation of each reference."""
         figures: dict[str, float] = {"n": len(records), "highest": math.log(len(subject.network.classes))}
         rows = {}
@@ -82,4 +82,4 @@ class ReferenceEntropy(Experiment):
         )
         picture = bars(lengths, [subject.network.name], "entropy of the softmax (nats)", "Reference images")
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("reference")
-        return Summary(figures, table, caption, {"entropy": picture})
+        return Findings(figures, table, caption, {"entropy": picture})

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from retina_xai import drawing
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.experiments.base import Case, Experiment, Measured, Subject, Summary
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, ratios, sheet
 from retina_xai.evaluation.tables import mean_of, number, percent
 from retina_xai.explainers import Explanation, FGVis
@@ -52,12 +52,12 @@ class TwoObjects(Experiment):
         if len(self.classes) not in (0, 2):
             raise UsageError(f"{len(self.classes)} classes: give two, or none for the two most likely ones")
 
-    def cases(self, subject: Subject) -> list[Case]:
+    def cases(self, subject: Subject) -> list[ExperimentCase]:
         """The chosen photographs, once the classes are known to exist."""
         self._wanted(subject.network)
         return subject.photographs()
 
-    def measure(self, subject: Subject, case: Case) -> Measured:
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Explain both classes and compare."""
         network = subject.network
         image = network.input_of(case.photograph())
@@ -66,7 +66,7 @@ class TwoObjects(Experiment):
         names = [network.classes[index] for index in pair]
         record: dict[str, Any] = {"classes": names, "scores": [float(scores[index]) for index in pair]}
         if not self.classes and record["scores"][1] < self.least_score:
-            return Measured({**record, "left_out": True})
+            return Measurement({**record, "left_out": True})
         explain = self._explainer(subject.seed)
         results = [explain(network.model, image, index) for index in pair]
         after = torch.cat([network.scores(_explained(result))[:, pair] for result in results]).cpu()
@@ -76,9 +76,9 @@ class TwoObjects(Experiment):
             **compare(results[0].evidence[0].cpu().numpy(), results[1].evidence[0].cpu().numpy()),
             **kept(after, scores[pair].cpu()),
         }
-        return Measured(record, {"pair": _picture(network, image, results, names, after)})
+        return Measurement(record, {"pair": _picture(network, image, results, names, after)})
 
-    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Summary:
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Means over the photographs that count."""
         used = [record for record in records if not record["left_out"]]
         figures: dict[str, float] = {"n": len(used), "left_out": len(records) - len(used)}
@@ -97,7 +97,7 @@ class TwoObjects(Experiment):
         overlap, other = ([record[name] for record in drawn] for name in ("overlap", "other"))
         axes = "overlap of the two evidence maps", "other: score left, as a share"
         picture = ratios(overlap, other, axes, f"{subject.network.name}: each point a photograph")
-        return Summary(figures, table, caption, {"overlap": picture})
+        return Findings(figures, table, caption, {"overlap": picture})
 
     def _explainer(self, seed: int) -> FGVis:
         return FGVis("deletion", self.lam, self.lr, self.iterations, stop_ratio=self.stop_ratio, seed=seed)

@@ -64,8 +64,8 @@ def evaluate_diaretdb1(
         for panel, pixels in _panels(photograph, truth, explained).items():
             write_png(_picture(out, truth.name, panel), pixels)
 
-    progress = watch.progress if watch else Watch().progress
-    summary = evaluate(dataset.cases, explain, out, settings, Watch(progress, draw))
+    on_item = watch.on_item if watch else Watch().on_item
+    summary = evaluate(dataset.cases, explain, out, settings, Watch(on_item, draw))
     facts: dict[str, Any] = {"dataset": {"version": dataset.version, "split": dataset.split, "images": len(dataset)}}
     write_result(out / "result.json", summary, settings, facts)
     write_page(out / "report.html", summary, settings, [_row(out, image) for image in summary.images])

@@ -6,17 +6,16 @@ For every photograph the evidence map is binarised (`retina_xai.lesions.candidat
 lesion type are left out of that type's denominators and counted. Evidence outside of the field of view is not
 judged; its pixels are counted in `outside_pixels`.
 
-Each photograph's result is saved as soon as it exists, under OUT/images/, in a name that holds a hash of the image, its
-annotations and the settings: an interrupted run goes on where it stopped, and ends with the same result, bit for
-bit, because each image's random numbers follow from the seed and the image alone. OUT/settings.json says what the
-folder was made with; other settings are refused.
+Each photograph's result lies under OUT/images/ in a file whose name holds a hash of the image, its annotations and the
+settings. An interrupted run continues where it stopped (see `runner`) and ends with the same result, bit for bit,
+because the random numbers of an image follow from the seed and the image alone.
 """
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,13 +26,13 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, check_consensus
 from retina_xai.evaluation.lesions.summary import ImageResult, Statistics, Summary, summarise
 from retina_xai.io.files import replacing, sha256_of
-from retina_xai.io.folders import claim
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.candidates import binarise, label_regions
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
 from retina_xai.metrics.chance import throw
 from retina_xai.metrics.froc import lesion_scores, peaks
 from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
+from retina_xai.runner import Codec, ItemOutcome, WorkItem, claim, key_of, run
 
 RECORD_VERSION = 3
 # Fields of an ImageResult that are arrays, and those that are one array per lesion type.
@@ -101,9 +100,9 @@ def _silent(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who looks on: `progress(done, total, result)` after each image, `observe(...)` for each that was computed now."""
+    """What is called as the run goes on: `on_item` after each image, `observe` for each that is computed now."""
 
-    progress: Callable[[int, int, ImageResult], None] = _silent
+    on_item: Callable[[ItemOutcome[AnnotatedCase, ImageResult]], None] = _silent
     observe: Callable[[Photograph, CaseTruth, Explained], None] = _silent
 
 
@@ -121,21 +120,19 @@ def evaluate(
 
     Raises:
         InputError: no cases, or an image or annotation that cannot be read.
+        BatchError: some of several cases failed; the others are kept. There are no figures of a part of the cases.
+        OutputError: OUT cannot be written.
         UsageError: OUT was made with other settings.
     """
     settings, watch = settings or SensitivitySettings(), watch or Watch()
     if not cases:
         raise InputError("no photographs to evaluate; give a data set with at least one")
     claim(out, asdict(settings))
-    results = []
-    for done, case in enumerate(cases, start=1):
-        path = out / "images" / f"{case.name}-{_key(case, settings)}.npz"
-        result = load_image_result(path)
-        if result is None:
-            result = _compute(case, explain, settings, watch)
-            save_image_result(path, result)
-        results.append(result)
-        watch.progress(done, len(cases), result)
+    items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{_key(case, settings)}.npz") for case in cases]
+    work = partial(_compute, explain=explain, settings=settings, watch=watch)
+    outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item)
+    outcome.raise_failures()
+    results = [result for _, result in outcome.results]
     return summarise(results, Statistics(settings.resamples, settings.seed, settings.level))
 
 
@@ -265,8 +262,16 @@ def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySetting
 
 def _key(case: AnnotatedCase, settings: SensitivitySettings) -> str:
     """16 hexadecimal digits: image, annotations, settings and record format."""
-    parts = [sha256_of(case.image), case.fingerprint(), json.dumps(asdict(settings), sort_keys=True)]
-    return hashlib.sha256("\n".join([str(RECORD_VERSION), *parts]).encode()).hexdigest()[:16]
+    parts = [_content(case.image), case.fingerprint(), json.dumps(asdict(settings), sort_keys=True)]
+    return key_of([str(RECORD_VERSION), *parts])
+
+
+def _content(path: Path) -> str:
+    """SHA-256 of the file; empty where it cannot be read, which reading it will report."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
 
 
 def _check_shapes(photograph: Photograph, truth: CaseTruth, explained: Explained) -> None:

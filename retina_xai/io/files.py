@@ -1,4 +1,7 @@
-"""Files under their final name are always whole: write beside it, sync, then rename (atomic on POSIX)."""
+"""Files under their final name are always whole: write beside it, sync, then rename (atomic on POSIX).
+
+The partial file is locked while it is written, so that `remove_stale` can tell it from one that a killed process left.
+"""
 
 import errno
 import hashlib
@@ -7,16 +10,24 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from retina_xai.errors import InputError
+from retina_xai.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows, which does not remove a file that is open
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a full disk."""
+
+PARTIAL = ".partial-"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -25,28 +36,45 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` (same suffix); on success it becomes `path`, otherwise it is removed.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full; nothing is left under either name.
+        OutputError: the folder cannot be written or the disk is full; nothing is left under either name.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     except OSError as error:
-        raise InputError(f"{path}: cannot write here ({error.strerror}); choose another output folder") from error
-    os.close(handle)
+        raise OutputError(f"{path}: cannot write here ({error.strerror}); choose another output folder") from error
     partial = Path(name)
     try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+        with os.fdopen(handle, "rb") as held:
+            with suppress(OSError):  # a file system without locks
+                _lock(held)
+            yield partial
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
         partial.replace(path)
     except OSError as error:
         remedy = "free some space and run again" if error.errno in FULL else "choose another place"
-        raise InputError(f"{path}: cannot write ({error.strerror}); {remedy}") from error
+        raise OutputError(f"{path}: cannot write ({error.strerror}); {remedy}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the partial files of killed processes in a folder and the folders directly in it."""
+    for pattern in (f"{PARTIAL}*", f"*/{PARTIAL}*"):
+        for path in folder.glob(pattern):
+            with suppress(OSError), path.open("rb") as file:
+                _lock(file)
+                path.unlink()
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock the file until it is closed; raises OSError where another process holds it."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ The format is recognised by the first bytes, never by the suffix, and only the r
 EPS file never reaches a PostScript interpreter. `formats` lists the formats, `decoders` has the rules of conversion.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,8 +35,10 @@ class Photograph:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_image(path: Path, frame: int | None = None) -> Photograph:
+def read_image(path: Path, frame: int | None = None, sha256: str | None = None) -> Photograph:
     """Read a JPEG, PNG or TIFF file; `frame` chooses the page of a multi-page TIFF (from 0).
+
+    `sha256` is the hash of the file's bytes where it is known already; it is computed otherwise.
 
     Raises:
         InputError: the file cannot be read, is of another kind, is damaged, too large or too small.
@@ -54,28 +55,7 @@ def read_image(path: Path, frame: int | None = None) -> Photograph:
         raise InputError(f"{path}: not enough memory to decode it; scale it down and try again") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise InputError(f"{path}: damaged, truncated or unsupported {kind} file; copy or export it again") from error
-    return Photograph(pixels, path.name, sha256_of(path), {"format": kind, **metadata})
-
-
-def photograph_of(pixels: np.ndarray, name: str) -> Photograph:
-    """Wrap an RGB array (H, W, 3) uint8 that comes from no file; its hash is of the pixels' bytes.
-
-    Raises:
-        UsageError: another shape or type.
-    """
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
-        raise UsageError(
-            f"{name}: got an array of shape {pixels.shape} and type {pixels.dtype}, expected (H, W, 3) uint8 RGB"
-        )
-    pixels = np.ascontiguousarray(pixels)
-    metadata = {
-        "format": "array",
-        "mode": "RGB",
-        "bits": 8,
-        "height": pixels.shape[0],
-        "width": pixels.shape[1],
-    }
-    return Photograph(pixels, name, hashlib.sha256(pixels.tobytes()).hexdigest(), metadata)
+    return Photograph(pixels, path.name, sha256 or sha256_of(path), {"format": kind, **metadata})
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

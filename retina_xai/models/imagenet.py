@@ -137,11 +137,6 @@ def categories() -> tuple[str, ...]:
     return tuple(models.SqueezeNet1_0_Weights.DEFAULT.meta["categories"])
 
 
-def to_input(pixels: np.ndarray, size: int = 224) -> torch.Tensor:
-    """RGB uint8 (H, W, 3) -> normalised (3, size, size): short side to size * 256 / 224, then the centre."""
-    return ImagenetPreprocessing(size, round(size * 256 / 224)).to_tensor(pixels)
-
-
 def read_state(weights: Path, name: str) -> dict[str, torch.Tensor]:
     """The tensors of a weights file.
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.arrays import photograph_of
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers import FGVis, GradCam, RetinaFGVis, Saliency
 from retina_xai.explainers.explainer import Explanation
-from retina_xai.io.images import photograph_of
 from retina_xai.localization import METHODS, localize, method_named, predict, summary
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.verdict import UNGRADABLE

@@ -38,7 +38,7 @@ def one_line(text):
 
 def test_every_experiment_has_a_quick_form():
     assert QUICK.keys() == EXPERIMENTS.keys()
-    assert all(kind.name == name for name, kind in EXPERIMENTS.items())
+    assert all((spec.key, spec.load().name) == (name, name) for name, spec in EXPERIMENTS.items())
 
 
 @pytest.mark.parametrize("name", [name for name, arguments in QUICK.items() if arguments is not None])
@@ -46,7 +46,7 @@ def test_each_writes_its_result_table_and_pictures_and_resumes(call, tmp_path, n
     run = ("experiment", name, "--images", "in", "--model", "tiny_factory:make", "--out", "out", *QUICK[name])
     code, text, err = call(*run)
     assert (code, err) == (0, "")
-    assert EXPERIMENTS[name].title[:20] in text
+    assert EXPERIMENTS[name].load().title[:20] in text
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["experiment"] == name
     assert result["figures"]["n"] in {2, 3}

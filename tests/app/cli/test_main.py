@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retina_xai.app.batch.localize import Failures
 from retina_xai.app.cli.entry_point import main
-from retina_xai.errors import BatchError, RetinaXaiError
+from retina_xai.errors import RetinaXaiError
 from retina_xai.io.images import read_image, write_png
 from retina_xai.training.phantoms.datasets import DEMO_DIARETDB1, PhantomSet, write_diaretdb1, write_eyepacs
 from retina_xai.training.phantoms.phantom import make_phantom
@@ -121,18 +120,6 @@ def test_results_among_the_photographs_are_not_taken_for_photographs(tmp_path, w
     code, out, _ = run(*command)
     assert (code, out.count("done before")) == (0, 1)
     assert sorted(tmp_path.iterdir()) == before
-
-
-def test_an_error_of_the_system_fails_its_photograph_alone(tmp_path):
-    failures = Failures()
-    for error in (PermissionError(13, "Permission denied"), MemoryError()):
-        with failures.collected(tmp_path / "eye.png", lambda path, message: None):
-            raise error
-    texts = [str(error).removeprefix(f"{tmp_path}/") for _, error in failures.errors]
-    assert texts[0] == "eye.png: cannot be read or written (Permission denied); check the disk"
-    assert texts[1].startswith("eye.png: not enough memory for it")
-    with pytest.raises(BatchError, match="2 of 3 photographs failed"):
-        failures.close(3)
 
 
 def test_an_interruption_is_one_line(monkeypatch, capsys):

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from helpers.arrays import photograph_of
 from helpers.readings import IMAGE, LESIONS, READING
 
 from retina_xai.app.readings import model
 from retina_xai.app.readings.model import ImageFile, Reading, newest
 from retina_xai.errors import InputError
-from retina_xai.io.images import photograph_of
 
 UNICODE = "Зоя 山田 🙂 e\u0301 \u202e\x00\r\n\t=cmd() <script>"
 

@@ -9,7 +9,7 @@ from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.adversarial_evidence import AdversarialEvidence, Reach, reach, reached_shares
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.explainers import FGVis
 from retina_xai.metrics.intervals import wilson
 
@@ -73,9 +73,9 @@ def test_shares_and_their_intervals():
 def test_the_experiment_aims_at_the_least_likely_class(tmp_path):
     network = tiny_network()
     subject = Subject((network,), photographs(tmp_path / "in", ("a", "b", "c")))
-    outcome = run(AdversarialEvidence(iterations=6, judged_every=3, shown=1), subject, tmp_path / "out")
-    assert set(outcome.summary.figures) >= {"n", "undefended", "defended", "defended.low", "undefended.high"}
-    assert outcome.summary.table.index.tolist()[:2] == ["tiny", "VGG16 (published)"]
+    outcome = run_experiment(AdversarialEvidence(iterations=6, judged_every=3, shown=1), subject, tmp_path / "out")
+    assert set(outcome.findings.figures) >= {"n", "undefended", "defended", "defended.low", "undefended.high"}
+    assert outcome.findings.table.index.tolist()[:2] == ["tiny", "VGG16 (published)"]
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 1
     image = network.input_of(subject.photographs()[0].photograph())
     record = AdversarialEvidence(iterations=1, shown=0).measure(subject, subject.photographs()[0]).record

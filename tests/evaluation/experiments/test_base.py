@@ -11,9 +11,18 @@ import pandas as pd
 import pytest
 from helpers.tiny_network import photographs, tiny_network
 
-from retina_xai.errors import InputError, UsageError
-from retina_xai.evaluation.experiments.base import DETAIL, Experiment, Measured, Subject, Summary, images_below, run
+from retina_xai.errors import InputError, OutputError, UsageError
+from retina_xai.evaluation.experiments.base import (
+    DETAIL,
+    Experiment,
+    Findings,
+    Measurement,
+    Subject,
+    images_below,
+    run_experiment,
+)
 from retina_xai.evaluation.tables import markdown, number, percent, share_of
+from retina_xai.io.files import sha256_of
 
 NAMES = ("ant", "bee", "cow", "dog", "elk")
 
@@ -33,13 +42,13 @@ class Brightness(Experiment):
             Brightness.before(case)
         pixels = case.photograph().pixels
         draw = float(np.random.default_rng(case.seed).random())
-        return Measured({"mean": self.scale * float(pixels.mean()), "draw": draw, DETAIL: [1.5]}, {"copy": pixels})
+        return Measurement({"mean": self.scale * float(pixels.mean()), "draw": draw, DETAIL: [1.5]}, {"copy": pixels})
 
     def summarise(self, subject, records):
         mean = float(np.mean([record["mean"] for record in records]))
         table = pd.DataFrame({"mean": [number(mean, 2)]}, index=pd.Index(["all"], name="what"))
         detail = sum(len(record[DETAIL]) for record in records)
-        return Summary({"mean": mean, "detail": detail, "odd": np.nan}, table, "The caption.", {"dot": dot()})
+        return Findings({"mean": mean, "detail": detail, "odd": np.nan}, table, "The caption.", {"dot": dot()})
 
 
 def dot():
@@ -63,55 +72,55 @@ def everything(folder):
 
 def test_what_is_written(subject, tmp_path):
     seen = []
-    outcome = run(Brightness(), subject, tmp_path / "out", lambda case, text: seen.append((case.name, text[-2:])))
+    outcome = run_experiment(Brightness(), subject, tmp_path / "out", lambda outcome: seen.append(outcome.item.name))
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["experiment"] == "brightness"
     assert result["settings"] == {"scale": 1.0}
     assert result["networks"][0]["name"] == "tiny"
     assert result["networks"][0]["preprocessing"]["size"] == 32
     assert (result["limit"], result["seed"]) == (4, 1)
-    assert result["figures"] == {"mean": outcome.summary.figures["mean"], "detail": 4, "odd": None}
-    assert [case["name"] for case in result["cases"]] == [name for name, _ in seen]
+    assert result["figures"] == {"mean": outcome.findings.figures["mean"], "detail": 4, "odd": None}
+    assert [case["name"] for case in result["cases"]] == seen
     assert set(result["cases"][0]) == {"name", "identity", "mean", "draw"}
     assert (tmp_path / "out" / "table.md").read_text().startswith("# Brightness\n\n| what | mean |\n| --- | ---: |\n")
     assert (tmp_path / "out" / "dot.png").exists()
     assert len(list((tmp_path / "out" / "pictures").glob("*_copy.png"))) == 4
-    assert len(outcome.seconds) == 4
+    assert len(outcome.cases.seconds) == 4
     assert str(tmp_path) not in (tmp_path / "out" / "result.json").read_text()
 
 
 def test_killed_and_run_again_ends_as_an_uninterrupted_run(subject, tmp_path, hook):
-    run(Brightness(), subject, tmp_path / "whole")
+    run_experiment(Brightness(), subject, tmp_path / "whole")
     third = subject.photographs()[2].name
     child = os.fork()
     if child == 0:
         Brightness.before = staticmethod(lambda case: os.kill(os.getpid(), signal.SIGKILL) if case.name == third else 0)
-        run(Brightness(), subject, tmp_path / "killed")
+        run_experiment(Brightness(), subject, tmp_path / "killed")
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert len(list((tmp_path / "killed" / "records").iterdir())) == 2
     assert not (tmp_path / "killed" / "result.json").exists()
     measured = []
     hook(lambda case: measured.append(case.name))
-    run(Brightness(), subject, tmp_path / "killed")
+    run_experiment(Brightness(), subject, tmp_path / "killed")
     assert measured == [case.name for case in subject.photographs()[2:]]
     assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
 
 
 def test_damaged_records_are_measured_again_and_whole_ones_are_not(subject, tmp_path, hook):
-    run(Brightness(), subject, tmp_path / "out")
+    run_experiment(Brightness(), subject, tmp_path / "out")
     before = everything(tmp_path / "out")
     first = sorted((tmp_path / "out" / "records").iterdir())[0]
     first.write_text(first.read_text()[:20])
     measured = []
     hook(lambda case: measured.append(case.name))
-    outcome = run(Brightness(), subject, tmp_path / "out")
-    assert (len(measured), len(outcome.seconds)) == (1, 1)
+    outcome = run_experiment(Brightness(), subject, tmp_path / "out")
+    assert (len(measured), len(outcome.cases.seconds)) == (1, 1)
     assert everything(tmp_path / "out") == before
 
 
 def test_other_settings_networks_and_seeds_are_refused(subject, tmp_path):
-    run(Brightness(), subject, tmp_path / "out")
+    run_experiment(Brightness(), subject, tmp_path / "out")
     others = {
         "settings": (Brightness(scale=2.0), subject),
         "networks": (Brightness(), Subject((tiny_network(name="other"),), subject.images, 4, 1)),
@@ -119,29 +128,29 @@ def test_other_settings_networks_and_seeds_are_refused(subject, tmp_path):
     }
     for changed, (experiment, other) in others.items():
         with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
-            run(experiment, other, tmp_path / "out")
+            run_experiment(experiment, other, tmp_path / "out")
 
 
 def test_a_larger_limit_goes_on_with_what_is_there(subject, tmp_path, hook):
-    run(Brightness(), subject, tmp_path / "out")
+    run_experiment(Brightness(), subject, tmp_path / "out")
     larger = Subject(subject.networks, subject.images, None, 1)
-    run(Brightness(), larger, tmp_path / "whole")
+    run_experiment(Brightness(), larger, tmp_path / "whole")
     measured = []
     hook(lambda case: measured.append(case.name))
-    run(Brightness(), larger, tmp_path / "out")
+    run_experiment(Brightness(), larger, tmp_path / "out")
     assert sorted(measured + [case.name for case in subject.photographs()]) == sorted(NAMES)
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
 
 
 def test_fewer_and_other_photographs_are_refused_and_nothing_is_lost(subject, tmp_path):
-    run(Brightness(), subject, tmp_path / "out")
+    run_experiment(Brightness(), subject, tmp_path / "out")
     before = everything(tmp_path / "out")
     fewer = Subject(subject.networks, subject.images, 3, 1)
     chosen = subject.photographs()[0].path
     others = Subject(subject.networks, tuple(path for path in subject.images if path != chosen), None, 1)
     for other in (fewer, others):
         with pytest.raises(UsageError, match="out: holds records of cases that are not among these [34]; choose"):
-            run(Brightness(), other, tmp_path / "out")
+            run_experiment(Brightness(), other, tmp_path / "out")
     assert everything(tmp_path / "out") == before
 
 
@@ -155,48 +164,66 @@ def test_photographs_are_chosen_by_the_seed_and_a_larger_limit_adds(subject):
 
 
 def test_a_photograph_that_cannot_be_read_is_left_out_named_and_tried_again(subject, tmp_path):
-    run(Brightness(), subject, tmp_path / "whole")
+    run_experiment(Brightness(), subject, tmp_path / "whole")
     odd = subject.photographs()[1]
     pixels = odd.path.read_bytes()
     said = []
     odd.path.write_bytes(b"no image")
-    outcome = run(Brightness(), subject, tmp_path / "out", lambda case, text: said.append((case.name, text)))
+    outcome = run_experiment(Brightness(), subject, tmp_path / "out", said.append)
     result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert [name for name, text in said if "is text and no image" in text] == [odd.name] == result["failed"]
-    assert [case.name for case, _ in outcome.failed] == [odd.name]
+    assert [one.item.name for one in said if "is text and no image" in str(one.error)] == [odd.name] == result["failed"]
+    assert [item.name for item, _ in outcome.cases.failures] == [odd.name]
     assert odd.name not in {case["name"] for case in result["cases"]}
     assert len(result["cases"]) == 3
     odd.path.write_bytes(pixels)
-    outcome = run(Brightness(), subject, tmp_path / "out")
-    assert (len(outcome.seconds), outcome.failed) == (1, ())
+    outcome = run_experiment(Brightness(), subject, tmp_path / "out")
+    assert (len(outcome.cases.seconds), outcome.cases.failures) == (1, [])
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
 
 
 def test_a_full_disk_ends_the_run_and_blames_no_photograph(subject, tmp_path, monkeypatch):
-    measured = []
+    written = []
 
-    def full(path, record):
-        measured.append(path)
-        raise InputError(f"{path}: cannot be written (No space left on device)")
+    def full(handle):
+        written.append(handle)
+        if len(written) == 4:  # after the settings, the first picture and its record
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("retina_xai.evaluation.experiments.base.write_json", full)
-        with pytest.raises(InputError, match="No space left on device"):
-            run(Brightness(), subject, tmp_path / "out")
-    assert len(measured) == 1
-    assert len(run(Brightness(), subject, tmp_path / "out").seconds) == 4
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OutputError, match="_copy.png: cannot write .No space left on device.; free some space"):
+            run_experiment(Brightness(), subject, tmp_path / "out")
+    assert len(written) == 4
+    assert len(run_experiment(Brightness(), subject, tmp_path / "out").cases.seconds) == 3
+
+
+def test_each_photograph_is_hashed_once(subject, tmp_path, monkeypatch):
+    hashed = []
+    for module in ("evaluation.experiments.base", "io.images"):
+        monkeypatch.setattr(f"retina_xai.{module}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    cases = Brightness().cases(subject)
+    run_experiment(Brightness(), subject, tmp_path / "out", cases=cases)
+    assert sorted(hashed) == sorted(case.path for case in cases)
+    assert len({case.identity for case in cases}) == 4
+
+
+def test_an_image_of_other_content_under_the_same_name_is_another_case(subject, tmp_path):
+    run_experiment(Brightness(), subject, tmp_path / "out")
+    photographs(tmp_path / "in", NAMES, seed=5)
+    with pytest.raises(UsageError, match="holds records of cases that are not among these 4"):
+        run_experiment(Brightness(), subject, tmp_path / "out")
 
 
 def test_where_no_photograph_can_be_read_the_first_one_is_named(subject, tmp_path):
     for path in subject.images:
         path.write_bytes(b"no image")
     with pytest.raises(InputError, match=r"\.png: is text and no image"):
-        run(Brightness(), subject, tmp_path / "out")
+        run_experiment(Brightness(), subject, tmp_path / "out")
 
 
 def test_photographs_of_one_name_keep_their_own_pictures(subject, tmp_path):
     others = photographs(tmp_path / "more", NAMES[:1], seed=9)
-    run(Brightness(), Subject(subject.networks, (subject.images[0], *others)), tmp_path / "out")
+    run_experiment(Brightness(), Subject(subject.networks, (subject.images[0], *others)), tmp_path / "out")
     pictures = [path.read_bytes() for path in (tmp_path / "out" / "pictures").iterdir()]
     assert len(set(pictures)) == len(pictures) == 2
 
@@ -204,7 +231,7 @@ def test_photographs_of_one_name_keep_their_own_pictures(subject, tmp_path):
 def test_what_does_not_fit_the_experiment_leaves_no_folder(subject, tmp_path):
     two = Subject((tiny_network(), tiny_network(name="other")), subject.images)
     with pytest.raises(UsageError, match="2 networks: this experiment takes one --model"):
-        run(Brightness(), two, tmp_path / "out")
+        run_experiment(Brightness(), two, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="seed -1: give 0 or more"):
         Subject(subject.networks, subject.images, seed=-1)
@@ -217,7 +244,7 @@ def test_nothing_to_run_on_is_said(subject, tmp_path):
     with pytest.raises(InputError, match="empty: no image found"):
         images_below(tmp_path / "empty")
     with pytest.raises(InputError, match="no photographs: give a folder that holds some with --images"):
-        run(Brightness(), Subject(subject.networks, images_below(None)), tmp_path / "out")
+        run_experiment(Brightness(), Subject(subject.networks, images_below(None)), tmp_path / "out")
     with pytest.raises(UsageError, match="1 networks, limit 0: give at least one of each"):
         Subject(subject.networks, limit=0)
 

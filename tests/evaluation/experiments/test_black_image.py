@@ -9,7 +9,7 @@ from helpers.networks import TinyNet
 from helpers.tiny_network import RULES, tiny_network
 
 from retina_xai.evaluation.experiments.adversarial_evidence import GAME, Reach, reach
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.black_image import BlackImage, black, targets
 
 CLASSES = tuple(f"c{number}" for number in range(12))
@@ -46,11 +46,11 @@ def test_pieces_hold_each_chosen_class_once(network):
 def test_figures_count_classes_and_each_plays_alone(network, tmp_path):
     experiment = BlackImage(iterations=6, judged_every=3, batch=3)
     subject = Subject((network,), limit=4, seed=0)
-    outcome = run(experiment, subject, tmp_path)
-    assert outcome.summary.figures["n"] == 4
+    outcome = run_experiment(experiment, subject, tmp_path)
+    assert outcome.findings.figures["n"] == 4
     cases = json.loads((tmp_path / "result.json").read_text())["cases"]
     rows = [row for case in cases for row in case["classes"]]
-    assert outcome.summary.figures["undefended"] == sum(row["undefended"]["reached"] for row in rows) / 4
+    assert outcome.findings.figures["undefended"] == sum(row["undefended"]["reached"] for row in rows) / 4
     settings = Reach(0.1, 0.0, 6, 3, 0)
     for row in rows:
         alone = reach(network.model, black(network), torch.tensor([row["index"]]), settings, defended=True)

@@ -6,7 +6,7 @@ import torch
 from helpers.tiny_network import tiny_network
 from torch import nn
 
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.colour_bias import SWAPS, ColourBias, by_class, swapped
 from retina_xai.evaluation.experiments.true_class import true_class
 from retina_xai.io.images import write_png
@@ -55,13 +55,15 @@ def test_no_channel_stays_and_one_swap_undoes_the_other():
 
 
 def test_a_net_that_knows_colour_only_loses_all_and_one_that_sees_none_keeps_all(paintings, tmp_path):
-    known = run(
+    known = run_experiment(
         ColourBias(), Subject((tiny_network(Strongest(), COLOURS),), paintings), tmp_path / "colour"
-    ).summary.figures
+    ).findings.figures
     assert (known["n"], known["true_positives"], known["classes"]) == (3, 3, 3)
     assert known["kept.rbg"] == known["kept.grb"] == 0
     assert known["class.red.kept.rbg"] == 0
-    blind = run(ColourBias(), Subject((tiny_network(Grey(), COLOURS),), paintings), tmp_path / "grey").summary.figures
+    blind = run_experiment(
+        ColourBias(), Subject((tiny_network(Grey(), COLOURS),), paintings), tmp_path / "grey"
+    ).findings.figures
     # It calls everything red, so red alone is a true positive.
     assert (blind["true_positives"], blind["kept.rbg"], blind["kept.grb"]) == (1, 1, 1)
 
@@ -70,7 +72,7 @@ def test_without_a_class_in_the_name_the_prediction_stands_in(paintings, tmp_pat
     for number, path in enumerate(paintings):
         path.rename(path.with_name(f"IMG_{number}.png"))
     subject = Subject((tiny_network(Strongest(), COLOURS),), tuple(sorted((tmp_path / "in").iterdir())))
-    summary = run(ColourBias(shown=0), subject, tmp_path / "out").summary
+    summary = run_experiment(ColourBias(shown=0), subject, tmp_path / "out").findings
     assert summary.figures["true_positives"] == 3
     assert "3 of them bear no class in their name: the class predicted for the plain photograph" in summary.caption
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.tiny_network import photographs, tiny_network
 
-from retina_xai.evaluation.experiments.base import DETAIL, Subject, run
+from retina_xai.evaluation.experiments.base import DETAIL, Subject, run_experiment
 from retina_xai.evaluation.experiments.deletion import METHODS, Faithfulness
 from retina_xai.explainers import FGVis, RandomMap
 from retina_xai.metrics.deletion import area_under
@@ -18,7 +18,7 @@ SMALL = Faithfulness(iterations=4, masks=12, samples=12, resamples=50, shown=1)
 def ran(tmp_path_factory):
     place = tmp_path_factory.mktemp("faithfulness")
     subject = Subject((tiny_network(),), photographs(place / "in", ("a", "b", "c")))
-    return subject, run(SMALL, subject, place / "out").summary, place / "out"
+    return subject, run_experiment(SMALL, subject, place / "out").findings, place / "out"
 
 
 def test_every_method_has_its_areas_and_its_difference_to_fgvis(ran):

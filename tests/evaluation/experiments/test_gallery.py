@@ -8,7 +8,7 @@ from helpers.networks import TinyNet
 from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.gallery import Gallery, _correlations
 from retina_xai.evaluation.plots import DOTS, INCH
 from retina_xai.explainers import FGVis
@@ -19,7 +19,7 @@ def test_a_row_for_every_network_game_rate_and_lambda(tmp_path):
     networks = (tiny_network(), tiny_network(TinyNet(3).eval(), ("x", "y", "z"), "second"))
     subject = Subject(networks, photographs(tmp_path / "in", ("a",)))
     gallery = Gallery(("deletion", "preservation"), (0.1, 0.3), (1e-6,), iterations=3)
-    summary = run(gallery, subject, tmp_path / "out").summary
+    summary = run_experiment(gallery, subject, tmp_path / "out").findings
     games = json.loads((tmp_path / "out" / "result.json").read_text())["cases"][0]["games"]
     assert len(games) == 8
     assert summary.table.index.tolist()[:8] == list(games)
@@ -39,7 +39,7 @@ def test_a_row_for_every_network_game_rate_and_lambda(tmp_path):
 
 def test_without_lambdas_each_game_searches(tmp_path):
     subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a",)))
-    run(Gallery(("generation",), iterations=4), subject, tmp_path / "out")
+    run_experiment(Gallery(("generation",), iterations=4), subject, tmp_path / "out")
     games = json.loads((tmp_path / "out" / "result.json").read_text())["cases"][0]["games"]
     alone = FGVis("generation", lr=0.1, iterations=4)(
         subject.network.model, subject.network.input_of(read_image(subject.images[0]))

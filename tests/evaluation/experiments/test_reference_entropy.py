@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.tiny_network import photographs, tiny_network
 
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.reference_entropy import REFERENCES, ReferenceEntropy, entropy
 from retina_xai.games.references import Blur, GaussianNoise, Zero
 
@@ -43,7 +43,7 @@ def test_mean_and_spread_over_the_photographs(tmp_path):
     network = tiny_network()
     subject = Subject((network,), photographs(tmp_path / "in", ("a", "b", "c")))
     experiment = ReferenceEntropy(shown=1)
-    figures = run(experiment, subject, tmp_path / "out").summary.figures
+    figures = run_experiment(experiment, subject, tmp_path / "out").findings.figures
     records = [experiment.measure(subject, case).record for case in subject.photographs()]
     for name in REFERENCES:
         values = [record[name] for record in records]

@@ -10,7 +10,7 @@ from helpers.networks import TinyNet
 from helpers.tiny_network import CLASSES, photographs, tiny_network
 
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.experiments.base import Subject, run
+from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.two_objects import TwoObjects, compare, kept
 from retina_xai.explainers import FGVis
 
@@ -37,7 +37,7 @@ def test_own_and_other_scores():
 
 def test_chosen_classes_are_explained_on_every_photograph(tmp_path):
     subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a", "b")))
-    figures = run(TwoObjects(("dog", "4"), iterations=5), subject, tmp_path / "out").summary.figures
+    figures = run_experiment(TwoObjects(("dog", "4"), iterations=5), subject, tmp_path / "out").findings.figures
     cases = json.loads((tmp_path / "out" / "result.json").read_text())["cases"]
     assert [case["classes"] for case in cases] == 2 * [["dog", CLASSES[4]]]
     assert (figures["n"], figures["left_out"]) == (2, 0)
@@ -49,7 +49,7 @@ def test_chosen_classes_are_explained_on_every_photograph(tmp_path):
 
 def test_a_second_class_that_the_network_does_not_see_is_left_out(tmp_path):
     subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a",)))
-    summary = run(TwoObjects(iterations=2, least_score=0.99), subject, tmp_path / "out").summary
+    summary = run_experiment(TwoObjects(iterations=2, least_score=0.99), subject, tmp_path / "out").findings
     assert (summary.figures["n"], summary.figures["left_out"]) == (0, 1)
     assert math.isnan(summary.figures["iou"])
 
@@ -58,7 +58,7 @@ def test_an_undefined_measure_is_left_out_of_the_mean(tmp_path, monkeypatch):
     measures = iter([{"iou": math.nan, "overlap": math.nan}, {"iou": 0.25, "overlap": 0.5}])
     monkeypatch.setattr("retina_xai.evaluation.experiments.two_objects.compare", lambda one, other: next(measures))
     subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a", "b")))
-    figures = run(TwoObjects(("dog", "cat"), iterations=2), subject, tmp_path / "out").summary.figures
+    figures = run_experiment(TwoObjects(("dog", "cat"), iterations=2), subject, tmp_path / "out").findings.figures
     assert (figures["n"], figures["iou"], figures["overlap"]) == (2, 0.25, 0.5)
 
 
@@ -72,10 +72,10 @@ def test_wrong_classes_are_refused_before_anything_is_done(tmp_path):
     with pytest.raises(UsageError, match="1 classes: give two"):
         TwoObjects(("dog",))
     with pytest.raises(UsageError, match=r"unknown class 'dogg' \(close: dog\)"):
-        run(TwoObjects(("dogg", "cat")), subject, tmp_path / "out")
+        run_experiment(TwoObjects(("dogg", "cat")), subject, tmp_path / "out")
     with pytest.raises(UsageError, match="class dog was given twice: give two different ones"):
-        run(TwoObjects(("dog", "1")), subject, tmp_path / "out")
+        run_experiment(TwoObjects(("dog", "1")), subject, tmp_path / "out")
     alone = Subject((tiny_network(TinyNet(1).eval(), ("cat",)),), subject.images)
     with pytest.raises(UsageError, match="has one class, and two are compared"):
-        run(TwoObjects(), alone, tmp_path / "out")
+        run_experiment(TwoObjects(), alone, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retina_xai.errors import InputError, UsageError
+from retina_xai.errors import BatchError, InputError, UsageError
 from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, open_diaretdb1
 from retina_xai.evaluation.lesions.report import result_of
 from retina_xai.evaluation.lesions.sensitivity import (
@@ -17,7 +17,7 @@ from retina_xai.evaluation.lesions.sensitivity import (
     measure_image,
 )
 from retina_xai.evaluation.lesions.summary import Statistics, summarise
-from retina_xai.io.images import Photograph
+from retina_xai.io.images import Photograph, write_png
 from retina_xai.lesions.candidates import binarise, label_regions
 from retina_xai.metrics.intervals import Interval
 
@@ -99,6 +99,42 @@ def test_damaged_records_and_changed_annotations_are_computed_again(diaretdb1, t
     path.write_text(path.read_text().replace("<markinglist>", "<markinglist> "))
     evaluate(cases, counted, out, SETTINGS)
     assert [name[-7:-4] for name in explained] == ["001", "002", "001", "002"]
+    write_png(cases[0].image, np.zeros((90, 120, 3), np.uint8))
+    evaluate(cases, counted, out, SETTINGS)
+    assert [name[-7:-4] for name in explained[4:]] == ["001"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings"),
+    [
+        ("method", replace(SETTINGS, method={"name": "retina", "settings": {"iterations": 81}})),
+        ("fraction", replace(SETTINGS, fraction=0.07)),
+        ("chance_repetitions", replace(SETTINGS, chance_repetitions=6)),
+    ],
+)
+def test_each_setting_belongs_to_the_record_of_an_image(diaretdb1, tmp_path, changed, settings):
+    cases, out = open_diaretdb1(diaretdb1).cases, tmp_path / "out"
+    evaluate(cases, explain, out, SETTINGS)
+    with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
+        evaluate(cases, explain, out, settings)
+    (out / "settings.json").unlink()
+    evaluate(cases, explain, out, settings)
+    assert len(list((out / "images").iterdir())) == 4, "records of both settings, under names of their own"
+
+
+def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, tmp_path):
+    cases, out, seen = open_diaretdb1(diaretdb1).cases, tmp_path / "out", []
+    content = cases[0].image.read_bytes()
+    cases[0].image.write_bytes(b"no image")
+    with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(diaretdb1_image001\); the others are done"):
+        evaluate(cases, explain, out, SETTINGS, Watch(seen.append))
+    assert "is text and no image" in str(seen[0].error)
+    with pytest.raises(InputError, match="is text and no image"):
+        evaluate(cases[:1], explain, tmp_path / "alone", SETTINGS)
+    cases[0].image.write_bytes(content)
+    resumed = evaluate(cases, explain, out, SETTINGS, Watch(seen.append))
+    assert [one.seconds is None for one in seen[2:]] == [False, True]
+    assert result_text(resumed) == result_text(evaluate(cases, explain, tmp_path / "whole", SETTINGS))
 
 
 def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
@@ -115,12 +151,13 @@ def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
 def test_who_watches_sees_each_image_and_only_new_ones(diaretdb1, tmp_path):
     cases, seen, done = open_diaretdb1(diaretdb1).cases, [], []
     watch = Watch(
-        progress=lambda number, total, result: done.append((number, total, result.name)),
+        on_item=lambda outcome: done.append((outcome.item.name, outcome.result.name, outcome.seconds is None)),
         observe=lambda photograph, truth, explained: seen.append((photograph.name, truth.name, explained.score)),
     )
     for _ in range(2):
         evaluate(cases, explain, tmp_path / "out", SETTINGS, watch)
-    assert done == 2 * [(1, 2, "diaretdb1_image001"), (2, 2, "diaretdb1_image002")]
+    names = ("diaretdb1_image001", "diaretdb1_image002")
+    assert done == [(name, name, before) for before in (False, True) for name in names]
     assert seen == [(f"diaretdb1_image00{n}.png", f"diaretdb1_image00{n}", 0.9) for n in (1, 2)]
 
 

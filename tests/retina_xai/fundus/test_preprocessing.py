@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.arrays import photograph_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
@@ -11,7 +12,7 @@ from retina_xai.errors import InputError
 from retina_xai.fundus.field_of_view import field_of_view
 from retina_xai.fundus.geometry import Geometry
 from retina_xai.fundus.preprocessing import Preprocessing, local_background, prepare
-from retina_xai.io.images import find_images, photograph_of, read_image
+from retina_xai.io.images import find_images, read_image
 
 RETINA = np.array([180.0, 95.0, 50.0])
 

@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from helpers.arrays import photograph_of
 
 from retina_xai.fundus.quality import RULES, gradability, measure
-from retina_xai.io.images import find_images, photograph_of, read_image
+from retina_xai.io.images import find_images, read_image
 
 ROWS, COLUMNS = np.mgrid[:600, :800]
 RNG = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Files are whole or absent, tables are harmless, folders remember their settings."""
+"""Files are whole or absent, tables are harmless."""
 
 import csv
 import json
@@ -7,9 +7,8 @@ import os
 import pandas as pd
 import pytest
 
-from retina_xai.errors import InputError, UsageError
-from retina_xai.io.files import replacing, write_csv, write_json, write_text
-from retina_xai.io.folders import claim
+from retina_xai.errors import InputError, OutputError
+from retina_xai.io.files import remove_stale, replacing, write_csv, write_json, write_text
 
 
 def test_an_interrupted_write_leaves_the_former_file_and_nothing_else(tmp_path):
@@ -23,7 +22,7 @@ def test_an_interrupted_write_leaves_the_former_file_and_nothing_else(tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"a.txt: cannot write .* free some space"), replacing(tmp_path / "a.txt"):
+    with pytest.raises(OutputError, match=r"a.txt: cannot write .* free some space"), replacing(tmp_path / "a.txt"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
@@ -66,11 +65,14 @@ def test_a_carriage_return_begins_no_row_with_a_formula(tmp_path):
         assert list(csv.reader(file)) == [["a"], ["x\n=cmd()"], ["y\nz"], ["'\n=cmd()"]]
 
 
-def test_a_folder_remembers_its_settings_and_refuses_others(tmp_path):
-    claim(tmp_path, {"a": 1, "b": (1, 2)})
-    claim(tmp_path, {"a": 1, "b": [1, 2]})
-    with pytest.raises(UsageError, match=r"made with other settings \(a, c\); choose another output folder"):
-        claim(tmp_path, {"a": 2, "b": [1, 2], "c": 3})
-    (tmp_path / "settings.json").write_text("[")
-    with pytest.raises(InputError, match="not readable as settings"):
-        claim(tmp_path, {"a": 1})
+def test_partial_files_of_killed_writers_are_removed_and_those_being_written_stay(tmp_path):
+    for folder in (tmp_path, tmp_path / "records", tmp_path / "a" / "b"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".partial-x.json").write_text("half")
+    with replacing(tmp_path / "records" / "a.txt") as partial:
+        partial.write_text("whole")
+        remove_stale(tmp_path)
+        assert partial.exists()
+    assert (tmp_path / "records" / "a.txt").read_text() == "whole"
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"records/a.txt", "a/b/.partial-x.json"}, "folders further down are not ours"

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from helpers.image_files import GREY, RGB, RNG, SMOOTH, refusal, save
+from helpers.image_files import RGB, RNG, SMOOTH, refusal, save
 from PIL import Image
 
-from retina_xai.errors import UsageError
-from retina_xai.io.images import photograph_of, read_image
+from retina_xai.io.images import read_image
 
 
 def test_multi_page_tiff_needs_a_frame_and_previews_are_no_pages(tmp_path):
@@ -145,12 +144,3 @@ def test_missing_empty_folder_and_forbidden(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", forbidden)
     assert refusal(path) == "cannot be opened (Permission denied); check path and permissions"
-
-
-def test_photograph_of_checks_its_array():
-    photograph = photograph_of(RGB, "phantom 3")
-    np.testing.assert_array_equal(photograph.pixels, RGB)
-    assert photograph.sha256 == photograph_of(RGB.copy(), "again").sha256
-    for bad in (RGB[..., 0], RGB.astype(float), RGB[:0], np.dstack([RGB, GREY])):
-        with pytest.raises(UsageError, match=r"x: got an array of shape .*, expected \(H, W, 3\) uint8 RGB"):
-            photograph_of(bad, "x")

@@ -9,13 +9,13 @@ from retina_xai.errors import ModelError
 from retina_xai.explainers import FGVis
 from retina_xai.games import GAMES
 from retina_xai.io.images import read_image
-from retina_xai.models.imagenet import load_imagenet_model, to_input
+from retina_xai.models.imagenet import ImagenetPreprocessing, load_imagenet_model
 
 
 def test_input_is_normalised_and_cropped():
     flat = np.full((300, 400, 3), (124, 116, 104), np.uint8)
-    assert to_input(flat).shape == (3, 224, 224)
-    assert to_input(flat).abs().max() < 0.02
+    assert ImagenetPreprocessing().to_tensor(flat).shape == (3, 224, 224)
+    assert ImagenetPreprocessing().to_tensor(flat).abs().max() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_plain_generation_game_invents_evidence_and_the_defended_one_does_no
     """Table 1 in small: toward the least likely class, with the same budget of steps."""
     model = load_imagenet_model("squeezenet1_0", real_data / "weights" / "squeezenet1_0.safetensors")
     photographs = sorted((real_data / "imagenet" / "val").iterdir())[::40]
-    images = torch.stack([to_input(read_image(path).pixels) for path in photographs])
+    images = torch.stack([ImagenetPreprocessing().to_tensor(read_image(path).pixels) for path in photographs])
     with torch.no_grad():
         least_likely = model(images).argmin(dim=1)
     settings = {"game": "generation", "lam": 1e-10, "lr": 0.1, "iterations": 80}
@@ -56,7 +56,7 @@ def test_a_fixed_point_equals_the_full_run_and_converged_says_what_the_last_expl
     """On a real network: leaving at a fixed point changes no bit, and no game is called a success that is none."""
     model = load_imagenet_model("squeezenet1_0", real_data / "weights" / "squeezenet1_0.safetensors")
     photographs = sorted((real_data / "imagenet" / "val").iterdir())[:80:40]
-    images = torch.stack([to_input(read_image(path).pixels) for path in photographs])
+    images = torch.stack([ImagenetPreprocessing().to_tensor(read_image(path).pixels) for path in photographs])
     steps = 30
     one_step = FGVis("repression", lam=1.0, lr=0.1, iterations=1)
     left = FGVis("repression", lam=1.0, lr=0.1, iterations=steps)(model, images)

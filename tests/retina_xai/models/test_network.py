@@ -6,11 +6,11 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from helpers.arrays import photograph_of
 from safetensors.torch import save_file
 from torchvision import models
 
 from retina_xai.errors import ModelError, UsageError
-from retina_xai.io.images import photograph_of
 from retina_xai.models import imagenet
 from retina_xai.models.imagenet import ImagenetPreprocessing, categories, load_imagenet_model, preprocessing_of
 from retina_xai.models.network import class_index, load_network

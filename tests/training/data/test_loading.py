@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.arrays import photograph_of
 
 from retina_xai.errors import InputError
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
-from retina_xai.io.images import photograph_of
 from retina_xai.training.augment import Augment, grade_weights, normalise
 from retina_xai.training.config import Augmentation, Balance, Stage, TrainingConfig
 from retina_xai.training.data.cache import Cache

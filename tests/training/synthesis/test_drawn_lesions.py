@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.arrays import photograph_of
 
 from retina_xai.fundus.preprocessing import prepare
-from retina_xai.io.images import photograph_of
 from retina_xai.training.phantoms.phantom import make_phantom
 from retina_xai.training.synthesis.drawn_lesions import (
     COUNTS,

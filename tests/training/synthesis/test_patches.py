@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.arrays import photograph_of
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
-from retina_xai.io.images import photograph_of
-from retina_xai.training.synthesis import patches as module
 from retina_xai.training.augment import Augment, Warp, contrast
 from retina_xai.training.config import Augmentation
 from retina_xai.training.phantoms.phantom import make_phantom
+from retina_xai.training.synthesis import patches as module
 from retina_xai.training.synthesis.lesion_painter import LesionPatch
 from retina_xai.training.synthesis.patches import MARGIN, Draw, Patches, cut_patch
 

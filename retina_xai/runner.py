@@ -1,0 +1,195 @@
+"""Resumable work over many items: the one loop of localize, predict, explain, experiments and lesion sensitivity.
+
+    claim(folder, settings)                      the folder remembers its settings and refuses others
+    outcome = run(items, work, codec, on_item)   items without a record are worked on, and their results are saved
+
+`work` maps an item's source to its result and depends on nothing else that changes; `codec` saves the result in the
+item's record (whole or not at all, through `io.files.replacing`) and loads it. A result is saved as soon as it exists,
+so an interrupted run continues where it stopped. What `run` returns is always loaded from the records: a resumed run
+returns exactly what an uninterrupted one returns. A record belongs to one content and one set of settings: either its
+file name holds `key_of` them, or `Codec.fits` compares the hash that it holds, and `claim` compares the settings.
+
+An item that fails does not end the run; its error is one line that names it. What is no item's fault ends the run: an
+interrupt by the user, a full disk or another place that cannot be written (OutputError), a missing package.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from torch import OutOfMemoryError
+
+from retina_xai.errors import BatchError, InputError, InternalError, OutputError, RetinaXaiError, UsageError
+from retina_xai.io.files import FULL, remove_stale, write_json
+
+SETTINGS_FILE = "settings.json"
+MAX_NAMES = 5
+"""Names of failed items that a message lists."""
+
+Source = TypeVar("Source")
+Made = TypeVar("Made")
+Kept = TypeVar("Kept")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkItem(Generic[Source]):
+    """One item: its name in messages, what `work` gets, and the file that says that it is done."""
+
+    name: str
+    source: Source
+    record: Path
+
+
+@dataclass(frozen=True)
+class Codec(Generic[Source, Made, Kept]):
+    """How results are kept: `save` writes what `work` made, the record last; `load` reads a record.
+
+    load: None where there is no record or it is damaged; the item is then done again. fits: whether an earlier record
+        is of this very item, for records whose name does not hold the content's hash; False does the item again.
+        Both may raise a RetinaXaiError, which is then the item's failure.
+    """
+
+    load: Callable[[Path], Kept | None]
+    save: Callable[[Path, Made], None]
+    fits: Callable[[WorkItem[Source], Kept], bool] = lambda item, kept: True
+
+
+@dataclass(frozen=True)
+class ItemOutcome(Generic[Source, Kept]):
+    """An item with its result or its error; `seconds` is None where nothing was computed now."""
+
+    item: WorkItem[Source]
+    result: Kept | None = None
+    error: RetinaXaiError | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class RunOutcome(Generic[Source, Kept]):
+    """What became of all items, in their order."""
+
+    items: tuple[ItemOutcome[Source, Kept], ...]
+
+    @property
+    def results(self) -> list[tuple[WorkItem[Source], Kept]]:
+        """The items that are done, with their results."""
+        return [(one.item, one.result) for one in self.items if one.result is not None]
+
+    @property
+    def failures(self) -> list[tuple[WorkItem[Source], RetinaXaiError]]:
+        """The items that failed, with their errors."""
+        return [(one.item, one.error) for one in self.items if one.error is not None]
+
+    @property
+    def seconds(self) -> list[float]:
+        """How long each item took that was computed now."""
+        return [one.seconds for one in self.items if one.seconds is not None]
+
+    def raise_failures(self) -> None:
+        """Raise the error of the only item, or a BatchError where some of several items failed."""
+        failures = self.failures
+        if not failures:
+            return
+        if len(self.items) == 1:
+            raise failures[0][1]
+        names = ", ".join(item.name for item, _ in failures[:MAX_NAMES])
+        names += " ..." if len(failures) > MAX_NAMES else ""
+        raise BatchError(f"{len(failures)} of {len(self.items)} photographs failed ({names}); the others are done")
+
+
+def run(
+    items: Iterable[WorkItem[Source]],
+    work: Callable[[Source], Made],
+    codec: Codec[Source, Made, Kept],
+    on_item: Callable[[ItemOutcome[Source, Kept]], None] = lambda outcome: None,
+) -> RunOutcome[Source, Kept]:
+    """Do all items that have no record yet, one after the other; `on_item` is called after each.
+
+    Raises:
+        OutputError: a place cannot be written, or the disk is full; all items before are kept.
+    """
+    outcomes = []
+    for outcome in map(partial(_outcome, work, codec), items):
+        outcomes.append(outcome)
+        on_item(outcome)
+    return RunOutcome(tuple(outcomes))
+
+
+def claim(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write FOLDER/settings.json or compare it, and remove the partial files that killed runs left in FOLDER.
+
+    Raises:
+        UsageError: the folder was made with other settings; the message names what changed.
+        OutputError, InputError: the folder cannot be written, or its settings cannot be read.
+    """
+    path = folder / SETTINGS_FILE
+    wanted = json.loads(json.dumps(settings))
+    if path.exists():
+        present = _settings(path)
+        changed = sorted(key for key in wanted.keys() | present.keys() if present.get(key) != wanted.get(key))
+        if changed:
+            raise UsageError(
+                f"{path}: this folder was made with other settings ({', '.join(changed)}); choose another output folder"
+            )
+    else:
+        write_json(path, wanted)
+    remove_stale(folder)
+
+
+def key_of(parts: Iterable[str]) -> str:
+    """16 hexadecimal digits of the SHA-256 of texts: content and settings of an item, for its record's name."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _outcome(
+    work: Callable[[Source], Made], codec: Codec[Source, Made, Kept], item: WorkItem[Source]
+) -> ItemOutcome[Source, Kept]:
+    """Load or do one item. A plain function of the item, so that an executor can map it over processes."""
+    begin = time.perf_counter()
+    try:
+        kept = codec.load(item.record)
+        if kept is not None and codec.fits(item, kept):
+            return ItemOutcome(item, kept)
+        codec.save(item.record, work(item.source))
+        if (kept := codec.load(item.record)) is None:
+            raise OutputError(f"{item.record}: cannot be read after it was written; check the disk")
+        return ItemOutcome(item, kept, seconds=time.perf_counter() - begin)
+    except Exception as error:
+        return ItemOutcome(item, error=_failure(item, error))
+
+
+def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
+    """The error as one line about the item; raises where the error is no item's fault."""
+    if isinstance(error, OutputError | ImportError):
+        raise error
+    if isinstance(error, RetinaXaiError):
+        return error
+    if isinstance(error, MemoryError | OutOfMemoryError):
+        return InputError(f"{item.name}: not enough memory for it; close other programs or scale it")
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        if error.errno in FULL:
+            raise OutputError(f"{item.record}: cannot write ({reason}); free some space and run again") from error
+        return InputError(f"{item.name}: cannot be read or written ({reason}); check the disk")
+    log.debug("%s", item.name, exc_info=error)
+    failure = InternalError(f"{item.name}: internal error ({type(error).__name__}: {error})")
+    failure.__cause__ = error
+    return failure
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        present = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as settings; choose another output folder") from error
+    if not isinstance(present, dict):
+        raise InputError(f"{path}: not readable as settings; choose another output folder")
+    return present

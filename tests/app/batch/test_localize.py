@@ -1,0 +1,155 @@
+"""Many photographs localized into one folder: real photographs end to end, resume, failures, work done once."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+from retina_xai.errors import BatchError, InputError, UsageError
+from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.io.files import sha256_of
+from retina_xai.io.images import write_png
+from retina_xai.models.checkpoint import default_weights, load_classifier
+from retina_xai.training.phantoms.phantom import make_phantom
+
+
+@pytest.fixture
+def said():
+    """The lines of a run, and the function that takes them."""
+    lines = []
+    return lines, lambda name, line: lines.append(f"{name}: {line}")
+
+
+@pytest.fixture
+def classifier(weights):
+    return load_classifier(weights)
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    """Two phantoms."""
+    for seed in (1, 2):
+        write_png(tmp_path / "in" / f"eye{seed}.png", make_phantom(seed, 288, 352, grade=3).pixels)
+    return sorted((tmp_path / "in").iterdir())
+
+
+def everything(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_two_real_photographs_from_end_to_end(real_data, tmp_path, said):
+    lines, on_done = said
+    healthy = real_data / "eyepacs" / "train" / "1000_left.jpeg"
+    lesions = real_data / "diaretdb1" / "ddb1_v02_01" / "images" / "diaretdb1_image001.png"
+    localize_batch([healthy, lesions], LocalizeRun(load_classifier(default_weights()), tmp_path), on_done)
+    records = [json.loads((tmp_path / f"{path.stem}.json").read_text()) for path in (healthy, lesions)]
+    assert [record["file"]["sha256"] for record in records] == [sha256_of(healthy), sha256_of(lesions)]
+    assert [record["gradability"]["verdict"] for record in records] == ["good", "good"]
+    assert [record["prediction"]["decision"] for record in records] == ["no referable DR found", "refer"]
+    # A forward pass differs by rounding alone on another processor, a game of 80 steps by more.
+    scores = [record["prediction"]["rdr_score"] for record in records]
+    assert scores == pytest.approx([0.204867, 0.982539], abs=1e-4)
+    assert records[0]["explanation"]["score_after"] == pytest.approx(0.0861, abs=1e-3)
+    assert records[0]["explanation"]["iterations"] == 3
+    assert len(records[0]["lesions"]) == 4
+    assert len(records[1]["lesions"]) == pytest.approx(17, abs=3)
+    assert lines[0] == "1000_left.jpeg: no referable DR found (0.205), 4 candidates"
+    for path, record in zip((healthy, lesions), records, strict=True):
+        evidence = np.asarray(Image.open(tmp_path / f"{path.stem}_evidence.png")) / 65535
+        assert evidence.shape == (record["file"]["height"], record["file"]["width"])
+        assert evidence.max() == pytest.approx(record["prediction"]["rdr_score"], abs=0.02)
+        threshold = record["binarisation"]["fraction_of_maximum"] * evidence.max()
+        assert record["binarisation"]["fraction_of_maximum"] == 0.07
+        assert all(lesion["score"] >= threshold for lesion in record["lesions"])
+        assert sum(lesion["area"] for lesion in record["lesions"]) == pytest.approx(
+            (evidence >= threshold).sum(), abs=3
+        )
+
+
+def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(eyes, classifier, tmp_path, said):
+    lines, on_done = said
+
+    def interrupting(name, line):
+        raise KeyboardInterrupt
+
+    whole, stopped = (LocalizeRun(classifier, tmp_path / name, "saliency") for name in ("whole", "stopped"))
+    localize_batch(eyes, whole, on_done)
+    with pytest.raises(KeyboardInterrupt):
+        localize_batch(eyes, stopped, interrupting)
+    (stopped.out / ".partial-killed.png").touch()
+    localize_batch(eyes, stopped, on_done)
+    assert lines[2] == "eye1.png: done before"
+    assert lines[3] == lines[1]
+    assert everything(stopped.out) == everything(whole.out)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "changed"),
+    [
+        (("method", "settings", "method"), "other", "method"),
+        (("method", "settings", "fraction"), 0.04, "method"),
+        (("method", "settings", "iterations"), 500, "method"),
+        (("method", "settings", "seed"), 1, "method"),
+        (("model", "sha256"), "0" * 64, "model"),
+        (("model", "threshold"), 0.9, "model"),
+        (("model", "preprocessing", "background"), 0.1, "model"),
+        (("ungradable",), True, "ungradable"),
+        (("versions", "retina_xai"), "0.0.9", "versions"),
+    ],
+)
+def test_each_setting_of_the_folder_is_compared_on_resume(eyes, classifier, tmp_path, said, place, value, changed):
+    localize_batch([], LocalizeRun(classifier, tmp_path / "out"), said[1])
+    path = tmp_path / "out" / "settings.json"
+    settings = entry = json.loads(path.read_text())
+    for key in place[:-1]:
+        entry = entry[key]
+    assert entry[place[-1]] != value
+    entry[place[-1]] = value
+    path.write_text(json.dumps(settings))
+    with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
+        localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out"), said[1])
+    assert {entry.name for entry in path.parent.iterdir()} == {"settings.json", "lesions.csv"}
+
+
+def test_a_record_of_another_photograph_is_no_result_of_this_one(eyes, classifier, tmp_path, said):
+    run = LocalizeRun(classifier, tmp_path / "out", "saliency")
+    localize_batch(eyes, run, said[1])
+    before = everything(run.out)
+    write_png(eyes[1], make_phantom(7, 288, 352).pixels)
+    with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(eye2\.png\)"):
+        localize_batch(eyes, run, said[1])
+    with pytest.raises(InputError, match=r"eye2\.json is the result of another photograph; choose another output fold"):
+        localize_batch(eyes[1:], run, said[1])
+    assert everything(run.out) == before
+
+
+def test_an_unexpected_error_is_named_and_the_others_are_done(eyes, classifier, tmp_path, said, monkeypatch):
+    lines, on_done = said
+    run = LocalizeRun(classifier, tmp_path / "out", "saliency")
+
+    def broken(preprocessing, pixels):
+        if not (run.out / "eye1.json").exists():
+            return original(preprocessing, pixels)
+        raise IndexError("index 9 is out of bounds")
+
+    original = Preprocessing.to_tensor
+    monkeypatch.setattr(Preprocessing, "to_tensor", broken)
+    with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(eye2\.png\); the others are done"):
+        localize_batch(eyes, run, on_done)
+    assert lines[1] == "eye2.png: failed: eye2.png: internal error (IndexError: index 9 is out of bounds)"
+    found = json.loads((run.out / "eye1.json").read_text())["lesions"]
+    assert (run.out / "lesions.csv").read_text().count("eye1.png,eye1,") == len(found) > 0
+
+
+def test_each_photograph_is_hashed_and_made_ready_for_the_network_once(eyes, classifier, tmp_path, said, monkeypatch):
+    hashed, prepared = [], []
+    for module in ("app.batch.photographs", "io.images"):
+        monkeypatch.setattr(f"retina_xai.{module}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    original = Preprocessing.to_tensor
+    monkeypatch.setattr(Preprocessing, "to_tensor", lambda *given: prepared.append(1) or original(*given))
+    localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out", "saliency"), said[1])
+    assert hashed == eyes
+    assert len(prepared) == 2
