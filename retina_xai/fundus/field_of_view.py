@@ -154,7 +154,7 @@ def _consensus(
     near = np.abs(np.hypot(*(edge.T[:, None] - circles[:, :2].T[:, :, None])) - circles[:, 2:]) < tolerance
     inliers = near[np.argmax(near.sum(axis=1))]
     for _ in range(2):
-        if not (model := CircleModel.from_estimate(edge[inliers])):
+        if not (model := CircleModel.from_estimate(edge[inliers])):  # type: ignore[no-untyped-call]
             return None
         x, y, radius = float(model.center[0]), float(model.center[1]), float(model.radius)
         inliers = np.abs(np.hypot(edge[:, 0] - x, edge[:, 1] - y) - radius) < tolerance
