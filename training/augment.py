@@ -29,8 +29,8 @@ import torch
 from monai.transforms.transform import RandomizableTransform
 
 from retina_xai.fundus.preprocessing import Preprocessing, local_background, shows_retina, within_rim
-from retina_xai.training.config import Augmentation, Balance
-from retina_xai.training.data.photographs import REFERABLE
+from retina_xai.grades.photographs import REFERABLE
+from retina_xai.training.config import AugmentationSettings, BalanceSettings
 
 PCA_AXES = np.array(
     [
@@ -67,7 +67,7 @@ class Augment(RandomizableTransform):
     Seed it with MONAI's `set_random_state(seed)` before each call to make the result a function of the seed.
     """
 
-    def __init__(self, preprocessing: Preprocessing, settings: Augmentation) -> None:
+    def __init__(self, preprocessing: Preprocessing, settings: AugmentationSettings) -> None:
         super().__init__()
         self.preprocessing, self.settings = preprocessing, settings
         self.warp, self.colour = Warp(0.0, (1.0, 1.0), (0.0, 0.0)), np.zeros(3)
@@ -94,7 +94,7 @@ class Augment(RandomizableTransform):
 
     def finish(self, pixels: np.ndarray) -> torch.Tensor:
         """Blur, noise, normalisation and colour, as last drawn, of uint8 (H, W, 3) -> (3, H, W)."""
-        pixels = weather(pixels, self.blur, self.noise, self.noise_seed)
+        pixels = degrade(pixels, self.blur, self.noise, self.noise_seed)
         if not self.preprocessing.background:
             return normalise(pixels, self.preprocessing, self.colour)
         return contrast(pixels, self.preprocessing, self.gain)
@@ -127,7 +127,7 @@ def normalise(pixels: np.ndarray, preprocessing: Preprocessing, colour: np.ndarr
     return torch.from_numpy(planes)
 
 
-def weather(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndarray:
+def degrade(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndarray:
     """Blur (deviation in pixels) and add noise (in grey levels, one plane for all channels); black stays black."""
     result = pixels
     if blur > 0.2:
@@ -141,7 +141,7 @@ def weather(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndar
     return np.asarray(cv2.multiply(np.maximum(result, 1), cv2.merge([lit] * 3)))
 
 
-def draw_weights(levels: np.ndarray, sources: np.ndarray, balance: Balance, epoch: int) -> np.ndarray:
+def draw_weights(levels: np.ndarray, sources: np.ndarray, balance: BalanceSettings, epoch: int) -> np.ndarray:
     """Probability (N,) of each photograph: the weight of its grade, and `balance.referable` within its source.
 
     A source that lacks one of the classes keeps the weights of its grades.
@@ -157,7 +157,7 @@ def draw_weights(levels: np.ndarray, sources: np.ndarray, balance: Balance, epoc
     return np.asarray(weights / weights.sum())
 
 
-def grade_weights(balance: Balance, epoch: int) -> np.ndarray:
+def grade_weights(balance: BalanceSettings, epoch: int) -> np.ndarray:
     """Resampling weights (5,) of the grades in an epoch."""
     alpha = balance.decay**epoch
     return np.asarray(balance.start) * alpha + np.asarray(balance.end) * (1 - alpha)

@@ -10,6 +10,7 @@ after 150 and 220 of 250 epochs (kept as shares of a stage).
 
 import json
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.grades.options import LabelOptions
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -30,7 +32,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Network(Section):
+class NetworkSettings(Section):
     """The network: a key of `retina_xai.models.rdr.ARCHITECTURES` and its width; `start` = weights to continue from."""
 
     architecture: str = "rdr5x5"
@@ -38,15 +40,22 @@ class Network(Section):
     start: Path | None = None
 
 
-class Data(Section):
+class DataSettings(Section):
     """Which labels are used, how patients are split, and where prepared copies of the photographs are kept.
 
-    `labels`: official files to read, "train" = trainLabels.csv and "test" = retinopathy_solution.csv (used if present).
-    `usage`: rows of the solution to use. `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20), patients
-    shuffled by `split_seed`, so that trainings of other seeds are measured on the same patients.
-    `split`: a split.csv to use instead. `cache`: folder of prepared copies; by default OUT/cache.
+    The fields up to `usage` are those of `LabelOptions`: own tables or folders, and parts of the official layouts.
+    `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20), patients shuffled by `split_seed`, so that
+    trainings of other seeds are measured on the same patients. `split`: a split.csv to use instead.
+    `cache`: folder of prepared copies; by default OUT/cache.
     """
 
+    positive: str = LabelOptions.positive
+    unknown: str = LabelOptions.unknown
+    table: Path | None = None
+    image_column: str = LabelOptions.image_column
+    label_column: str = LabelOptions.label_column
+    patient_column: str | None = None
+    patient_pattern: str | None = None
     labels: tuple[Literal["train", "test"], ...] = ("train", "test")
     usage: Literal["all", "Public", "Private"] = "all"
     folds: int = Field(default=5, ge=2)
@@ -57,13 +66,18 @@ class Data(Section):
     drop_ungradable: bool = False
 
     @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
+    def _fits(self) -> Self:
         if self.fold >= self.folds:
             raise ValueError(f"fold {self.fold} of {self.folds}: folds are counted from 0")
+        self.options()
         return self
 
+    def options(self) -> LabelOptions:
+        """What the reader of labels needs."""
+        return LabelOptions(**{field.name: getattr(self, field.name) for field in fields(LabelOptions)})
 
-class Input(Section):
+
+class InputSettings(Section):
     """What the network sees of a photograph: the fields of `Preprocessing`, but for the size."""
 
     mean: Triple = Preprocessing.mean
@@ -81,7 +95,7 @@ class Input(Section):
         return Preprocessing(size, self.mean, self.std, self.background)
 
 
-class Stage(Section):
+class StageSettings(Section):
     """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's.
 
     `kind`: whole "photographs" by grade, or "patches" (see `synthesis.patches`) of `size` pixels cut from disease-free
@@ -115,7 +129,7 @@ class Stage(Section):
         return self.source_size if self.kind == "patches" else self.size
 
 
-class Augmentation(Section):
+class AugmentationSettings(Section):
     """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma.
 
     With a local background taken off, a constant colour is lost; instead the contrast is multiplied by log-normal
@@ -134,7 +148,7 @@ class Augmentation(Section):
     noise: float = Field(default=0.0, ge=0)
 
 
-class Balance(Section):
+class BalanceSettings(Section):
     """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch).
 
     Epochs count over all stages of photographs. Grade 1 lies between the classes: a low weight makes it rare.
@@ -148,7 +162,7 @@ class Balance(Section):
     referable: float | None = Field(default=None, gt=0, lt=1)
 
 
-class Optimiser(Section):
+class OptimiserSettings(Section):
     """`adamw`: warm-up over a share of the steps, then cosine. `sgd`: Nesterov 0.9, /10 at 0.6 and 0.88 of a stage.
 
     `average`: decay of the running average of the weights; 0 keeps the weights themselves.
@@ -162,7 +176,7 @@ class Optimiser(Section):
     average: float = Field(default=0.99, ge=0, lt=1)
 
 
-class Hardware(Section):
+class HardwareSettings(Section):
     """Lightning's names; `workers` (loader processes) may change between runs, it does not change the result."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -183,23 +197,23 @@ class TrainingConfig(Section):
     """
 
     seed: int = Field(default=0, ge=0)
-    stages: tuple[Stage, ...] = Field(
+    stages: tuple[StageSettings, ...] = Field(
         default=(
-            Stage(size=112, epochs=20, batch=128),
-            Stage(size=224, epochs=20, batch=64),
-            Stage(size=448, epochs=20),
+            StageSettings(size=112, epochs=20, batch=128),
+            StageSettings(size=224, epochs=20, batch=64),
+            StageSettings(size=448, epochs=20),
         ),
         min_length=1,
     )
     patience: Positive | None = None
     threshold: Literal["youden", "specificity"] = "youden"
-    network: Network = Network()
-    data: Data = Data()
-    preprocessing: Input = Input()
-    augmentation: Augmentation = Augmentation()
-    balance: Balance = Balance()
-    optimiser: Optimiser = Optimiser()
-    hardware: Hardware = Hardware()
+    network: NetworkSettings = NetworkSettings()
+    data: DataSettings = DataSettings()
+    preprocessing: InputSettings = InputSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    balance: BalanceSettings = BalanceSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    hardware: HardwareSettings = HardwareSettings()
 
     @model_validator(mode="after")
     def _ends_with_photographs(self) -> Self:
@@ -235,6 +249,16 @@ class TrainingConfig(Section):
         except ValueError as error:
             raise InputError(f"{path}: not a TOML file ({error}); correct it") from error
         return cls.from_mapping(settings, str(path))
+
+    def with_data(self, **settings: Any) -> Self:
+        """The same settings with these of the section `data`; None keeps what is there.
+
+        Raises:
+            UsageError: as `from_mapping`.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        content = self.model_dump()
+        return self.from_mapping({**content, "data": {**content["data"], **given}})
 
     def to_toml(self) -> str:
         """Every setting, defaults included, as TOML that `from_toml` reads back to an equal object."""

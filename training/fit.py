@@ -1,16 +1,16 @@
 """The training, top to bottom: read, split, prepare, fit every stage, keep the best weights, measure them.
 
-    retina-xai train --data DIR [--data DIR] --out DIR [--config FILE.toml] [--resume] [--allow-missing]
-    torchrun --nproc-per-node 8 -m app.cli train ...        # or srun: many processes, one shared OUT
+    retina-xai train --data DIR [--data DIR] --out DIR [--labels FILE.csv] [--config FILE.toml] [--resume]
+    torchrun --nproc-per-node 8 -m retina_xai.app.cli.main train ...        # or srun: many processes, one shared OUT
 
 OUT holds rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
 left_out.csv (photographs that could not be read, or were ungradable), config.toml (all settings), cache/, and
 state/ (what a resumed run needs).
 
-Interruptions: after every epoch the whole state is written beside the former and renamed over it, so kill -9 at any
-time loses the epoch under way and nothing else; as every random draw is a function of (seed, stage, epoch,
-position), the resumed run then repeats that epoch exactly, and on CPU its result equals an uninterrupted run's bit
-for bit. SIGTERM ends the run at the next step with exit code 143 = 128 + 15; --resume continues it in the same way.
+Interruptions: after every epoch the whole state is written beside the former file and renamed over it, so a kill -9
+loses the current epoch at most. Every random draw is a function of (seed, stage, epoch, position), so the resumed run
+repeats that epoch exactly, and on the CPU its result equals an uninterrupted run's bit for bit. SIGTERM ends the run at
+the next step with exit code 143 = 128 + 15; `resume` continues it in the same way.
 """
 
 import logging
@@ -28,17 +28,17 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from retina_xai.errors import InputError, ModelError
+from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
+from retina_xai.grades.reading import read_labelled
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.data.cache import Cache, CacheRequest, fill_cache
 from retina_xai.training.data.loading import StageData, check_parts
-from retina_xai.training.data.photographs import Labelled, Photographs
-from retina_xai.training.data.sources import read_folders
 from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import RdrModule
-from retina_xai.training.state import AtomicCheckpoints, Keeper, RunFolder, first_process, read_state
+from retina_xai.training.state import AtomicCheckpoints, BestCheckpoint, RunFolder, first_process, read_state
 
 SIGTERM_EXIT = 143
 
@@ -56,7 +56,7 @@ class TrainingData:
     """The cache and the photographs of both parts."""
 
     cache: Cache
-    parts: dict[str, list[Labelled]]
+    parts: dict[str, list[LabelledPhotograph]]
 
 
 def train(
@@ -68,7 +68,7 @@ def train(
     allow_missing: bool = False,
     progress: bool = True,
 ) -> TrainingResult:
-    """Train on one or several folders in the EyePACS or IDRiD layout and write everything to `out`.
+    """Train on one or several folders of labelled photographs and write everything to `out`.
 
     Args:
         resume: continue the run in `out` (start it, where there is none).
@@ -76,16 +76,16 @@ def train(
         progress: show bars on the terminal.
 
     Raises:
-        InputError: unfit data (see `retina_xai.training.data.sources`).
+        InputError: unfit data (see `retina_xai.grades.reading`).
         UsageError: `out` holds something and `resume` is not given, or settings or data changed since the run began.
         ModelError: unfit starting weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.
     """
     run = RunFolder.open(out, config, resume)
-    found = read_folders([data] if isinstance(data, Path) else data, config.data, allow_missing)
+    found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
     photographs = _prepare(run, found, config, progress)
     net = _first_network(config)
-    history: list[Keeper] = []
+    history: list[BestCheckpoint] = []
     for stage in range(len(config.stages)):
         history.append(_fit_stage(net, run, photographs, config, stage, progress))
         net.load_state_dict(history[-1].best)
@@ -96,8 +96,8 @@ def train(
     return TrainingResult(run.weights, write_results(run, trained, last.val_dataloader()))
 
 
-def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progress: bool) -> TrainingData:
-    """Fill the cache (the first process; others wait for it), split what is readable, record both."""
+def _prepare(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingData:
+    """Fill the cache (the first process does, the others wait), split the readable photographs, record both."""
     run.wait_for_first_process()
     sizes = tuple(sorted({stage.photograph_size for stage in config.stages}))
     request = CacheRequest(config.data.cache or run.folder / "cache", sizes, config.data.drop_ungradable)
@@ -107,7 +107,7 @@ def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progres
         parts = split_patients(usable, config.data.folds, config.data.fold, config.data.split_seed)
     else:
         parts = read_split(config.data.split, usable)
-    check_disjoint(parts, "split.csv")
+    check_disjoint(parts, usable, "split.csv")
     run.record_data(usable, parts, cache)
     sides = {side: [photo for photo in usable if parts[photo.image] == side] for side in PARTS}
     if empty := [side for side, photos in sides.items() if not photos]:
@@ -117,7 +117,7 @@ def _prepare(run: RunFolder, found: Photographs, config: TrainingConfig, progres
 
 
 def _first_network(config: TrainingConfig) -> RdrNet:
-    """The network drawn from the seed, or the weights to continue from."""
+    """A network with random weights by the seed, or with the weights to continue from."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = RdrNet(config.network.architecture, config.network.width)
@@ -134,28 +134,28 @@ def _first_network(config: TrainingConfig) -> RdrNet:
 
 def _fit_stage(
     net: RdrNet, run: RunFolder, photographs: TrainingData, config: TrainingConfig, stage: int, progress: bool
-) -> Keeper:
-    """Train one stage from `net`, or from where its checkpoint stands; returns the keeper of its best weights."""
+) -> BestCheckpoint:
+    """Train one stage from `net`, or from its checkpoint where there is one; returns its best weights and scores."""
     path = run.checkpoint(stage)
-    keeper = Keeper(run, config, stage)
+    best = BestCheckpoint(run, config, stage)
     state = read_state(path)
     if state is not None:
-        keeper.load_state_dict(state["callbacks"][keeper.state_key])
-        if keeper.finished:
-            keeper.write_log()  # the end may have come between checkpoint and log
-            return keeper
+        best.restore(state, path)
+        if best.finished:
+            best.write_log()  # the run may have ended between checkpoint and log
+            return best
     data = StageData(photographs.parts, photographs.cache, config, stage)
-    data.epoch = len(keeper.scores)
+    data.epoch = len(best.scores)
     try:
         with _quiet():
-            trainer = _trainer(config, stage, run, keeper, progress)
+            trainer = _trainer(config, stage, run, best, progress)
             trainer.fit(RdrModule(net, config, stage), data, ckpt_path=path if state else None, weights_only=True)
     except SIGTERMException as signal:
         raise SystemExit(SIGTERM_EXIT) from signal
-    return keeper
+    return best
 
 
-def _trainer(config: TrainingConfig, stage: int, run: RunFolder, keeper: Keeper, progress: bool) -> Trainer:
+def _trainer(config: TrainingConfig, stage: int, run: RunFolder, best: BestCheckpoint, progress: bool) -> Trainer:
     chosen = config.hardware
     return Trainer(
         accelerator=chosen.accelerator,
@@ -164,7 +164,7 @@ def _trainer(config: TrainingConfig, stage: int, run: RunFolder, keeper: Keeper,
         strategy=chosen.strategy,
         precision=chosen.precision,
         max_epochs=config.stages[stage].epochs,
-        callbacks=[keeper, *([RichProgressBar(leave=True)] if progress else [])],
+        callbacks=[best, *([RichProgressBar(leave=True)] if progress else [])],
         plugins=[AtomicCheckpoints()],
         logger=TensorBoardLogger(run.folder, name="tensorboard", version=f"stage-{stage + 1}")
         if chosen.tensorboard
@@ -179,7 +179,7 @@ def _trainer(config: TrainingConfig, stage: int, run: RunFolder, keeper: Keeper,
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's advertisements and its advice on loader processes off the terminal."""
+    """Hide Lightning's and MONAI's notices on the terminal."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}
     try:

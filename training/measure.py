@@ -18,6 +18,7 @@ import torch
 
 import retina_xai
 from retina_xai.curves import draw_calibration, draw_roc
+from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.io.files import write_json
 from retina_xai.metrics.classification import calibration, roc_curve, sensitivity_at_specificity, youden_point
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
@@ -25,28 +26,27 @@ from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.curves import draw_learning
-from retina_xai.training.data.photographs import REFERABLE, Labelled, Photographs
-from retina_xai.training.state import Keeper, RunFolder
+from retina_xai.training.state import BestCheckpoint, RunFolder
 
 THRESHOLDS = {"youden": youden_point, "specificity": sensitivity_at_specificity}
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: best network, settings, data found, parts, what was left out, each stage's keeper."""
+    """A finished training: best network, settings, data found, parts, what was left out, each stage's best weights."""
 
     net: RdrNet
     config: TrainingConfig
-    found: Photographs
-    parts: Mapping[str, list[Labelled]]
+    found: LabelledSet
+    parts: Mapping[str, list[LabelledPhotograph]]
     left_out: Mapping[str, str]
-    history: list[Keeper]
+    history: list[BestCheckpoint]
 
 
 def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> dict[str, Any]:
     """Measure the network on the validation loader, write everything, and return the content of metrics.json."""
     photographs = trained.parts["validation"]
-    labels, patients = [photo.level >= REFERABLE for photo in photographs], [photo.patient for photo in photographs]
+    labels, patients = [photo.positive for photo in photographs], [photo.patient for photo in photographs]
     sample = ScoredPhotographs.of(labels, _scores(trained, loader), patients, trained.config.seed)
     point = THRESHOLDS[trained.config.threshold](sample.labels, sample.scores)
     threshold = 0.5 if point is None or not 0 <= point.threshold <= 1 else point.threshold
@@ -62,7 +62,7 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
     save_weights(run.weights, trained.net, replace(_model_facts(trained), threshold=threshold, training=facts))
     draw_roc(run.folder / "roc.png", roc_curve(sample.labels, sample.scores), metrics["auroc"])
     draw_calibration(run.folder / "calibration.png", calibration(sample.labels, sample.scores))
-    draw_learning(run.folder / "learning_curve.png", [checkpoint.scores for checkpoint in trained.history])
+    draw_learning(run.folder / "learning_curve.png", [best.scores for best in trained.history])
     write_json(run.folder / "metrics.json", metrics)
     return metrics
 
@@ -77,7 +77,7 @@ def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:
     return np.asarray(torch.cat(parts).numpy())
 
 
-def _sources(photographs: list[Labelled], sample: ScoredPhotographs) -> dict[str, Any]:
+def _sources(photographs: list[LabelledPhotograph], sample: ScoredPhotographs) -> dict[str, Any]:
     """Counts, AUROC and its interval for each set the photographs come from."""
     sources = np.array([photo.source for photo in photographs])
     keys = ("images", "patients", "positives", "auroc", "auroc_interval")
@@ -90,8 +90,8 @@ def _facts(trained: Trained) -> dict[str, Any]:
     config = trained.config
     parts = {part: _count(photos) for part, photos in trained.parts.items()}
     stages = [
-        {"kind": stage.kind, "size": stage.size, "epochs": len(keeper.scores), "best_epoch": keeper.best_epoch + 1}
-        for stage, keeper in zip(config.stages, trained.history, strict=True)
+        {"kind": stage.kind, "size": stage.size, "epochs": len(best.scores), "best_epoch": best.best_epoch + 1}
+        for stage, best in zip(config.stages, trained.history, strict=True)
     ]
     return {
         **parts,
@@ -99,6 +99,7 @@ def _facts(trained: Trained) -> dict[str, Any]:
         "rows_without_image": trained.found.rows_without_image,
         "images_without_row": trained.found.images_without_row,
         "left_out": len(trained.left_out),
+        **_own_labels(trained),
         "split": "given" if config.data.split else f"fold {config.data.fold} of {config.data.folds}",
         "seed": config.seed,
         "stages": stages,
@@ -111,15 +112,26 @@ def _facts(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _count(photographs: list[Labelled]) -> dict[str, Any]:
+def _own_labels(trained: Trained) -> dict[str, Any]:
+    """What own labels were read as; nothing for grades of which 2 to 4 are positive."""
+    if not any(photo.own_label for photo in trained.found.photographs):
+        return {}
+    rules = {"positive": trained.config.data.positive, "patients_by": trained.found.patient_rule}
+    return {"rows_without_label": trained.found.rows_without_label, **rules}
+
+
+def _count(photographs: list[LabelledPhotograph]) -> dict[str, Any]:
+    """Counts of photographs, patients, grades 0-4 and sets; of the labels too where they are other texts."""
     grades = Counter(photo.level for photo in photographs)
     patients = {photo.patient for photo in photographs}
     sources = Counter(photo.source for photo in photographs)
+    labels, own = Counter(photo.label for photo in photographs), any(photo.own_label for photo in photographs)
     return {
         "images": len(photographs),
         "patients": len(patients),
         "grades": [grades[grade] for grade in range(5)],
         "sources": dict(sorted(sources.items())),
+        **({"labels": dict(sorted(labels.items()))} if own else {}),
     }
 
 

@@ -22,9 +22,9 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from retina_xai.errors import ModelError
+from retina_xai.grades.photographs import REFERABLE
 from retina_xai.models.rdr import RdrNet
-from retina_xai.training.config import Optimiser, TrainingConfig
-from retina_xai.training.data.photographs import REFERABLE
+from retina_xai.training.config import OptimiserSettings, TrainingConfig
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -123,7 +123,7 @@ class RdrModule(LightningModule):
         return float(total / count)
 
 
-def warmup_cosine(settings: Optimiser, share: float) -> float:
+def warmup_cosine(settings: OptimiserSettings, share: float) -> float:
     """Factor on the learning rate after a share of the steps: linear to 1, then a half cosine to 0.01."""
     if share < settings.warmup:
         return max(share / settings.warmup, 0.01)
@@ -131,7 +131,7 @@ def warmup_cosine(settings: Optimiser, share: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def two_drops(settings: Optimiser, share: float) -> float:
+def two_drops(settings: OptimiserSettings, share: float) -> float:
     """Factor on the learning rate: 1, then 0.1 from 150/250 and 0.01 from 220/250 of the steps."""
     return 0.1 ** ((share >= 150 / 250) + (share >= 220 / 250))
 
@@ -140,7 +140,7 @@ OPTIMISERS: dict[str, Callable[[Any, float, float], torch.optim.Optimizer]] = {
     "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
     "sgd": lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, 0.9, weight_decay=decay, nesterov=True),
 }
-SCHEDULES: dict[str, Callable[[Optimiser, float], float]] = {"adamw": warmup_cosine, "sgd": two_drops}
+SCHEDULES: dict[str, Callable[[OptimiserSettings, float], float]] = {"adamw": warmup_cosine, "sgd": two_drops}
 
 
 def _averaged(net: RdrNet, decay: float) -> AveragedModel:

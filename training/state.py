@@ -1,8 +1,8 @@
 """What a run keeps on disk so that it can be continued: settings, data, and one checkpoint a stage.
 
 A checkpoint is Lightning's (weights, running average, optimiser, schedule, progress) and holds the state of
-`Keeper` too: scores of all epochs, best weights, early-stop count. It is one file, replaced in one step, and read
-with weights_only=True, so that opening it executes nothing.
+`BestCheckpoint` too: scores of all epochs and best weights. It is one file, replaced in one step, and read with
+weights_only=True, so that opening it executes nothing.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
@@ -20,10 +21,10 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.io.files import replacing, write_text
+from retina_xai.grades.photographs import LabelledPhotograph
+from retina_xai.io.files import replacing, write_csv, write_text
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.data.cache import Cache
-from retina_xai.training.data.photographs import Labelled
 from retina_xai.training.data.split import write_split
 from retina_xai.training.module import EpochScore, RdrModule
 
@@ -69,7 +70,7 @@ class RunFolder:
         while not first_process() and not self._fingerprint.is_file():
             time.sleep(1)
 
-    def record_data(self, photographs: Sequence[Labelled], parts: Mapping[str, str], cache: Cache) -> None:
+    def record_data(self, photographs: Sequence[LabelledPhotograph], parts: Mapping[str, str], cache: Cache) -> None:
         """Write split.csv and left_out.csv.
 
         Raises:
@@ -86,8 +87,8 @@ class RunFolder:
                 f"{self.folder}: photographs, grades or split changed since this run began; choose another --out"
             )
         write_split(self.folder / "split.csv", photographs, parts)
-        left_out = [f'{image},"{reason.replace(chr(34), chr(39))}"' for image, reason in cache.left_out.items()]
-        write_text(self.folder / "left_out.csv", "\n".join(["image,reason", *left_out]) + "\n")
+        left_out = pd.DataFrame(cache.left_out.items(), columns=["image", "reason"])
+        write_csv(self.folder / "left_out.csv", left_out)
         write_text(self._fingerprint, digest)
 
     @property
@@ -108,7 +109,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         return read_state(Path(path)) or {}
 
 
-class Keeper(Checkpoint):
+class BestCheckpoint(Checkpoint):
     """After every epoch: note its score, keep the best weights, decide whether to stop, write state and log."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, stage: int) -> None:
@@ -127,7 +128,7 @@ class Keeper(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Runs after validation, and after every other callback."""
         if not isinstance(pl_module, RdrModule):
-            raise TypeError(f"Keeper watches an RdrModule, not a {type(pl_module).__name__}")
+            raise TypeError(f"BestCheckpoint expects an RdrModule, not a {type(pl_module).__name__}")
         self.note(pl_module.last, pl_module.result.state_dict())
         trainer.should_stop = trainer.should_stop or self.finished
         trainer.save_checkpoint(self.run.checkpoint(self.stage))
@@ -144,6 +145,16 @@ class Keeper(Checkpoint):
         """Plain numbers and tensors."""
         scores = [list(astuple(score)) for score in self.scores]
         return {"scores": scores, "best_epoch": self.best_epoch, "best": self.best}
+
+    def restore(self, state: Mapping[str, Any], path: Path) -> None:
+        """Take over what the checkpoint at `path` holds.
+
+        Raises:
+            InputError: it was written by another version.
+        """
+        if self.state_key not in state["callbacks"]:
+            raise InputError(f"{path}: checkpoint of another version of retina-xai; delete it to repeat this stage")
+        self.load_state_dict(state["callbacks"][self.state_key])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""

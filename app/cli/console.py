@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
     from retina_xai.evaluation.lesions.sensitivity import SensitivitySettings
     from retina_xai.evaluation.lesions.summary import Summary
-    from retina_xai.training.data.sources import Layout
+    from retina_xai.grades.layouts import Layout
     from retina_xai.training.fit import TrainingResult
 
 console = Console()
@@ -58,6 +58,8 @@ def show_training(result: "TrainingResult") -> None:
     for name, value in result.metrics.items():
         if not isinstance(value, dict | list) or name.endswith("interval"):
             console.print(f"{name}: {value}", soft_wrap=True, highlight=False)
+    if rule := result.metrics.get("training", {}).get("patients_by"):
+        console.print(f"patients: {rule}", soft_wrap=True, highlight=False)
     console.print("All figures are in metrics.json beside the weights.")
 
 
@@ -88,7 +90,7 @@ def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None
 
 def show_data(folder: Path, split: str, consensus: str) -> None:
     """Counts of a folder of graded photographs in a layout that training knows, or else of a DiaretDB1 folder."""
-    from retina_xai.training.data.sources import layout_of
+    from retina_xai.grades.layouts import layout_of
 
     layout = layout_of(folder)
     if layout is None:
@@ -108,12 +110,12 @@ def _show_diaretdb1(folder: Path, split: str, consensus: str) -> None:
 
 
 def _show_graded(folder: Path, layout: "Layout") -> None:
-    from retina_xai.training.config import Data
+    from retina_xai.grades.reading import read_labelled
 
-    found = layout.read(folder, Data(), True)
+    found = read_labelled([folder], allow_missing=True)
     grades = pd.Series([photo.level for photo in found.photographs])
     counts = grades.value_counts().reindex(range(5), fill_value=0)
-    title = f"{layout.name} layout: {len(found.photographs)} photographs with a grade"
+    title = f"{layout.title} layout: {len(found.photographs)} photographs with a grade"
     print_table(counts.rename_axis("grade").to_frame("photographs").astype(str), title)
     patients = len({photo.patient for photo in found.photographs})
     lonely = f"{found.rows_without_image} rows without an image, {found.images_without_row} images without a row"

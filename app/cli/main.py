@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retina_xai import __version__
+from retina_xai.app.cli import labels
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -69,21 +70,29 @@ Iterations = Annotated[list[int] | None, typer.Option(help="Most steps of a game
 
 
 @app.command()
-def train(
-    data: Annotated[
-        list[Path], typer.Option(help="Folder in the EyePACS or IDRiD layout; may be given several times.")
-    ],
+def train(  # noqa: PLR0913
+    data: labels.Folders,
     out: Out,
     config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
-    allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing.")] = False,
+    table: labels.Table = None,
+    image_column: labels.ImageColumn = None,
+    label_column: labels.LabelColumn = None,
+    patient_column: labels.PatientColumn = None,
+    patient_pattern: labels.PatientPattern = None,
+    positive: labels.Positive = None,
+    unknown: labels.Unknown = None,
+    resume: Annotated[bool, typer.Option(help="Continue an interrupted run.")] = False,
+    allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing them.")] = False,
 ) -> None:
-    """Train the classifier on image-level grades."""
+    """Train the classifier on image-level labels: grades, or any labels of which --positive names the positive ones."""
     from retina_xai.app.cli.console import show_training
     from retina_xai.training.config import TrainingConfig
     from retina_xai.training.fit import train as fit
 
     settings = TrainingConfig() if config is None else TrainingConfig.from_toml(config)
+    columns = {"table": table, "image_column": image_column, "label_column": label_column}
+    patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
+    settings = settings.with_data(**columns, **patients, positive=positive, unknown=unknown)
     show_training(fit(data, out, settings, resume=resume, allow_missing=allow_missing))
 
 

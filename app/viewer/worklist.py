@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retina_xai.errors import InputError
-from retina_xai.training.data.photographs import patient_of
+from retina_xai.grades.photographs import official_patient
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
 SECOND_SHARE = 0.1
@@ -34,11 +33,8 @@ class Item:
 
     @property
     def patient(self) -> str:
-        """Whose eye it is, as far as the name tells."""
-        try:
-            return patient_of(Path(self.name).stem)
-        except InputError:
-            return f"{self.name} {self.key}"
+        """The patient, as far as the name tells."""
+        return official_patient(Path(self.name).stem) or f"{self.name} {self.key}"
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from retina_xai.training.augment import (
     Augment,
     Warp,
     contrast,
+    degrade,
     draw_weights,
     grade_weights,
     normalise,
     resample,
-    weather,
 )
-from retina_xai.training.config import Augmentation, Balance
+from retina_xai.training.config import AugmentationSettings, BalanceSettings
 
-STILL = Augmentation(rotation=0, flips=False, zoom=1, translation=0, colour=0)
+STILL = AugmentationSettings(rotation=0, flips=False, zoom=1, translation=0, colour=0)
 
 
 def _noise(size: int = 64) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_without_ranges_nothing_changes() -> None:
 
 
 def test_the_result_is_a_function_of_the_seed() -> None:
-    augment, image = Augment(Preprocessing(64), Augmentation()), _noise()
+    augment, image = Augment(Preprocessing(64), AugmentationSettings()), _noise()
 
     def drawn(seed: int) -> torch.Tensor:
         augment.set_random_state(seed=seed)
@@ -96,7 +96,7 @@ def test_the_result_is_a_function_of_the_seed() -> None:
 
 
 def test_draws_stay_in_their_ranges_and_fill_them() -> None:
-    augment = Augment(Preprocessing(256), Augmentation(colour=0.5))
+    augment = Augment(Preprocessing(256), AugmentationSettings(colour=0.5))
     augment.set_random_state(seed=0)
     warps, colours = [], []
     for _ in range(2000):
@@ -120,7 +120,7 @@ def test_colour_axes_are_orthonormal() -> None:
 
 
 def test_grade_weights_decay_from_the_published_start_to_the_end() -> None:
-    balance = Balance()
+    balance = BalanceSettings()
     assert grade_weights(balance, 0) == pytest.approx([1.36, 14.38, 6.64, 40.24, 49.61])
     assert grade_weights(balance, 10_000) == pytest.approx([1, 2, 2, 2, 2])
     step = 0.975**7
@@ -138,7 +138,7 @@ def test_with_a_background_the_result_is_the_preprocessing_times_a_gain() -> Non
 
 
 def test_gains_are_log_normal() -> None:
-    augment = Augment(GRAHAM, Augmentation(gain=0.2, channel_gain=0.1))
+    augment = Augment(GRAHAM, AugmentationSettings(gain=0.2, channel_gain=0.1))
     augment.set_random_state(seed=0)
     gains = []
     for _ in range(3000):
@@ -152,16 +152,16 @@ def test_gains_are_log_normal() -> None:
 def test_blur_and_noise_leave_the_surround_black_and_the_retina_lit() -> None:
     image = np.maximum(_smooth(), 1)
     image[:20] = 0
-    changed = weather(image, 1.0, 3.0, seed=4)
+    changed = degrade(image, 1.0, 3.0, seed=4)
     assert not changed[:20].any() and changed[20:].any(axis=2).all()
-    assert np.array_equal(weather(image, 1.0, 3.0, seed=4), changed)
-    assert not np.array_equal(weather(image, 1.0, 3.0, seed=5), changed)
-    assert weather(image, 0.0, 0.0, seed=4) is image
+    assert np.array_equal(degrade(image, 1.0, 3.0, seed=4), changed)
+    assert not np.array_equal(degrade(image, 1.0, 3.0, seed=5), changed)
+    assert degrade(image, 0.0, 0.0, seed=4) is image
 
 
 def test_noise_has_its_deviation_and_one_plane() -> None:
     grey = np.full((96, 96, 3), 128, np.uint8)
-    added = weather(grey, 0.0, 3.0, seed=0).astype(int) - 128
+    added = degrade(grey, 0.0, 3.0, seed=0).astype(int) - 128
     assert added.std() == pytest.approx(3.0, rel=0.05)
     assert np.array_equal(added[..., 0], added[..., 1])
 
@@ -169,7 +169,7 @@ def test_noise_has_its_deviation_and_one_plane() -> None:
 def test_every_source_has_its_share_of_referable_draws() -> None:
     levels = np.array([0] * 90 + [2] * 10 + [0] * 20 + [1] * 10 + [3] * 40 + [4] * 30 + [0] * 5)
     sources = np.array(["a"] * 100 + ["b"] * 100 + ["c"] * 5)
-    balance = Balance(start=(1, 0.5, 1, 1, 2), end=(1, 0.5, 1, 1, 2), referable=0.4)
+    balance = BalanceSettings(start=(1, 0.5, 1, 1, 2), end=(1, 0.5, 1, 1, 2), referable=0.4)
     weights = draw_weights(levels, sources, balance, 0)
     for source in "ab":
         here = sources == source

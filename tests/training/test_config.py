@@ -1,12 +1,13 @@
 """Settings: every key is checked, and what is written is what is read."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.training.config import Stage, TrainingConfig
+from retina_xai.training.config import StageSettings, TrainingConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "training" / "configs"
 
@@ -92,8 +93,8 @@ def test_unfit_settings_are_refused_with_their_reason(settings: dict[str, object
 
 
 def test_a_stage_reads_photographs_of_its_own_or_its_source_size() -> None:
-    assert Stage(size=64, epochs=1, source_size=96).photograph_size == 64
-    assert Stage(kind="patches", size=96, epochs=1, source_size=96).photograph_size == 96
+    assert StageSettings(size=64, epochs=1, source_size=96).photograph_size == 64
+    assert StageSettings(kind="patches", size=96, epochs=1, source_size=96).photograph_size == 96
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
@@ -103,3 +104,14 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         TrainingConfig.from_toml(broken)
     with pytest.raises(InputError, match=r"none\.toml: cannot read"):
         TrainingConfig.from_toml(tmp_path / "none.toml")
+
+
+def test_own_labels_are_settings_of_the_data() -> None:
+    config = TrainingConfig.from_mapping({"data": {"positive": "NPDR,PDR", "folds": 3}})
+    changed = config.with_data(table=Path("own.csv"), image_column="Name", unknown=None)
+    assert (changed.data.positive, changed.data.folds, changed.data.unknown) == ("NPDR,PDR", 3, "-")
+    options = changed.data.options()
+    assert (options.table, options.image_column, options.positives) == (Path("own.csv"), "Name", {"NPDR", "PDR"})
+    assert TrainingConfig.from_mapping(tomllib.loads(changed.to_toml())) == changed
+    with pytest.raises(UsageError, match="no positive label"):
+        config.with_data(positive=",")

@@ -299,6 +299,43 @@ def test_unreadable_photographs_are_listed_and_counted(phantoms: Path, tmp_path:
     assert "\n3_left," not in (tmp_path / "out" / "split.csv").read_text()
 
 
+def test_own_labels_of_any_text_are_trained_and_split_by_patient(phantoms: Path, tmp_path: Path) -> None:
+    rows = [row.split(",") for row in (phantoms / "trainLabels.csv").read_text().split()[1:]]
+    texts = {"0": "none", "1": "none", "2": "NPDR", "3": "NPDR", "4": "PDR"}
+    table = tmp_path / "own.csv"
+    # both eyes of two neighbours belong to one family, which counts as one patient
+    families = [f"{name}.jpeg,{texts[grade]},family {int(name.split('_')[0]) // 2}" for name, grade in rows]
+    table.write_text("\n".join(["photograph,DR,family", *families]) + "\n")
+    config = _small().with_data(
+        table=table, image_column="photograph", label_column="DR", patient_column="family", positive="NPDR,PDR"
+    )
+    result = train(phantoms, tmp_path / "out", config, progress=False)
+    facts = result.metrics["training"]
+    assert (facts["positive"], facts["patients_by"]) == ("NPDR,PDR", "column family")
+    for text in texts.values():
+        counted = sum(facts[part]["labels"].get(text, 0) for part in ("training", "validation"))
+        assert counted == sum(texts[grade] == text for _, grade in rows)
+    parts: dict[str, set[str]] = {}
+    for row in (tmp_path / "out" / "split.csv").read_text().splitlines()[1:]:
+        _, patient, _, part = row.split(",")
+        parts.setdefault(patient, set()).add(part)
+    assert len(parts) == 9 and all(len(part) == 1 for part in parts.values())
+    assert set.union(*parts.values()) == {"training", "validation"}
+
+
+def test_a_given_split_is_used(phantoms: Path, tmp_path: Path) -> None:
+    names = [row.split(",")[0] for row in (phantoms / "trainLabels.csv").read_text().split()[1:]]
+    parts = {name: "validation" if int(name.split("_")[0]) in (3, 5, 16) else "training" for name in names}
+    (tmp_path / "split.csv").write_text("\n".join(["image,part", *(f"{name},{part}" for name, part in parts.items())]))
+    train(phantoms, tmp_path / "out", _small(data={"split": tmp_path / "split.csv"}), progress=False)
+    rows = [row.split(",") for row in (tmp_path / "out" / "split.csv").read_text().splitlines()[1:]]
+    assert {name: part for name, _, _, part in rows} == parts
+    mixed = (tmp_path / "split.csv").read_text().replace("\n3_left,validation", "\n3_left,training")
+    (tmp_path / "split.csv").write_text(mixed)
+    with pytest.raises(InputError, match="patient eyepacs:3 is in training and in validation"):
+        train(phantoms, tmp_path / "other", _small(data={"split": tmp_path / "split.csv"}), progress=False)
+
+
 def test_missing_photographs_are_an_error_unless_allowed(phantoms: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

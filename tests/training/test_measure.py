@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
-from retina_xai.training.data.photographs import Labelled, Photographs
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import EpochScore
-from retina_xai.training.state import Keeper, RunFolder
+from retina_xai.training.state import BestCheckpoint, RunFolder
 
 SIZE = 32
 CONFIG = TrainingConfig.from_mapping(
@@ -24,20 +24,20 @@ EYEPACS = [(f"{number}_{eye}", f"eyepacs:{number}") for number in (1, 2, 3, 4) f
 IDRID = [(f"IDRiD_{number:03}", f"idrid:{number:03}") for number in (1, 2, 3)]
 
 
-def _photographs(levels: list[int]) -> list[Labelled]:
+def _photographs(levels: list[int]) -> list[LabelledPhotograph]:
     names = [*EYEPACS, *IDRID]
-    return [Labelled(*name, level, Path("x")) for name, level in zip(names, levels, strict=True)]
+    return [LabelledPhotograph(*name, level, Path("x")) for name, level in zip(names, levels, strict=True)]
 
 
 def _measured(folder: Path, levels: list[int]) -> tuple[dict[str, Any], np.ndarray]:
     """The content of metrics.json, and the scores (N,) by the weights that were written."""
     torch.manual_seed(0)
     images, photographs = torch.randn(len(levels), 3, SIZE, SIZE), _photographs(levels)
-    keeper = Keeper(RunFolder(folder), CONFIG, 0)
-    keeper.note(EpochScore(1.0, 1.0, 0.5), {})
+    checkpoint = BestCheckpoint(RunFolder(folder), CONFIG, 0)
+    checkpoint.note(EpochScore(1.0, 1.0, 0.5), {})
     parts = {"training": photographs[:1], "validation": photographs}
-    found = Photographs(tuple(photographs), 0, 0)
-    trained = Trained(RdrNet(width=0.05), CONFIG, found, parts, {}, [keeper])
+    found = LabelledSet(tuple(photographs), 0, 0)
+    trained = Trained(RdrNet(width=0.05), CONFIG, found, parts, {}, [checkpoint])
     loader = [(images[start : start + 4], torch.zeros(4)) for start in range(0, len(levels), 4)]
     write_results(RunFolder(folder), trained, loader)
     scores = load_classifier(folder / "rdr.safetensors").scores(images).double().numpy()

@@ -8,7 +8,7 @@ import torch
 
 from retina_xai.errors import ModelError
 from retina_xai.models.rdr import RdrNet
-from retina_xai.training.config import Optimiser, TrainingConfig
+from retina_xai.training.config import OptimiserSettings, TrainingConfig
 from retina_xai.training.module import EpochScore, RdrModule, two_drops, warmup_cosine
 
 SETTINGS = {
@@ -24,17 +24,17 @@ def _module(settings: dict[str, object] = SETTINGS) -> RdrModule:
 
 
 def test_warm_up_then_cosine() -> None:
-    settings = Optimiser(warmup=0.2)
+    settings = OptimiserSettings(warmup=0.2)
     assert warmup_cosine(settings, 0.1) == pytest.approx(0.5)
     assert warmup_cosine(settings, 0.2) == pytest.approx(1)
     assert warmup_cosine(settings, 0.6) == pytest.approx(0.505)
     assert warmup_cosine(settings, 1.0) == pytest.approx(0.01)
-    assert warmup_cosine(Optimiser(warmup=0), 0.0) == pytest.approx(1)
-    assert warmup_cosine(Optimiser(warmup=1), 1.0) == pytest.approx(1)
+    assert warmup_cosine(OptimiserSettings(warmup=0), 0.0) == pytest.approx(1)
+    assert warmup_cosine(OptimiserSettings(warmup=1), 1.0) == pytest.approx(1)
 
 
 def test_published_drops_after_150_and_220_of_250_epochs() -> None:
-    factors = [two_drops(Optimiser(), epoch / 250) for epoch in (0, 149, 150, 219, 220, 249)]
+    factors = [two_drops(OptimiserSettings(), epoch / 250) for epoch in (0, 149, 150, 219, 220, 249)]
     assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
 
 

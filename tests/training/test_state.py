@@ -10,34 +10,34 @@ import torch
 from retina_xai.errors import InputError, UsageError
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.module import EpochScore
-from retina_xai.training.state import AtomicCheckpoints, Keeper, RunFolder, read_state
+from retina_xai.training.state import AtomicCheckpoints, BestCheckpoint, RunFolder, read_state
 
 SETTINGS = {"stages": [{"size": 32, "epochs": 6}], "patience": 2}
 CONFIG = TrainingConfig.from_mapping(SETTINGS)
 
 
-def _keeper(aurocs: list[float], config: TrainingConfig = CONFIG) -> Keeper:
-    keeper = Keeper(RunFolder(Path("unused")), config, 0)
+def _checkpoint(aurocs: list[float], config: TrainingConfig = CONFIG) -> BestCheckpoint:
+    checkpoint = BestCheckpoint(RunFolder(Path("unused")), config, 0)
     for epoch, value in enumerate(aurocs):
-        keeper.note(EpochScore(1.0, 1.0 - epoch / 10, value), {"w": torch.tensor([float(epoch)])})
-    return keeper
+        checkpoint.note(EpochScore(1.0, 1.0 - epoch / 10, value), {"w": torch.tensor([float(epoch)])})
+    return checkpoint
 
 
 def test_the_best_epoch_is_the_first_of_the_highest_auroc() -> None:
-    keeper = _keeper([0.6, 0.8, 0.8, 0.7])
-    assert keeper.best_epoch == 1 and keeper.best["w"].item() == 1.0
+    checkpoint = _checkpoint([0.6, 0.8, 0.8, 0.7])
+    assert checkpoint.best_epoch == 1 and checkpoint.best["w"].item() == 1.0
 
 
 def test_the_kept_weights_are_a_copy() -> None:
     weights = {"w": torch.zeros(1)}
-    keeper = _keeper([])
-    keeper.note(EpochScore(1.0, 1.0, 0.5), weights)
+    checkpoint = _checkpoint([])
+    checkpoint.note(EpochScore(1.0, 1.0, 0.5), weights)
     weights["w"].fill_(7)
-    assert keeper.best["w"].item() == 0
+    assert checkpoint.best["w"].item() == 0
 
 
 def test_without_auroc_the_lowest_loss_wins() -> None:
-    assert _keeper([math.nan] * 3).best_epoch == 2
+    assert _checkpoint([math.nan] * 3).best_epoch == 2
 
 
 @pytest.mark.parametrize(
@@ -45,32 +45,32 @@ def test_without_auroc_the_lowest_loss_wins() -> None:
     [([0.5, 0.6], False), ([0.6, 0.5], False), ([0.6, 0.5, 0.6], True), ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], True)],
 )
 def test_a_stage_ends_by_patience_or_by_epochs(aurocs: list[float], finished: bool) -> None:
-    assert _keeper(aurocs).finished is finished
+    assert _checkpoint(aurocs).finished is finished
 
 
 def test_the_state_survives_a_file(tmp_path: Path) -> None:
-    keeper, path = _keeper([0.6, math.nan, 0.7]), tmp_path / "a.ckpt"
-    AtomicCheckpoints().save_checkpoint({"callbacks": {"k": keeper.state_dict()}}, path)
+    checkpoint, path = _checkpoint([0.6, math.nan, 0.7]), tmp_path / "a.ckpt"
+    AtomicCheckpoints().save_checkpoint({"callbacks": {"k": checkpoint.state_dict()}}, path)
     state = read_state(path)
     assert state is not None
-    other = _keeper([])
+    other = _checkpoint([])
     other.load_state_dict(state["callbacks"]["k"])
-    assert repr(other.scores) == repr(keeper.scores) and other.best_epoch == 2
-    assert torch.equal(other.best["w"], keeper.best["w"])
+    assert repr(other.scores) == repr(checkpoint.scores) and other.best_epoch == 2
+    assert torch.equal(other.best["w"], checkpoint.best["w"])
 
 
 def test_the_log_gets_back_what_an_end_between_checkpoint_and_log_left_out(tmp_path: Path) -> None:
     config = TrainingConfig.from_mapping({"stages": [{"size": size, "epochs": 2} for size in (32, 48, 64)]})
     log = tmp_path / "log.csv"
-    keepers = [Keeper(RunFolder(tmp_path), config, stage) for stage in range(3)]
-    for keeper in keepers:
+    checkpoints = [BestCheckpoint(RunFolder(tmp_path), config, stage) for stage in range(3)]
+    for checkpoint in checkpoints:
         for epoch in range(2):
-            keeper.note(EpochScore(1.0, 0.5, 0.25 * epoch), {})
-        keeper.write_log()
+            checkpoint.note(EpochScore(1.0, 0.5, 0.25 * epoch), {})
+        checkpoint.write_log()
     whole = log.read_text()
     assert whole.splitlines()[3:5] == ["2,48,1,1.0,0.5,0.0", "2,48,2,1.0,0.5,0.25"] and len(whole.splitlines()) == 7
     log.write_text(whole.replace("2,48,2,1.0,0.5,0.25\n", ""))
-    keepers[1].write_log()
+    checkpoints[1].write_log()
     assert log.read_text() == whole
 
 

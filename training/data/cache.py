@@ -19,9 +19,9 @@ from rich.progress import track
 from retina_xai.errors import InputError
 from retina_xai.fundus.preprocessing import prepare
 from retina_xai.fundus.quality import gradability
+from retina_xai.grades.photographs import LabelledPhotograph
 from retina_xai.io.files import replacing, sha256_of, write_text
 from retina_xai.io.images import read_image
-from retina_xai.training.data.photographs import Labelled
 
 PREPARATION = "3"
 THREADS = 4
@@ -49,7 +49,7 @@ class CacheRequest:
     drop_ungradable: bool = False
 
 
-def fill_cache(photographs: Sequence[Labelled], request: CacheRequest, progress: bool = False) -> Cache:
+def fill_cache(photographs: Sequence[LabelledPhotograph], request: CacheRequest, progress: bool = False) -> Cache:
     """Prepare every photograph that has no copy yet; unreadable ones are left out, with the reason."""
     hashes: dict[str, str] = {}
     left_out: dict[str, str] = {}
@@ -64,7 +64,7 @@ def fill_cache(photographs: Sequence[Labelled], request: CacheRequest, progress:
     return Cache(request.folder, hashes, left_out)
 
 
-def _prepare(request: CacheRequest, labelled: Labelled) -> tuple[str, str]:
+def _prepare(request: CacheRequest, labelled: LabelledPhotograph) -> tuple[str, str]:
     """Hash and, when the photograph is left out, the reason. A full disk is no such reason: it ends the run."""
     try:
         digest = hashlib.sha256(f"{sha256_of(labelled.path)} {PREPARATION}".encode()).hexdigest()[:40]

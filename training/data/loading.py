@@ -17,10 +17,10 @@ from monai.data.dataset import Dataset
 from torch.utils.data import DataLoader, Sampler, Subset
 
 from retina_xai.errors import InputError
+from retina_xai.grades.photographs import REFERABLE, LabelledPhotograph
 from retina_xai.training.augment import Augment, contrast, draw_weights, normalise
-from retina_xai.training.config import Balance, Stage, TrainingConfig
+from retina_xai.training.config import BalanceSettings, StageSettings, TrainingConfig
 from retina_xai.training.data.cache import Cache
-from retina_xai.training.data.photographs import REFERABLE, Labelled
 from retina_xai.training.data.split import PARTS
 from retina_xai.training.synthesis.drawn_lesions import draw_lesions, referable_plan
 from retina_xai.training.synthesis.patches import VALIDATION_PATCHES, Draw, Patches
@@ -68,10 +68,10 @@ class BalancedSampler(Sampler[Draw]):
     def __init__(
         self,
         photographs: Sequence[tuple[int, str]],
-        balance: Balance,
+        balance: BalanceSettings,
         seed: tuple[int, int],
         earlier: int = 0,
-        stage: Stage | None = None,
+        stage: StageSettings | None = None,
     ) -> None:
         self.balance, self.seed, self.earlier = balance, seed, earlier
         self.levels = np.array([level for level, _ in photographs])
@@ -116,7 +116,9 @@ class BalancedSampler(Sampler[Draw]):
 class StageData(LightningDataModule):
     """Loaders of one stage; `parts` are the photographs of training and validation, `epoch` the first one to load."""
 
-    def __init__(self, parts: dict[str, list[Labelled]], cache: Cache, config: TrainingConfig, stage: int) -> None:
+    def __init__(
+        self, parts: dict[str, list[LabelledPhotograph]], cache: Cache, config: TrainingConfig, stage: int
+    ) -> None:
         super().__init__()
         self.parts, self.cache, self.config, self.stage, self.epoch = parts, cache, config, stage, 0
 
@@ -139,11 +141,11 @@ class StageData(LightningDataModule):
         return self._loader(Subset(samples, range(rank, count, world)), None, drop_last=False)
 
     @property
-    def settings(self) -> Stage:
+    def settings(self) -> StageSettings:
         """This stage's."""
         return self.config.stages[self.stage]
 
-    def _chosen(self, part: str) -> list[Labelled]:
+    def _chosen(self, part: str) -> list[LabelledPhotograph]:
         """The photographs that are drawn from: for patches the disease-free ones."""
         if self.settings.kind == "photographs":
             return self.parts[part]
@@ -175,7 +177,7 @@ class StageData(LightningDataModule):
         )
 
 
-def check_parts(parts: Mapping[str, Sequence[Labelled]], config: TrainingConfig) -> None:
+def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: TrainingConfig) -> None:
     """Refuse, before anything is trained, stages that draw lesions on disease-free photographs where there are none.
 
     Raises:

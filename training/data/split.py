@@ -1,8 +1,8 @@
 """Training and validation parts, split by patient.
 
-Split (ours): patients are sorted by set and worst grade and, within those, by a seeded shuffle, then dealt like cards
-to `folds` folds; validation is one of them. So every fold holds every grade of every set to within one patient, and
-five folds are an 80/20 split and a cross-validation at once.
+Split (ours): patients are shuffled by the seed, sorted by set and worst grade, and assigned to `folds` folds in turn;
+validation is one of the folds. The number of patients of a set and grade differs by at most one between folds. Five
+folds give an 80/20 split, and a cross-validation when each serves as validation once.
 """
 
 from collections import defaultdict
@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from retina_xai.errors import InputError
-from retina_xai.io.files import write_text
-from retina_xai.training.data.photographs import NAMES, Labelled, patient_of, rows_of
+from retina_xai.grades.photographs import LabelledPhotograph, official_patient
+from retina_xai.grades.tables import rows_of
+from retina_xai.io.files import write_csv
 
 PARTS = ("training", "validation")
 
 
-def split_patients(photographs: Sequence[Labelled], folds: int, fold: int, seed: int) -> dict[str, str]:
-    """Part ("training" or "validation") of each image name: the stratified deal of the module's head.
+def split_patients(photographs: Sequence[LabelledPhotograph], folds: int, fold: int, seed: int) -> dict[str, str]:
+    """Part ("training" or "validation") of each image name, by the rule of the module's docstring.
 
     Raises:
         InputError: fewer patients than folds.
@@ -40,54 +42,49 @@ def split_patients(photographs: Sequence[Labelled], folds: int, fold: int, seed:
     return {photo.image: PARTS[photo.patient in validation] for photo in photographs}
 
 
-def read_split(path: Path, photographs: Sequence[Labelled]) -> dict[str, str]:
+def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[str, str]:
     """Parts of the photographs from a split.csv (columns image and part, others ignored).
 
+    Rows of other images are allowed; official names among them count in the check of the patients.
+
     Raises:
-        InputError: a fault of the file, an unknown part, a patient on both sides, or a photograph that it lacks.
+        InputError: a fault of the file, an unknown part, an image twice, a patient in both parts, or a photograph that
+            has no row.
     """
     parts: dict[str, str] = {}
     for line, row in rows_of(path, ("image", "part")):
         if row["part"] not in PARTS:
             raise InputError(f"{path}: line {line}: part {row['part']!r}; expected training or validation")
-        if not _known(row["image"]) or row["image"] in parts:
-            raise InputError(
-                f"{path}: line {line}: image {row['image']!r} is no name like 10_left or IDRiD_001, or appears twice"
-            )
+        if not row["image"] or row["image"] in parts:
+            raise InputError(f"{path}: line {line}: image {row['image']!r} is empty or appears twice; delete this row")
         parts[row["image"]] = row["part"]
-    check_disjoint(parts, str(path))
+    check_disjoint(parts, photographs, str(path))
     absent = [photo.image for photo in photographs if photo.image not in parts]
     if absent:
         raise InputError(f"{path}: {len(absent)} photographs have no part (first {absent[0]}); add them to the split")
     return {photo.image: parts[photo.image] for photo in photographs}
 
 
-def check_disjoint(parts: Mapping[str, str], name: str) -> None:
-    """Refuse a split that has one patient on both sides.
+def check_disjoint(parts: Mapping[str, str], photographs: Sequence[LabelledPhotograph], name: str) -> None:
+    """Refuse a split that has one patient in both parts.
 
     Raises:
         InputError: names the first such patient and its images.
     """
+    patients = {photo.image: photo.patient for photo in photographs}
     seen: dict[str, str] = {}
     for image, part in parts.items():
-        former = seen.setdefault(patient_of(image), image)
+        if (patient := patients.get(image) or official_patient(image)) is None:
+            continue
+        former = seen.setdefault(patient, image)
         if parts[former] != part:
             raise InputError(
-                f"{name}: patient {patient_of(image)} is in training and in validation ({former}, {image});"
-                " put both eyes of a patient on one side"
+                f"{name}: patient {patient} is in training and in validation ({former}, {image});"
+                " put all photographs of a patient in one part"
             )
 
 
-def split_table(photographs: Sequence[Labelled], parts: Mapping[str, str]) -> str:
-    """The split as CSV text: image,patient,level,part."""
-    rows = [f"{photo.image},{photo.patient},{photo.level},{parts[photo.image]}" for photo in photographs]
-    return "\n".join(["image,patient,level,part", *rows]) + "\n"
-
-
-def write_split(path: Path, photographs: Sequence[Labelled], parts: Mapping[str, str]) -> None:
-    """Write `split_table`, whole or not at all."""
-    write_text(path, split_table(photographs, parts))
-
-
-def _known(image: str) -> bool:
-    return any(pattern.fullmatch(image) for pattern in NAMES.values())
+def write_split(path: Path, photographs: Sequence[LabelledPhotograph], parts: Mapping[str, str]) -> None:
+    """Write the split as CSV: image,patient,level,part."""
+    rows = [(photo.image, photo.patient, photo.level, parts[photo.image]) for photo in photographs]
+    write_csv(path, pd.DataFrame(rows, columns=["image", "patient", "level", "part"]))

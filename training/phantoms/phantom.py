@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 
 from retina_xai.errors import UsageError
+from retina_xai.grades.photographs import REFERABLE
 from retina_xai.lesions.annotation import LESION_TYPES
-from retina_xai.training.data.photographs import REFERABLE
 from retina_xai.training.phantoms.healthy_retina import Camera, Eye, distract, draw_camera, draw_eye, expose, retina
 from retina_xai.training.synthesis.lesion_painter import LesionPatch, paint_patch
 

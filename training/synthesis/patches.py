@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from monai.data.dataset import Dataset
 
+from retina_xai.grades.photographs import REFERABLE
 from retina_xai.training.augment import Augment
-from retina_xai.training.data.photographs import REFERABLE
 from retina_xai.training.synthesis.drawn_lesions import RADII, Retina, drawn_radius, finished, paint_soft, survey
 from retina_xai.training.synthesis.lesion_painter import LesionPatch
 

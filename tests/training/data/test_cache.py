@@ -8,18 +8,18 @@ import pytest
 
 from retina_xai.errors import InputError
 from retina_xai.fundus.preprocessing import prepare
+from retina_xai.grades.photographs import LabelledPhotograph
 from retina_xai.io.images import read_image
 from retina_xai.training.data import cache as module
 from retina_xai.training.data.cache import CacheRequest, fill_cache
-from retina_xai.training.data.photographs import Labelled
 
 
-def _photograph(folder: Path, name: str, bright: int = 120) -> Labelled:
+def _photograph(folder: Path, name: str, bright: int = 120) -> LabelledPhotograph:
     image = np.zeros((120, 160, 3), np.uint8)
     cv2.circle(image, (80, 60), 55, (40, 80, bright), -1)
     path = folder / f"{name}.png"
     cv2.imwrite(str(path), image)
-    return Labelled(name, f"eyepacs:{name.split('_', maxsplit=1)[0]}", 0, path)
+    return LabelledPhotograph(name, f"eyepacs:{name.split('_', maxsplit=1)[0]}", 0, path)
 
 
 def test_copies_are_the_prepared_photographs_in_every_size(tmp_path: Path) -> None:

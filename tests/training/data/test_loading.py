@@ -10,24 +10,24 @@ from helpers.arrays import photograph_of
 
 from retina_xai.errors import InputError
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
+from retina_xai.grades.photographs import LabelledPhotograph
 from retina_xai.training.augment import Augment, grade_weights, normalise
-from retina_xai.training.config import Augmentation, Balance, Stage, TrainingConfig
+from retina_xai.training.config import AugmentationSettings, BalanceSettings, StageSettings, TrainingConfig
 from retina_xai.training.data.cache import Cache
 from retina_xai.training.data.loading import BalancedSampler, Prepared, StageData, check_parts
-from retina_xai.training.data.photographs import Labelled
 from retina_xai.training.phantoms.phantom import make_phantom
 from retina_xai.training.synthesis.patches import Draw, Patches
 
 LEVELS = [0] * 700 + [1] * 70 + [2] * 150 + [3] * 40 + [4] * 40
 PHOTOGRAPHS = [(level, "eyepacs") for level in LEVELS]
 TWO_SETS = [(level, "eyepacs") for level in LEVELS] + [(level, "idrid") for level in [0] * 30 + [2] * 70]
-EVEN = Balance(start=(1,) * 5, end=(1,) * 5)
+EVEN = BalanceSettings(start=(1,) * 5, end=(1,) * 5)
 
 
 def _stage(folder: Path, workers: int = 0, count: int = 11) -> StageData:
     rng = np.random.default_rng(0)
     (folder / "32").mkdir(parents=True, exist_ok=True)
-    photographs = [Labelled(f"{n}_left", f"eyepacs:{n}", n % 5, folder) for n in range(count)]
+    photographs = [LabelledPhotograph(f"{n}_left", f"eyepacs:{n}", n % 5, folder) for n in range(count)]
     for photo in photographs:
         np.save(folder / "32" / f"{photo.image}.npy", rng.integers(0, 256, (32, 32, 3)).astype(np.uint8))
     cache = Cache(folder, {photo.image: photo.image for photo in photographs}, {})
@@ -37,19 +37,19 @@ def _stage(folder: Path, workers: int = 0, count: int = 11) -> StageData:
 
 
 def test_shares_of_the_grades_follow_the_weights() -> None:
-    sampler = BalancedSampler(PHOTOGRAPHS, Balance(), (0, 0), earlier=30)
+    sampler = BalancedSampler(PHOTOGRAPHS, BalanceSettings(), (0, 0), earlier=30)
     drawn: Counter[int] = Counter()
     for epoch in range(40):
         sampler.set_epoch(0)
         sampler.seed = (epoch, 0)
         drawn.update(LEVELS[draw.index] for draw in sampler)
-    expected = grade_weights(Balance(), 30) * np.bincount(LEVELS)
+    expected = grade_weights(BalanceSettings(), 30) * np.bincount(LEVELS)
     shares = np.array([drawn[grade] for grade in range(5)]) / drawn.total()
     assert shares == pytest.approx(expected / expected.sum(), abs=0.01)
 
 
 def test_epochs_differ_and_repeat() -> None:
-    sampler = BalancedSampler(PHOTOGRAPHS, Balance(), (0, 1))
+    sampler = BalancedSampler(PHOTOGRAPHS, BalanceSettings(), (0, 1))
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
@@ -59,10 +59,10 @@ def test_epochs_differ_and_repeat() -> None:
 
 
 def test_processes_share_one_sequence() -> None:
-    whole = list(BalancedSampler(PHOTOGRAPHS[:101], Balance(), (0, 0)))
+    whole = list(BalancedSampler(PHOTOGRAPHS[:101], BalanceSettings(), (0, 0)))
     shares = []
     for rank in range(3):
-        sampler = BalancedSampler(PHOTOGRAPHS[:101], Balance(), (0, 0))
+        sampler = BalancedSampler(PHOTOGRAPHS[:101], BalanceSettings(), (0, 0))
         sampler.rank, sampler.world = rank, 3
         shares.append(list(sampler))
     assert [len(share) for share in shares] == [33, 33, 33]
@@ -70,7 +70,7 @@ def test_processes_share_one_sequence() -> None:
 
 
 def _sampler(drawn: float = 0.0, decay: float = 1.0, seed: tuple[int, int] = (0, 0), epoch: int = 0) -> BalancedSampler:
-    stage = Stage(size=32, epochs=9, draws=20000, drawn=drawn, drawn_decay=decay)
+    stage = StageSettings(size=32, epochs=9, draws=20000, drawn=drawn, drawn_decay=decay)
     sampler = BalancedSampler(TWO_SETS, EVEN, seed, stage=stage)
     sampler.set_epoch(epoch)
     return sampler
@@ -113,7 +113,7 @@ def test_with_a_decay_of_nothing_only_the_first_epoch_is_drawn() -> None:
 
 def test_a_set_without_disease_free_photographs_keeps_its_referable_ones() -> None:
     photographs = [(0, "eyepacs"), (2, "eyepacs"), (1, "idrid"), (3, "idrid")]
-    sampler = BalancedSampler(photographs, EVEN, (0, 0), stage=Stage(size=32, epochs=1, draws=400, drawn=1.0))
+    sampler = BalancedSampler(photographs, EVEN, (0, 0), stage=StageSettings(size=32, epochs=1, draws=400, drawn=1.0))
     counts = Counter((draw.index, draw.drawn) for draw in sampler)
     assert set(counts) == {(0, False), (0, True), (2, False), (3, False)}
     assert all(abs(count - 100) < 50 for count in counts.values())
@@ -134,8 +134,8 @@ def test_drawn_samples_are_functions_of_seed_stage_epoch_and_position() -> None:
 
 def test_referable_draws_have_one_share_in_every_set_and_the_sets_their_sizes() -> None:
     # 0.45 of the draws are referable in both sets, though 23 % and 70 % of their photographs are
-    balance = Balance(start=(1, 0.5, 1, 1, 1), end=(1, 0.5, 1, 1, 1), referable=0.45)
-    sampler = BalancedSampler(TWO_SETS, balance, (0, 0), stage=Stage(size=32, epochs=1, draws=40000))
+    balance = BalanceSettings(start=(1, 0.5, 1, 1, 1), end=(1, 0.5, 1, 1, 1), referable=0.45)
+    sampler = BalancedSampler(TWO_SETS, balance, (0, 0), stage=StageSettings(size=32, epochs=1, draws=40000))
     levels, sources = _levels_and_sources(list(sampler))
     for source, size in (("eyepacs", 1000), ("idrid", 100)):
         here = sources == source
@@ -149,7 +149,7 @@ def test_referable_draws_have_one_share_in_every_set_and_the_sets_their_sizes() 
 def test_a_drawn_sample_is_referable_and_its_lesions_are_a_function_of_the_draw(tmp_path: Path) -> None:
     photograph = photograph_of(make_phantom(0, 200, 224, grade=0).pixels, "phantom.png")
     np.save(tmp_path / "a.npy", prepare(photograph, 160).pixels)
-    still = Augmentation(rotation=0, flips=False, zoom=1, translation=0, colour=0, gain=0, channel_gain=0)
+    still = AugmentationSettings(rotation=0, flips=False, zoom=1, translation=0, colour=0, gain=0, channel_gain=0)
     data = Prepared([tmp_path / "a.npy"], [0], Augment(Preprocessing(160), still))
     plain, first, again = data[Draw(0, (1, 2))], data[Draw(0, (1, 2), True)], data[Draw(0, (1, 2), True)]
     other = data[Draw(0, (1, 3), True)]
@@ -187,7 +187,7 @@ def test_drawing_lesions_without_disease_free_photographs_is_refused(
     stages: list[dict[str, object]], lacking: str, message: str
 ) -> None:
     config = TrainingConfig.from_mapping({"stages": stages})
-    healthy, sick = (Labelled(f"{n}_left", f"eyepacs:{n}", n, Path("x")) for n in (0, 1))
+    healthy, sick = (LabelledPhotograph(f"{n}_left", f"eyepacs:{n}", n, Path("x")) for n in (0, 1))
     parts = {"training": [healthy, sick], "validation": [healthy, sick]}
     check_parts(parts, config)
     with pytest.raises(InputError, match=message):
@@ -195,10 +195,10 @@ def test_drawing_lesions_without_disease_free_photographs_is_refused(
 
 
 def test_what_draws_nothing_needs_no_disease_free_photograph() -> None:
-    sick = [Labelled("1_left", "eyepacs:1", 1, Path("x"))]
+    sick = [LabelledPhotograph("1_left", "eyepacs:1", 1, Path("x"))]
     check_parts({"training": sick, "validation": sick}, TrainingConfig.from_mapping({"stages": [PLAIN]}))
     drawn = TrainingConfig.from_mapping({"stages": [PLAIN | {"drawn": 0.5}]})
-    healthy = [Labelled("0_left", "eyepacs:0", 0, Path("x"))]
+    healthy = [LabelledPhotograph("0_left", "eyepacs:0", 0, Path("x"))]
     check_parts({"training": healthy, "validation": sick}, drawn)
 
 
@@ -206,7 +206,7 @@ def test_a_plain_index_is_not_augmented_and_a_draw_is(tmp_path: Path) -> None:
     file = tmp_path / "a.npy"
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     np.save(file, pixels)
-    data = Prepared([file], [3], Augment(Preprocessing(32), Augmentation()))
+    data = Prepared([file], [3], Augment(Preprocessing(32), AugmentationSettings()))
     image, level = data[0]
     assert level == 3 and torch.equal(image, normalise(pixels, Preprocessing(32)))
     assert not torch.equal(data[Draw(0, (1, 2))][0], image)

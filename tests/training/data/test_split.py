@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import InputError
-from retina_xai.training.data.photographs import Labelled
+from retina_xai.grades.photographs import LabelledPhotograph
 from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients, write_split
+
+SHARES = [0.7, 0.1, 0.1, 0.06, 0.04]
 
 
 def _csv(folder: Path, text: str, name: str = "trainLabels.csv") -> Path:
@@ -17,10 +19,10 @@ def _csv(folder: Path, text: str, name: str = "trainLabels.csv") -> Path:
     return path
 
 
-def _cohort(count: int = 203, seed: int = 0) -> list[Labelled]:
+def _cohort(count: int = 203, seed: int = 0) -> list[LabelledPhotograph]:
     rng = np.random.default_rng(seed)
     return [
-        Labelled(f"{number}_{side}", f"eyepacs:{number}", int(rng.choice(5, p=[0.7, 0.1, 0.1, 0.06, 0.04])), Path("x"))
+        LabelledPhotograph(f"{number}_{side}", f"eyepacs:{number}", int(rng.choice(5, p=SHARES)), Path("x"))
         for number in range(count)
         for side in ("left", "right")
     ]
@@ -38,7 +40,7 @@ def test_split_is_disjoint_stratified_and_a_cross_validation() -> None:
         assert max(counts) - min(counts) <= 1
     assert {len(patients) for patients in held} == {40, 41}
     for parts in folds:
-        check_disjoint(parts, "split")
+        check_disjoint(parts, cohort, "split")
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
@@ -76,11 +78,11 @@ def test_a_written_split_is_read_back(tmp_path: Path) -> None:
 def test_an_unfit_split_is_refused(tmp_path: Path, rows: str, message: str) -> None:
     path = _csv(tmp_path, f"image,part\n{rows}", "split.csv")
     with pytest.raises(InputError, match=message):
-        read_split(path, [Labelled(f"1_{side}", "eyepacs:1", 0, Path("x")) for side in ("left", "right")])
+        read_split(path, [LabelledPhotograph(f"1_{side}", "eyepacs:1", 0, Path("x")) for side in ("left", "right")])
 
 
 def test_every_fold_holds_every_grade_of_every_set() -> None:
-    other = [Labelled(f"IDRiD_{n:03}", f"idrid:{n:03}", n % 5, Path("x")) for n in range(1, 101)]
+    other = [LabelledPhotograph(f"IDRiD_{n:03}", f"idrid:{n:03}", n % 5, Path("x")) for n in range(1, 101)]
     cohort = [*_cohort(), *other]
     folds = [split_patients(cohort, 5, fold, seed=4) for fold in range(5)]
     for grade in range(5):

@@ -9,7 +9,7 @@ from helpers.arrays import photograph_of
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
 from retina_xai.training.augment import Augment, Warp, contrast
-from retina_xai.training.config import Augmentation
+from retina_xai.training.config import AugmentationSettings
 from retina_xai.training.phantoms.phantom import make_phantom
 from retina_xai.training.synthesis import patches as module
 from retina_xai.training.synthesis.lesion_painter import LesionPatch
@@ -17,7 +17,7 @@ from retina_xai.training.synthesis.patches import MARGIN, Draw, Patches, cut_pat
 
 SIZE, PATCH = 320, 64
 GRAHAM = Preprocessing(SIZE, (0.0, 0.0, 0.0), (12.0, 9.0, 5.5), 0.05)
-STILL = Augmentation(rotation=0, flips=False, zoom=1, translation=0, colour=0, gain=0, channel_gain=0)
+STILL = AugmentationSettings(rotation=0, flips=False, zoom=1, translation=0, colour=0, gain=0, channel_gain=0)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_a_patch_is_a_function_of_its_draw(files: list[Path]) -> None:
-    data = Patches(files, PATCH, Augment(GRAHAM, Augmentation(blur=0.8, noise=2)))
+    data = Patches(files, PATCH, Augment(GRAHAM, AugmentationSettings(blur=0.8, noise=2)))
     first, again, other = (data[Draw(0, seed)] for seed in ((1, 2), (1, 2), (1, 3)))
     assert first[0].shape == (3, PATCH, PATCH) and first[0].dtype == torch.float32
     assert torch.equal(first[0], again[0]) and first[1] == again[1]
@@ -38,14 +38,14 @@ def test_a_patch_is_a_function_of_its_draw(files: list[Path]) -> None:
 
 
 def test_validation_patches_are_fixed_and_half_of_them_positive(files: list[Path]) -> None:
-    data = Patches(files, PATCH, Augment(GRAHAM, Augmentation()), (0, 0, 9))
+    data = Patches(files, PATCH, Augment(GRAHAM, AugmentationSettings()), (0, 0, 9))
     grades = [data[number][1] for number in range(300)]
     assert set(grades) == {0, 2} and 0.4 < np.mean(np.array(grades) == 2) < 0.6
     assert torch.equal(data[5][0], data[5][0]) and not torch.equal(data[5][0], data[8][0])
 
 
 def test_the_label_agrees_with_the_masks(files: list[Path]) -> None:
-    pixels, augment = np.load(files[0]), Augment(GRAHAM, Augmentation())
+    pixels, augment = np.load(files[0]), Augment(GRAHAM, AugmentationSettings())
     for seed in range(60):
         augment.set_random_state(seed=seed)
         augment.randomize()

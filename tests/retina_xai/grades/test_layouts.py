@@ -1,13 +1,16 @@
-"""The official layout and its traps."""
+"""Official layouts and their faults: each fault is one line that names file and line."""
 
 from pathlib import Path
 
 import pytest
 
 from retina_xai.errors import InputError
-from retina_xai.training.config import Data
-from retina_xai.training.data.eyepacs import read_eyepacs, read_labels
-from retina_xai.training.data.photographs import find_photographs
+from retina_xai.grades.layouts import LAYOUTS, labels_in
+from retina_xai.grades.options import LabelOptions
+from retina_xai.grades.photographs import ImageFiles
+from retina_xai.grades.reading import read_labelled
+
+EYEPACS = LAYOUTS["eyepacs"]
 
 
 def _csv(folder: Path, text: str, name: str = "trainLabels.csv") -> Path:
@@ -24,8 +27,8 @@ def _touch(folder: Path, *names: str) -> None:
 
 def test_byte_order_mark_crlf_and_blank_lines_are_read(tmp_path: Path) -> None:
     path = _csv(tmp_path, "\ufeffimage,level,Usage\r\n1_left,0,Private\r\n\r\n1_right,4,Public\r\n")
-    assert read_labels(path) == {"1_left": 0, "1_right": 4}
-    assert read_labels(path, "Public") == {"1_right": 4}
+    assert labels_in(path, EYEPACS) == {"1_left": "0", "1_right": "4"}
+    assert labels_in(path, EYEPACS, "Public") == {"1_right": "4"}
 
 
 @pytest.mark.parametrize(
@@ -45,39 +48,39 @@ def test_byte_order_mark_crlf_and_blank_lines_are_read(tmp_path: Path) -> None:
 )
 def test_a_faulty_row_is_named(tmp_path: Path, rows: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_labels(_csv(tmp_path, rows))
+        labels_in(_csv(tmp_path, rows), EYEPACS)
 
 
 def test_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trainLabels.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
-        read_labels(tmp_path / "trainLabels.csv")
+        labels_in(tmp_path / "trainLabels.csv", EYEPACS)
 
 
 def test_photographs_are_found_in_every_folder_and_must_be_unique(tmp_path: Path) -> None:
     _touch(tmp_path, "a/1_left.jpeg", "b/deep/2_left.PNG", "b/notes.txt", ".hidden/3_left.png")
-    assert sorted(find_photographs(tmp_path)) == ["1_left", "2_left"]
+    assert sorted(path.stem for path in ImageFiles((tmp_path,)).paths) == ["1_left", "2_left"]
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert sorted(find_photographs(tmp_path)) == ["1_left", "2_left"]
+    assert sorted(path.stem for path in ImageFiles((tmp_path,)).paths) == ["1_left", "2_left"]
     _touch(tmp_path, "b/1_left.png")
     with pytest.raises(InputError, match=r"b/1_left.png: also .*a/1_left.jpeg"):
-        find_photographs(tmp_path)
+        ImageFiles((tmp_path,)).find("1_left")
 
 
 def test_rows_and_images_without_a_partner_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _csv(tmp_path, "image,level\n1_left,0\n1_right,2\n2_left,1\n")
     _csv(tmp_path, "image,level,Usage\r\n3_left,4,Public\r\n", "retinopathy_solution.csv")
     _touch(tmp_path, "train/1_left.jpeg", "test/3_left.jpeg", "test/9_left.jpeg")
-    with pytest.raises(InputError, match=r"2 of 4 labelled images have no file \(first 1_right\).*--allow-missing"):
-        read_eyepacs(tmp_path, Data())
-    found = read_eyepacs(tmp_path, Data(), allow_missing=True)
+    with pytest.raises(InputError, match=r"2 of 4 labelled images have no file \(first 1_right\).*allow missing ones"):
+        read_labelled([tmp_path])
+    found = read_labelled([tmp_path], allow_missing=True)
     assert [(photo.image, photo.patient, photo.level) for photo in found.photographs] == [
         ("1_left", "eyepacs:1", 0),
         ("3_left", "eyepacs:3", 4),
     ]
     assert (found.rows_without_image, found.images_without_row) == (2, 1)
     assert "1 images without a label" in caplog.text
-    only = read_eyepacs(tmp_path, Data(labels=("test",)), allow_missing=True)
+    only = read_labelled([tmp_path], LabelOptions(labels=("test",)), allow_missing=True)
     assert [photo.image for photo in only.photographs] == ["3_left"]
 
 
@@ -85,21 +88,21 @@ def test_an_image_in_both_label_files_is_refused(tmp_path: Path) -> None:
     _csv(tmp_path, "image,level\n1_left,0\n")
     _csv(tmp_path, "image,level,Usage\n1_left,0,Public\n", "retinopathy_solution.csv")
     with pytest.raises(InputError, match=r"1_left is labelled in trainLabels\.csv too"):
-        read_eyepacs(tmp_path, Data())
+        read_labelled([tmp_path])
 
 
 def test_a_folder_without_labels_or_photographs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no trainLabels\.csv or retinopathy_solution\.csv"):
-        read_eyepacs(tmp_path, Data())
+        read_labelled([tmp_path])
     _csv(tmp_path, "image,level\n1_left,0\n")
-    with pytest.raises(InputError, match="no photograph has a grade"):
-        read_eyepacs(tmp_path, Data(), allow_missing=True)
+    with pytest.raises(InputError, match="no photograph has a label"):
+        read_labelled([tmp_path], allow_missing=True)
 
 
 def test_the_real_label_files(real_data: Path) -> None:
     folder = real_data / "eyepacs"
-    assert len(read_labels(folder / "trainLabels.csv")) == 35126
-    assert len(read_labels(folder / "retinopathy_solution.csv")) == 53576
-    found = read_eyepacs(folder, Data(), allow_missing=True)
+    assert len(labels_in(folder / "trainLabels.csv", EYEPACS)) == 35126
+    assert len(labels_in(folder / "retinopathy_solution.csv", EYEPACS)) == 53576
+    found = read_labelled([folder], allow_missing=True)
     assert len(found.photographs) == 802 + 844 + 154
     assert found.rows_without_image == 35126 + 53576 - 1800

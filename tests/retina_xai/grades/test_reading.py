@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from retina_xai.errors import InputError
-from retina_xai.training.config import Data
-from retina_xai.training.data.idrid import read_grades, read_idrid
-from retina_xai.training.data.sources import read_folders
+from retina_xai.grades.layouts import LAYOUTS, labels_in
+from retina_xai.grades.reading import read_labelled
 
 HEADER = "Image name,Retinopathy grade,Risk of macular edema \n"
 
@@ -31,7 +30,7 @@ def _eyepacs(folder: Path, rows: str, *images: str) -> Path:
 def test_official_columns_with_trailing_space_and_nameless_ones_are_read(tmp_path: Path) -> None:
     path = tmp_path / "grades.csv"
     path.write_bytes(b"\xef\xbb\xbfImage name,Retinopathy grade,Risk of macular edema ,,,\r\nIDRiD_001,3,2,,,\r\n")
-    assert read_grades(path) == {"IDRiD_001": 3}
+    assert labels_in(path, LAYOUTS["idrid"]) == {"IDRiD_001": "3"}
 
 
 @pytest.mark.parametrize(
@@ -47,20 +46,20 @@ def test_official_columns_with_trailing_space_and_nameless_ones_are_read(tmp_pat
 )
 def test_a_faulty_row_is_named(tmp_path: Path, rows: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_idrid(_idrid(tmp_path, rows), Data())
+        read_labelled([_idrid(tmp_path, rows)])
 
 
 def test_other_columns_are_refused(tmp_path: Path) -> None:
     (tmp_path / "grades.csv").write_text("image,level\nIDRiD_001,1\n")
     with pytest.raises(InputError, match="expected the columns Image name,Retinopathy grade"):
-        read_idrid(tmp_path, Data())
+        read_labelled([tmp_path])
 
 
 def test_a_missing_image_is_counted_or_refused(tmp_path: Path) -> None:
     folder = _idrid(tmp_path, "IDRiD_001,1,0\nIDRiD_002,4,0\n", "IDRiD_002.jpg", "IDRiD_009.jpg")
     with pytest.raises(InputError, match=r"1 of 2 labelled images have no file \(first IDRiD_001\)"):
-        read_idrid(folder, Data())
-    found = read_idrid(folder, Data(), allow_missing=True)
+        read_labelled([folder])
+    found = read_labelled([folder], allow_missing=True)
     assert [(photo.image, photo.patient, photo.source, photo.level) for photo in found.photographs] == [
         ("IDRiD_002", "idrid:002", "idrid", 4)
     ]
@@ -70,7 +69,7 @@ def test_a_missing_image_is_counted_or_refused(tmp_path: Path) -> None:
 def test_several_folders_are_one_set(tmp_path: Path) -> None:
     one = _eyepacs(tmp_path / "a", "10_left,0\n10_right,2\n", "10_left.jpeg")
     two = _idrid(tmp_path / "b", "IDRiD_001,3,0\n", "IDRiD_001.jpg", "IDRiD_002.jpg")
-    found = read_folders([one, two], Data(), allow_missing=True)
+    found = read_labelled([one, two], allow_missing=True)
     assert [photo.patient for photo in found.photographs] == ["eyepacs:10", "idrid:001"]
     assert (found.rows_without_image, found.images_without_row) == (1, 1)
 
@@ -78,17 +77,17 @@ def test_several_folders_are_one_set(tmp_path: Path) -> None:
 def test_names_must_be_unique_over_all_folders(tmp_path: Path) -> None:
     folders = [_idrid(tmp_path / name, "IDRiD_001,3,0\n", "IDRiD_001.jpg") for name in ("train", "test")]
     with pytest.raises(InputError, match=r"test/images/IDRiD_001.jpg: also .*train/images/IDRiD_001.jpg"):
-        read_folders(folders, Data())
+        read_labelled(folders)
 
 
 def test_unknown_folders_and_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no trainLabels.csv or retinopathy_solution.csv or grades.csv"):
-        read_folders([tmp_path], Data())
+        read_labelled([tmp_path])
     with pytest.raises(InputError, match="no data folder given"):
-        read_folders([], Data())
+        read_labelled([])
 
 
 def test_the_real_folders(real_data: Path) -> None:
-    found = read_folders([real_data / "eyepacs", real_data / "idrid"], Data(), allow_missing=True)
+    found = read_labelled([real_data / "eyepacs", real_data / "idrid"], allow_missing=True)
     sources = [photo.source for photo in found.photographs]
     assert (sources.count("eyepacs"), sources.count("idrid")) == (1800, 402)

@@ -1,0 +1,29 @@
+"""The options that name labels, shared by `train` and `evaluate grades`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folders = Annotated[
+    list[Path],
+    typer.Option(
+        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label. Repeatable."
+    ),
+]
+Table = Annotated[Path | None, typer.Option("--labels", help="Your own table of labels (CSV with a header).")]
+ImageColumn = Annotated[
+    str | None, typer.Option(help="Column of --labels with the image names (with or without suffix); default: image.")
+]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of --labels with the labels; default: label.")]
+PatientColumn = Annotated[str | None, typer.Option(help="Column of --labels with the patients.")]
+PatientPattern = Annotated[
+    str | None,
+    typer.Option(help="Regular expression of the image name; its first group is the patient, as in '(\\d+)_.*'."),
+]
+Positive = Annotated[
+    str | None, typer.Option(help="Positive labels, as in 2-4 or NPDR,PDR; default: 2-4 (referable grades).")
+]
+Unknown = Annotated[
+    str | None, typer.Option(help="Labels that mean 'not graded'; such photographs are left out; default: -.")
+]

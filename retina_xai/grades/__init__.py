@@ -1,0 +1,1 @@
+"""LabelledSet with a label each: a grade of diabetic retinopathy, or any other text."""

@@ -1,0 +1,111 @@
+"""Official layouts of graded photographs, each recognised by its label files; a new layout is one entry of `LAYOUTS`.
+
+EyePACS (Kaggle, 2015): trainLabels.csv (image,level) and, optionally, retinopathy_solution.csv (image,level,Usage).
+The two eyes of a patient share the number in all folders.
+
+IDRiD (Porwal et al., Indian Diabetic Retinopathy Image Dataset, Data 2018): grades.csv with the columns `Image name`,
+`Retinopathy grade` and `Risk of macular edema ` (the last with a trailing space; in the official files nameless columns
+follow). The official training and test parts use the same names for different eyes: give one folder each.
+
+In both, the photographs lie in any sub-folder under their name with an image suffix.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from retina_xai.errors import InputError
+from retina_xai.grades.options import LabelOptions
+from retina_xai.grades.photographs import GRADES, OFFICIAL_NAMES
+from retina_xai.grades.tables import rows_of
+
+USAGES = ("Public", "Private")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout: label files by part ("" is always read), columns, and the pattern of names with an example.
+
+    usage_column: says which rows of the file belong to which leaderboard; files without it belong to all.
+    """
+
+    title: str
+    files: Mapping[str, str]
+    image_column: str
+    label_column: str
+    names: re.Pattern[str]
+    example: str
+    usage_column: str | None = None
+
+
+LAYOUTS: dict[str, Layout] = {
+    "eyepacs": Layout(
+        title="EyePACS",
+        files={"train": "trainLabels.csv", "test": "retinopathy_solution.csv"},
+        image_column="image",
+        label_column="level",
+        names=OFFICIAL_NAMES["eyepacs"],
+        example="10_left",
+        usage_column="Usage",
+    ),
+    "idrid": Layout(
+        title="IDRiD",
+        files={"": "grades.csv"},
+        image_column="Image name",
+        label_column="Retinopathy grade",
+        names=OFFICIAL_NAMES["idrid"],
+        example="IDRiD_001",
+    ),
+}
+
+
+def layout_of(folder: Path) -> Layout | None:
+    """The layout of a folder, or None where it holds no label file of any."""
+    present = (one for one in LAYOUTS.values() if any((folder / name).is_file() for name in one.files.values()))
+    return next(present, None)
+
+
+def official_labels(folder: Path, layout: Layout, options: LabelOptions) -> dict[str, str]:
+    """Grades by image name, from all label files of a folder that the options choose.
+
+    Raises:
+        InputError: none of these files, a fault in one (see `labels_in`), or an image in two.
+    """
+    wanted = [name for part, name in layout.files.items() if part in ("", *options.labels)]
+    present = [folder / name for name in wanted if (folder / name).is_file()]
+    if not present:
+        raise InputError(f"{folder}: no {' or '.join(wanted)}; expected a folder in the {layout.title} layout")
+    grades: dict[str, str] = {}
+    for path in present:
+        new = labels_in(path, layout, options.usage)
+        if both := sorted(new.keys() & grades):
+            raise InputError(f"{path}: image {both[0]} is labelled in {present[0].name} too; delete one of its rows")
+        grades |= new
+    return grades
+
+
+def labels_in(path: Path, layout: Layout, usage: str = "all") -> dict[str, str]:
+    """Grades by image name, from one official file (a byte-order mark and CRLF are fine).
+
+    Raises:
+        InputError: unreadable, other columns, a name that does not fit the layout, a grade outside 0-4, an unknown
+            usage, or the same image twice; file and line are named.
+    """
+    grades: dict[str, str] = {}
+    for line, row in rows_of(path, (layout.image_column, layout.label_column)):
+        name, grade = row[layout.image_column], row[layout.label_column]
+        if layout.names.fullmatch(name) is None:
+            raise InputError(
+                f"{path}: line {line}: image {name!r}; expected a name like {layout.example}, without folder or suffix"
+            )
+        if grade not in GRADES:
+            raise InputError(f"{path}: line {line}: grade {grade!r}; expected 0 to 4, correct or delete this row")
+        if name in grades:
+            raise InputError(f"{path}: line {line}: image {name} appears twice; delete one of its rows")
+        here = row.get(layout.usage_column or "")
+        if here is not None and here not in USAGES:
+            raise InputError(f"{path}: line {line}: Usage {here!r}; expected Public or Private")
+        if "all" in (usage, here or "all") or here == usage:
+            grades[name] = grade
+    return grades

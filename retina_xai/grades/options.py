@@ -1,0 +1,95 @@
+"""What is read as labels: which columns, which labels are positive, and what tells patients apart."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from retina_xai.errors import InputError, UsageError
+from retina_xai.grades.photographs import GRADES, REFERABLE
+
+RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Where the labels of a folder of photographs come from, and which of them are positive.
+
+    positive, unknown: labels, separated by commas; `2-4` is short for `2,3,4`. LabelledSet with an unknown or empty
+    label of an own table or folder are left out and counted. Where all positive labels are grades, all labels must be.
+    table: an own CSV, with the columns `image_column`, `label_column` and, optionally, `patient_column`; without a
+    table the folder has an official layout, or sub-folders named by label.
+    patient_pattern: a regular expression of the file name without suffix; its first group is the patient.
+    labels, usage: which official files of EyePACS are read, and which rows of the solution.
+    """
+
+    positive: str = "2-4"
+    unknown: str = "-"
+    table: Path | None = None
+    image_column: str = "image"
+    label_column: str = "label"
+    patient_column: str | None = None
+    patient_pattern: str | None = None
+    labels: tuple[str, ...] = ("train", "test")
+    usage: str = "all"
+
+    def __post_init__(self) -> None:
+        if not self.positives:
+            raise UsageError("no positive label: name at least one, as in 2-4 or NPDR,PDR")
+        try:
+            groups = re.compile(self.patient_pattern or "()").groups
+        except re.error as error:
+            raise UsageError(f"patient pattern {self.patient_pattern!r}: {error}; correct it") from error
+        if groups < 1:
+            raise UsageError(rf"patient pattern {self.patient_pattern!r}: no group; expected one, as in (\d+)_.*")
+
+    @cached_property
+    def positives(self) -> frozenset[str]:
+        """The positive labels."""
+        return values_of(self.positive)
+
+    @cached_property
+    def unknowns(self) -> frozenset[str]:
+        """The labels that mean "not graded", with the empty one."""
+        return values_of(self.unknown) | {""}
+
+    @property
+    def grades(self) -> bool:
+        """Whether labels are grades 0-4, as all positive ones are."""
+        return self.positives <= set(GRADES)
+
+    def level_of(self, label: str, place: str) -> int:
+        """The grade that stands for a label in training: at least `REFERABLE` exactly where the label is positive.
+
+        A grade on the same side as in the definition of referable disease stands for itself. Any other positive label
+        stands for grade 2, any other negative one for grade 0.
+
+        Raises:
+            InputError: labels are grades and this is none; `place` names file and line.
+        """
+        positive = label in self.positives
+        if label in GRADES and (int(label) >= REFERABLE) == positive:
+            return int(label)
+        if self.grades and label not in GRADES:
+            raise InputError(
+                f"{place}: grade {label!r}; expected 0 to 4, correct or delete this row, or name the positive labels"
+            )
+        return REFERABLE if positive else 0
+
+
+def values_of(text: str) -> frozenset[str]:
+    """Values separated by commas, ranges of whole numbers expanded: "0,2-4" -> {"0", "2", "3", "4"}.
+
+    Raises:
+        UsageError: a range that descends.
+    """
+    values: set[str] = set()
+    for part in (part.strip() for part in text.split(",")):
+        if not (match := RANGE.fullmatch(part)):
+            values |= {part} - {""}
+            continue
+        low, high = int(match[1]), int(match[2])
+        if low > high:
+            raise UsageError(f"range {part}: expected the lower number first, as in {high}-{low}")
+        values |= {str(value) for value in range(low, high + 1)}
+    return frozenset(values)
