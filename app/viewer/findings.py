@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from retina_xai.app.viewer.jobs import Job
-from retina_xai.app.viewer.worklist import Scored
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
 from retina_xai.io.images import Photograph, read_image
 from retina_xai.lesions.annotation import Annotation
@@ -19,6 +18,7 @@ from retina_xai.lesions.candidates import candidate_fraction, lesion_candidates
 from retina_xai.localization import localize, method_named, predict
 from retina_xai.metrics.trust import score_alone
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
+from retina_xai.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Watched:
         return self.explainer.settings()
 
 
-def score_file(path: Path, classifier: RdrClassifier) -> Scored:
+def score_file(path: Path, classifier: RdrClassifier) -> tuple[str, Verdict]:
     """The hash and verdict of a photograph's file.
 
     Raises:
         InputError: it cannot be read.
     """
     photograph = read_image(path)
-    return Scored(photograph.sha256, predict(photograph, classifier))
+    return photograph.sha256, predict(photograph, classifier)
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 from retina_xai import __version__
-from retina_xai.app.viewer.worklist import Scored
 from retina_xai.errors import InputError
 from retina_xai.io.files import write_json
 from retina_xai.verdict import Verdict
@@ -26,16 +25,16 @@ class ScoreBook:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock, self._unwritten = path, threading.Lock(), 0
-        self._scores = _read(path)
+        self._verdicts = _read(path)
 
-    def get(self, sha256: str) -> Scored | None:
-        """What is known of a photograph."""
-        return self._scores.get(sha256)
+    def get(self, sha256: str) -> Verdict | None:
+        """The verdict on a photograph, if it is known."""
+        return self._verdicts.get(sha256)
 
-    def put(self, scored: Scored) -> None:
-        """Remember a photograph that could be read."""
+    def put(self, sha256: str, verdict: Verdict) -> None:
+        """Remember the verdict on a photograph."""
         with self._lock:
-            self._scores[scored.sha256] = scored
+            self._verdicts[sha256] = verdict
             self._unwritten += 1
             if self._unwritten >= EVERY:
                 self._write()
@@ -48,18 +47,18 @@ class ScoreBook:
 
     def _write(self) -> None:
         self._unwritten = 0
-        scores = {sha256: one.verdict.to_json() for sha256, one in self._scores.items() if one.verdict is not None}
+        scores = {sha256: verdict.to_json() for sha256, verdict in self._verdicts.items()}
         try:
             write_json(self._path, {"version": __version__, "scores": scores})
         except InputError as error:
             log.warning("%s", error)
 
 
-def _read(path: Path) -> dict[str, Scored]:
+def _read(path: Path) -> dict[str, Verdict]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != __version__:
             return {}
-        return {sha256: Scored(sha256, Verdict.from_json(verdict)) for sha256, verdict in content["scores"].items()}
+        return {sha256: Verdict.from_json(verdict) for sha256, verdict in content["scores"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

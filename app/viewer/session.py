@@ -243,13 +243,13 @@ def _scoring(item: Item, desk: Desk) -> Callable[[Job], Scored]:
             raise InputError(f"{item.name}: cannot be opened ({error.strerror}); check path and permissions") from error
         known = None if item.uploaded else desk.book.get(sha256)
         if known is not None:
-            return known
+            return Scored(sha256, known)
         try:
-            scored = score_file(item.path, desk.classifier)
+            sha256, verdict = score_file(item.path, desk.classifier)
         except InputError as error:
             raise InputError(line_of(error, item)) from error
         if not item.uploaded:
-            desk.book.put(scored)
-        return scored
+            desk.book.put(sha256, verdict)
+        return Scored(sha256, verdict)
 
     return work

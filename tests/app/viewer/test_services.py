@@ -13,7 +13,6 @@ from retina_xai.app.viewer.jobs import URGENT
 from retina_xai.app.viewer.score_cache import EVERY, ScoreBook
 from retina_xai.app.viewer.services import open_desk
 from retina_xai.app.viewer.session import Session
-from retina_xai.app.viewer.worklist import Scored
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.fundus.quality import Gradability
 from retina_xai.io.files import sha256_of
@@ -90,22 +89,23 @@ def test_a_missing_folder_of_results_is_named(tmp_path):
 
 
 def scored(number):
-    return Scored(f"{number:064x}", Verdict(Gradability("good", "as expected"), number / 100, 0.5))
+    """Hash and verdict of a photograph."""
+    return f"{number:064x}", Verdict(Gradability("good", "as expected"), number / 100, 0.5)
 
 
 def test_scores_are_kept_over_a_restart_and_a_damaged_book_is_begun_anew(tmp_path):
     path = tmp_path / "book.json"
     book = ScoreBook(path)
     for number in range(EVERY + 1):
-        book.put(scored(number))
-    assert ScoreBook(path).get(scored(EVERY - 1).sha256) == scored(EVERY - 1)
-    assert ScoreBook(path).get(scored(EVERY).sha256) is None, "not written yet"
+        book.put(*scored(number))
+    assert ScoreBook(path).get(scored(EVERY - 1)[0]) == scored(EVERY - 1)[1]
+    assert ScoreBook(path).get(scored(EVERY)[0]) is None, "not written yet"
     book.flush()
-    assert ScoreBook(path).get(scored(EVERY).sha256) == scored(EVERY)
+    assert ScoreBook(path).get(scored(EVERY)[0]) == scored(EVERY)[1]
     path.write_text(path.read_text(encoding="utf-8").replace('"version": "', '"version": "9'), encoding="utf-8")
-    assert ScoreBook(path).get(scored(0).sha256) is None, "another version scores anew"
+    assert ScoreBook(path).get(scored(0)[0]) is None, "another version scores anew"
     path.write_text("{", encoding="utf-8")
-    assert ScoreBook(path).get(scored(0).sha256) is None
+    assert ScoreBook(path).get(scored(0)[0]) is None
 
 
 def finish(state):
@@ -131,7 +131,7 @@ def test_scores_of_the_folder_are_shared_and_those_of_uploads_are_not(tmp_path, 
     assert broken.error == "broken.png: is empty (0 bytes); copy it again from its source"
     assert str(tmp_path) not in broken.error
     whole = next(item for item in served.folder.items if item.name == "10_left.png")
-    assert served.book.get(first.scored[whole.key].sha256) == first.scored[whole.key]
+    assert served.book.get(first.scored[whole.key].sha256) == first.scored[whole.key].verdict
 
 
 def test_a_photograph_is_scored_once_however_often_the_page_is_made(tmp_path, weights):
