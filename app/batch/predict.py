@@ -8,13 +8,12 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from retina_xai.app.batch.photographs import OnDone, reporter
 from retina_xai.io.files import sha256_of, write_csv, write_json
-from retina_xai.io.images import Photograph, read_image
+from retina_xai.io.images import read_image
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import model_facts, versions
@@ -22,6 +21,9 @@ from retina_xai.runner import Codec, WorkItem, claim, key_of, run
 from retina_xai.verdict import Verdict
 
 COLUMNS = ("path", "rdr_score", "gradability", "reason")
+
+Judged = tuple[str, Verdict]
+"""SHA-256 of a photograph, and the verdict on it."""
 
 
 def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
@@ -36,35 +38,37 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     claim(parts, {"model": model_facts(classifier), "versions": versions()})
     items = [WorkItem(path.name, path, parts / f"{key_of([str(path)])}.json") for path in paths]
 
-    def work(path: Path) -> tuple[Photograph, Verdict]:
+    def work(path: Path) -> Judged:
         photograph = read_image(path)
-        return photograph, predict(photograph, classifier)
+        return photograph.sha256, predict(photograph, classifier)
 
     outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
-    rows = [(str(item.source), *(row[name] for name in COLUMNS[1:])) for item, row in outcome.results]
+    rows = [
+        (str(item.source), verdict.score, verdict.gradability.verdict, verdict.gradability.reason)
+        for item, (_, verdict) in outcome.results
+    ]
     write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))
     outcome.raise_failures()
     shutil.rmtree(parts, ignore_errors=True)
 
 
-def _save(record: Path, made: tuple[Photograph, Verdict]) -> None:
-    photograph, verdict = made
-    quality = verdict.gradability
-    row = {"rdr_score": verdict.score, "gradability": quality.verdict, "reason": quality.reason}
-    write_json(record, {"sha256": photograph.sha256, "decision": verdict.decision, **row})
+def _save(record: Path, scored: Judged) -> None:
+    sha256, verdict = scored
+    write_json(record, {"sha256": sha256, **verdict.to_json()})
 
 
-def _load(record: Path) -> dict[str, Any] | None:
+def _load(record: Path) -> Judged | None:
     try:
-        row = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = json.loads(record.read_text(encoding="utf-8"))
+        return str(values["sha256"]), Verdict.from_json(values)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return row if isinstance(row, dict) and {"sha256", "decision", *COLUMNS[1:]} <= row.keys() else None
 
 
-def _is_own(item: WorkItem[Path], row: dict[str, Any]) -> bool:
-    return bool(row["sha256"] == sha256_of(item.source))
+def _is_own(item: WorkItem[Path], scored: Judged) -> bool:
+    return scored[0] == sha256_of(item.source)
 
 
-def _line(row: dict[str, Any], _: float) -> str:
-    return f"{row['decision']} ({row['rdr_score']:.3f})"
+def _line(scored: Judged, _: float) -> str:
+    _, verdict = scored
+    return f"{verdict.decision} ({verdict.score:.3f})"
