@@ -70,5 +70,5 @@ def _is_own(item: WorkItem[Path], scored: Judged) -> bool:
 
 
 def _line(scored: Judged, _: float) -> str:
-    _, verdict = scored
+    verdict = scored[1]
     return f"{verdict.decision} ({verdict.score:.3f})"
