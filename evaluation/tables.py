@@ -1,19 +1,37 @@
-"""Tables as text: Markdown for files, and shares with their intervals as people read them."""
+"""Tables as text, for Markdown files, the terminal and HTML pages, and figures with their intervals as text."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from retina_xai.metrics.intervals import wilson
 
 
+@dataclass(frozen=True)
+class TextTable:
+    """A table of texts; the first `keys` columns are the index of the frame that it was made of."""
+
+    keys: int
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "TextTable":
+        """Index and cells of a frame."""
+        names = [str(name or "") for name in frame.index.names]
+        keys = [index if isinstance(index, tuple) else (index,) for index in frame.index]
+        cells = frame.to_numpy().tolist()
+        rows = tuple((*map(str, key), *map(str, row)) for key, row in zip(keys, cells, strict=True))
+        return cls(len(names), (*names, *map(str, frame.columns)), rows)
+
+
 def markdown(frame: pd.DataFrame) -> str:
-    """A table of texts with its index as the first column; every cell on one line."""
-    head = [str(frame.index.name or ""), *map(str, frame.columns)]
-    rows = [[str(index), *map(str, row)] for index, row in zip(frame.index, frame.to_numpy().tolist(), strict=True)]
-    rule = ["---"] + ["---:"] * len(frame.columns)
-    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in (head, rule, *rows))
+    """A table of texts in Markdown, its index first; every cell on one line."""
+    table = TextTable.of(frame)
+    rule = ["---"] * table.keys + ["---:"] * len(frame.columns)
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in (table.head, rule, *table.rows))
 
 
 def share_of(successes: int, trials: int) -> dict[str, float]:
@@ -33,16 +51,20 @@ def named(name: str, parts: dict[str, float]) -> dict[str, float]:
     return {f"{name}.{part}" if part else name: value for part, value in parts.items()}
 
 
-def percent(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """A share in [0, 1] as "61.3 % (45.0-75.2)", without the interval where that is undefined."""
+def percent(value: float, low: float = math.nan, high: float = math.nan, *, digits: int = 1) -> str:
+    """A share in [0, 1] as "61.3 % (45.0-75.2)"; without an interval where it is undefined; undefined is NaN."""
     if math.isnan(value):
         return "NaN"
-    return f"{value:.1%}".replace("%", " %") + ("" if math.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+    return f"{value:.{digits}%}".replace("%", " %") + _interval(100 * low, 100 * high, digits)
 
 
-def number(value: float, digits: int = 4) -> str:
-    """A number with that many digits after the point; undefined is NaN."""
-    return "NaN" if math.isnan(value) else f"{value:.{digits}f}"
+def number(value: float, digits: int = 4, low: float = math.nan, high: float = math.nan) -> str:
+    """A number as "0.812 (0.755-0.861)"; without an interval where it is undefined; undefined is NaN."""
+    return "NaN" if math.isnan(value) else f"{value:.{digits}f}" + _interval(low, high, digits)
+
+
+def _interval(low: float, high: float, digits: int) -> str:
+    return "" if math.isnan(low) else f" ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def _cell(text: str) -> str:

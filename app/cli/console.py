@@ -16,6 +16,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from retina_xai.app.batch.photographs import OnDone
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
+    from retina_xai.evaluation.grades.run import GradesOutcome
+    from retina_xai.evaluation.grades.scoring import OnScore
     from retina_xai.evaluation.lesions.sensitivity import SensitivitySettings
     from retina_xai.evaluation.lesions.summary import Summary
     from retina_xai.grades.layouts import Layout
@@ -77,6 +79,25 @@ def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: P
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+
+
+@contextmanager
+def grades_progress(total: int) -> "Iterator[OnScore]":
+    """A progress bar over `total` photographs; yields the function to call after each."""
+    from retina_xai.app.batch.photographs import reporter
+
+    with progress_over(total, "scoring") as on_done:
+        yield reporter(on_done, lambda score, _: f"{score.verdict.decision} ({score.verdict.score:.3f})")
+
+
+def show_grades(outcome: "GradesOutcome", out: Path) -> None:
+    """The figures and the decisions by label, and where the results are."""
+    from retina_xai.evaluation.grades.report import caption, figures_table, label_table
+
+    print_table(figures_table(outcome.summary), "Grades")
+    print_table(label_table(outcome.summary), "Decisions by label")
+    console.print(caption(outcome.facts, outcome.summary), style="dim", highlight=False)
+    console.print(f"results: {out / 'result.json'}", soft_wrap=True)
 
 
 def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from retina_xai import __version__
 from retina_xai.app.cli import labels
+from retina_xai.app.cli.evaluate_grades import grades
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
 app.add_typer(evaluation_app, name="evaluate")
+evaluation_app.command()(grades)
 
 
 class Split(StrEnum):

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.grades.photographs import GRADES, REFERABLE
@@ -42,6 +43,11 @@ class LabelOptions:
             raise UsageError(f"patient pattern {self.patient_pattern!r}: {error}; correct it") from error
         if groups < 1:
             raise UsageError(rf"patient pattern {self.patient_pattern!r}: no group; expected one, as in (\d+)_.*")
+
+    @classmethod
+    def given(cls, **options: Any) -> Self:
+        """The options that are not None, the others at their defaults."""
+        return cls(**{name: value for name, value in options.items() if value is not None})
 
     @cached_property
     def positives(self) -> frozenset[str]:

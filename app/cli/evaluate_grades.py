@@ -1,0 +1,44 @@
+"""`retina-xai evaluate grades`: the classifier on any labelled photographs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retina_xai.app.cli import labels
+
+
+def grades(  # noqa: PLR0913
+    data: labels.Folders,
+    out: Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it continues.")],
+    table: labels.Table = None,
+    image_column: labels.ImageColumn = None,
+    label_column: labels.LabelColumn = None,
+    patient_column: labels.PatientColumn = None,
+    patient_pattern: labels.PatientPattern = None,
+    positive: labels.Positive = None,
+    unknown: labels.Unknown = None,
+    allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing them.")] = False,
+    limit: Annotated[int | None, typer.Option(help="At most so many photographs, drawn by the seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw and of the bootstrap.")] = 0,
+    weights: Annotated[Path | None, typer.Option(help="Weights (safetensors); the package's by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure the classifier on any labelled photographs: AUROC, rates at the threshold, calibration, decisions."""
+    from retina_xai.app.cli.console import grades_progress, show_grades
+    from retina_xai.evaluation.grades.run import GradesEvaluation, evaluate_grades
+    from retina_xai.grades.options import LabelOptions
+    from retina_xai.grades.reading import read_labelled
+    from retina_xai.models.checkpoint import default_weights, load_classifier
+    from retina_xai.models.device import device_named
+
+    columns = {"table": table, "image_column": image_column, "label_column": label_column}
+    patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
+    options = LabelOptions.given(**columns, **patients, positive=positive, unknown=unknown)
+    found = read_labelled(data, options, allow_missing)
+    classifier = load_classifier(weights or default_weights(), device_named(device))
+    evaluation = GradesEvaluation(classifier, options, limit, seed)
+    with grades_progress(len(evaluation.chosen(found))) as on_item:
+        outcome = evaluate_grades(found, evaluation, out, on_item)
+    show_grades(outcome, out)
+    outcome.run.raise_failures()
