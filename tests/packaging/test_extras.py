@@ -1,6 +1,7 @@
 """The library alone imports without the extras, and a command whose extra is missing names it."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -22,15 +23,44 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 FOLDERS = ("retina_xai", "training", "evaluation", "app")
 
 
-def without(blocked, code, *arguments, cwd):
+def without(blocked, code, cwd):
     """Run Python code in a process in which the modules `blocked` are not installed."""
     program = f"import sys; sys.modules.update(dict.fromkeys({sorted(blocked)!r}))\n{code}"
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", program, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-RUN = "from retina_xai.app.cli.entry_point import main; main()"
+COMMANDS = """
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+
+def run(missing, arguments):
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"retina_xai", missing}]:
+        del sys.modules[name]
+    if missing:
+        sys.modules[missing] = None
+    from retina_xai.app.cli.entry_point import main
+    sys.argv, code, err = ["retina-xai", *arguments], 0, StringIO()
+    with redirect_stderr(err), redirect_stdout(StringIO()):
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+    if missing:
+        del sys.modules[missing]
+    return code, err.getvalue()
+
+print(json.dumps([run(*case) for case in CASES]))
+"""
+
+
+def results_of(cases, blocked, cwd):
+    """[exit code, standard error] of commands (missing module, arguments), one after the other in one process."""
+    done = without(blocked, f"CASES = {cases!r}\n{COMMANDS}", cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def normalised(requirement):
@@ -108,55 +138,57 @@ def library_modules():
 
 def test_the_library_imports_without_any_extra(tmp_path):
     code = "import importlib\n" + "".join(f"importlib.import_module({name!r})\n" for name in library_modules())
-    done = without(OPTIONAL, code, cwd=tmp_path)
+    done = without(OPTIONAL, code, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_package_itself_imports_without_matplotlib_too(tmp_path):
-    done = without(OPTIONAL | {"matplotlib", "captum", "monai"}, "import retina_xai", cwd=tmp_path)
+    done = without(OPTIONAL | {"matplotlib", "captum", "monai"}, "import retina_xai", tmp_path)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments", "command", "extra"),
-    [
-        ("lightning", ["train", "--data", "x", "--out", "y"], "train", "train"),
-        ("typer", ["train", "--data", "x", "--out", "y"], "train", "train"),
-        ("typer", ["--version"], "retina-xai", "app"),
-        ("typer", ["experiment", "deletion"], "experiment", "evaluate"),
-        ("streamlit", ["view", "{folder}"], "view", "app"),
-        ("pandas", ["localize", "{folder}", "--out", "y"], "localize", "app"),
-        ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
-    ],
-)
-def test_a_command_whose_extra_is_missing_names_it(tmp_path, module, arguments, command, extra):
+MISSING = [
+    ("lightning", ["train", "--data", "x", "--out", "y"], "train", "train"),
+    ("typer", ["train", "--data", "x", "--out", "y"], "train", "train"),
+    ("typer", ["--version"], "retina-xai", "app"),
+    ("typer", ["experiment", "deletion"], "experiment", "evaluate"),
+    ("streamlit", ["view", "{folder}"], "view", "app"),
+    ("pandas", ["localize", "{folder}", "--out", "y"], "localize", "app"),
+    ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
+]
+
+
+def test_a_command_whose_extra_is_missing_names_it(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "photograph.png")
-    arguments = [argument.format(folder=tmp_path) for argument in arguments]
-    done = without({module}, RUN, *arguments, cwd=tmp_path)
-    line = f"{command} needs the extra '{extra}': pip install 'retina-xai[{extra}]' ({module} is not installed)"
-    assert (done.returncode, done.stderr) == (2, f"error: {line}\n")
+    cases = [(module, [text.format(folder=tmp_path) for text in arguments]) for module, arguments, *_ in MISSING]
+    for found, (module, _, command, extra) in zip(results_of(cases, (), tmp_path), MISSING, strict=True):
+        line = f"{command} needs the extra '{extra}': pip install 'retina-xai[{extra}]' ({module} is not installed)"
+        assert found == [2, f"error: {line}\n"]
 
 
 def test_a_missing_module_of_anybody_else_is_an_internal_error(tmp_path):
-    done = without({"torchvision"}, RUN, "explain", "x.png", "--model", "resnet18", "--out", "y", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: internal error (ModuleNotFoundError: import of torchvision halted")
+    case = ("torchvision", ["explain", str(tmp_path), "--model", "resnet18", "--out", "y"])
+    [(code, err)] = results_of([case], (), tmp_path)
+    assert code == 1
+    assert err.startswith("error: internal error (ModuleNotFoundError: import of torchvision halted")
 
 
-@pytest.mark.parametrize(
-    ("extra", "arguments"),
-    [
-        ("app", ["localize", "{data}/photograph.png", "--out", "{data}/out", "--weights", "{weights}"]),
-        ("app", ["predict", "{data}/photograph.png", "--out", "{data}/scores.csv", "--weights", "{weights}"]),
-        ("evaluate", ["check-data", "{data}/eyepacs"]),
-        ("evaluate", ["check-data", "{data}/diaretdb1"]),
+SUFFICIENT = {
+    "train": [["train", "--help"]],
+    "evaluate": [["check-data", "{data}/eyepacs"], ["check-data", "{data}/diaretdb1"], ["evaluate", "--help"]],
+    "app": [
+        ["localize", "{data}/photograph.png", "--out", "{data}/out", "--weights", "{weights}", "--method", "saliency"],
+        ["predict", "{data}/photograph.png", "--out", "{data}/scores.csv", "--weights", "{weights}"],
     ],
-)
-def test_a_command_needs_no_more_than_its_extra(tmp_path, weights, extra, arguments):
+}
+
+
+@pytest.mark.parametrize("extra", SUFFICIENT)
+def test_a_command_needs_no_more_than_its_extra(tmp_path, weights, extra):
     write_png(tmp_path / "photograph.png", make_phantom(1, 288, 352).pixels)
     write_eyepacs(tmp_path / "eyepacs", 2, 0, PhantomSet(height=288, width=352))
     write_diaretdb1(tmp_path / "diaretdb1", 2, 0, PhantomSet(height=288, width=352))
     provides = packages_distributions()
     others = {name for name in OPTIONAL if normalised(provides[name][0]) not in distributions_of(extra)}
-    done = without(others, RUN, *(text.format(data=tmp_path, weights=weights) for text in arguments), cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    cases = [(None, [text.format(data=tmp_path, weights=weights) for text in texts]) for texts in SUFFICIENT[extra]]
+    assert results_of(cases, others, tmp_path) == [[0, ""]] * len(cases)
