@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+COMPONENTS := app/viewer/components
 
-.PHONY: demo test lint bench wheel
+.PHONY: demo test lint lint-browser bench wheel
 
 demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
@@ -16,6 +17,15 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-browser; \
+	else echo "no npm on this machine: the JavaScript of the viewer is not linted"; fi
+
+lint-browser: $(COMPONENTS)/node_modules/installed
+	cd $(COMPONENTS) && npm run --silent lint
+
+$(COMPONENTS)/node_modules/installed: $(COMPONENTS)/package.json
+	cd $(COMPONENTS) && npm install --silent --no-package-lock --no-audit --no-fund
+	touch $@
 
 bench: $(INSTALLED)
 	$(BIN)/python tests/bench/engine.py

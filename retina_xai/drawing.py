@@ -14,9 +14,11 @@ import matplotlib as mpl
 import numpy as np
 
 from retina_xai.lesions.annotation import UNSPECIFIED
-from retina_xai.lesions.candidates import binarise
+from retina_xai.lesions.candidates import FLOOR, FRACTION, binarise
 
-LESION_COLOURS: dict[str, tuple[int, int, int]] = {
+Colour = tuple[int, int, int]
+
+LESION_COLOURS: dict[str, Colour] = {
     "haemorrhages": (252, 168, 49),
     "hard_exudates": (73, 219, 187),
     "soft_exudates": (51, 105, 229),
@@ -25,7 +27,12 @@ LESION_COLOURS: dict[str, tuple[int, int, int]] = {
 }
 """RGB by annotation type (`lesions.annotation.ANNOTATION_TYPES`)."""
 
+CANDIDATE_COLOUR: Colour = (255, 255, 255)
+SELECTED_COLOUR: Colour = (255, 243, 79)
+DARK_CASING, LIGHT_CASING = (0, 0, 0, 204), (255, 255, 255, 230)
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 OPACITY = 0.85
+GREY_VALUES = 256
 
 
 def heatmap(evidence: np.ndarray) -> np.ndarray:
@@ -46,6 +53,27 @@ def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
         return pixels.copy()
     opacity = np.where(shown, OPACITY * np.sqrt(evidence / evidence.max()), 0)[..., None]
     return np.asarray(np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)), np.uint8)
+
+
+def heat_table(evidence: np.ndarray) -> np.ndarray:
+    """The colours of `overlay` by grey value of an 8-bit picture of the evidence (255 = 1.0): RGBA (256, 4) uint8.
+
+    Laid over the photograph with the opacity OPACITY, they give the colours of `overlay`.
+    """
+    values = (np.arange(GREY_VALUES) / (GREY_VALUES - 1)).astype(evidence.dtype)
+    peak = float(evidence.max())
+    share = np.minimum(values / peak, 1) if peak > 0 else values
+    shown = (values >= FRACTION * peak) & (values > FLOOR)
+    colours = mpl.colormaps["viridis"](share)
+    colours[:, 3] = np.sqrt(share)
+    return np.asarray(np.rint(np.where(shown[:, None], colours, 0) * 255), np.uint8)
+
+
+def casing_of(colour: Colour) -> tuple[int, int, int, int]:
+    """RGBA of a wider line below a line of this colour: dark below light colours, light below dark ones."""
+    linear = np.asarray(colour) / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)  # sRGB, IEC 61966-2-1
+    return DARK_CASING if float(linear @ LUMINANCE) > 0.3 else LIGHT_CASING
 
 
 def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:

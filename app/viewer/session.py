@@ -16,46 +16,24 @@ from uuid import uuid4
 import streamlit as st
 
 from retina_xai.app.readings.model import Reading
-from retina_xai.app.viewer.components.canvas import DrawnLesion
+from retina_xai.app.viewer.components.canvas import HeatLayer
+from retina_xai.app.viewer.draft import Draft
+from retina_xai.app.viewer.encoding import first_view, other_views
 from retina_xai.app.viewer.findings import Evidence, Question, find_evidence, score_file
 from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
 from retina_xai.app.viewer.matches import Match
-from retina_xai.app.viewer.panels.encoding import first_view, other_views
 from retina_xai.app.viewer.services import Desk
 from retina_xai.app.viewer.worklist import Filter, Item, Scored, Uploads, upload_of
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, read_image
+from retina_xai.lesions.annotation import Annotation
 
 KEPT_PHOTOGRAPHS, KEPT_EVIDENCE = 3, 8
 FRESH = 10.0
 """Seconds for which the reader's own readings are not read again."""
 
 SLOT = "retina-xai session"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of the reading that the browser sent under this id."""
-
-    id: str
-    line: str
-    failed: bool = False
-
-
-@dataclass(eq=False)
-class Draft:
-    """What the reader has done to a photograph's lesions, and the answer to the last reading of it that was sent.
-
-    Decision and comment are drafted in the browser and come with the reading.
-    """
-
-    drawn: tuple[DrawnLesion, ...] = ()
-    types: dict[str, str] = field(default_factory=dict)
-    rejected: set[str] = field(default_factory=set)
-    selected: str | None = None
-    clicked: str | None = None
-    answer: Answer | None = None
 
 
 @dataclass(eq=False)
@@ -79,7 +57,8 @@ class Session:
     photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
     pictures: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
     painting: dict[str, Job] = field(default_factory=dict)
-    layers: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
+    heat: OrderedDict[tuple[str, Question], HeatLayer] = field(default_factory=OrderedDict)
+    experts: OrderedDict[str, tuple[Annotation, ...]] = field(default_factory=OrderedDict)
     taken: set[str] = field(default_factory=set)
     stopped: bool = False
     opened: bool = False

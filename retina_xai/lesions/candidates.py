@@ -22,6 +22,7 @@ import numpy.typing as npt
 from retina_xai.errors import UsageError
 from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
 from retina_xai.lesions.outlines import outline_of
+from retina_xai.lesions.shapes import Outline
 
 FRACTION = 0.04
 FLOOR = 0.01
@@ -82,12 +83,20 @@ def lesion_candidates(
     """
     regions = label_regions(binarise(evidence, fraction, floor))
     scores = region_maxima(evidence, regions)
-    found = []
-    for rank, index in enumerate(np.argsort(-scores, kind="stable"), start=1):
-        left, top, right, bottom = regions.boxes[index].tolist()
-        outline = outline_of(regions.labels[top:bottom, left:right] == index + 1, left, top)
-        found.append(Annotation(str(rank), UNSPECIFIED, outline, "candidate", score=float(scores[index])))
-    return found
+    order = np.argsort(-scores, kind="stable")
+    return [
+        Annotation(str(rank), UNSPECIFIED, _outline(regions, index), "candidate", score=float(scores[index]))
+        for rank, index in enumerate(order, start=1)
+    ]
+
+
+def expert_markings(mask: npt.NDArray[np.bool_], lesion_type: str) -> list[Annotation]:
+    """The 8-connected regions of a mask (H, W) that experts marked as lesions of one type."""
+    regions = label_regions(mask)
+    return [
+        Annotation(f"{lesion_type} {index + 1}", lesion_type, _outline(regions, index), "expert")
+        for index in range(regions.count)
+    ]
 
 
 def region_maxima(evidence: npt.NDArray[np.floating], regions: Regions) -> npt.NDArray[np.float64]:
@@ -96,6 +105,11 @@ def region_maxima(evidence: npt.NDArray[np.floating], regions: Regions) -> npt.N
     maxima = np.full(regions.count, -np.inf)
     np.maximum.at(maxima, regions.labels.ravel()[inside] - 1, evidence.ravel()[inside].astype(np.float64))
     return maxima
+
+
+def _outline(regions: Regions, index: int) -> Outline:
+    left, top, right, bottom = regions.boxes[index].tolist()
+    return outline_of(regions.labels[top:bottom, left:right] == index + 1, left, top)
 
 
 def _check(evidence: npt.NDArray[np.floating], fraction: float, floor: float) -> None:

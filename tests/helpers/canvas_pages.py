@@ -3,7 +3,7 @@
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,34 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 WIDTH, HEIGHT = 600, 400
-GROUND = (120, 60, 30)
+GROUNDS = {"colour": (120, 60, 30), "red-free": (60, 60, 60), "CLAHE": (40, 80, 90)}
+GROUND = GROUNDS["colour"]
+EVIDENCE_BOXES = {0.8: (200, 200, 400, 300), 0.4: (140, 90, 160, 110), 0.02: (20, 300, 60, 340)}
 EVIDENCE = (300, 250)
-"""A point of full evidence; at CANDIDATE_A it is half of that."""
+"""A point of full evidence; at CANDIDATE_A it is half of that, at FAINT too little to be drawn."""
 CANDIDATE_A = (150, 100)
+FAINT = (40, 320)
+CANDIDATE_BOXES = {"A": ((140, 90, 160, 110),), "B": ((430, 280, 470, 320), (445, 295, 455, 305))}
+"""Outer box and hole of each candidate."""
+MARKED = {"haemorrhages": (50, 50, 90, 80), "hard_exudates": (300, 50, 340, 80)}
 EDGE_OF_A, EDGE_OF_B = (140, 105), (430, 300)
+EDGE_OF_HOLE, INSIDE_B = (445, 300), (437, 300)
 EDGE_OF_HAEMORRHAGE, EDGE_OF_EXUDATE = (50, 65), (300, 65)
 PATIENCE = 15
+
+
+def inside(box: tuple[int, int, int, int], hole: tuple[int, int, int, int] | None = None) -> np.ndarray:
+    """The pixels of a box (x0, y0, x1, y1, the last ones outside) that are not in its hole, (HEIGHT, WIDTH) bool."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[box[1] : box[3], box[0] : box[2]] = True
+    if hole is not None:
+        mask[hole[1] : hole[3], hole[0] : hole[2]] = False
+    return mask
+
+
+def evidence() -> np.ndarray:
+    """The evidence of the page."""
+    return np.sum([value * inside(box) for value, box in EVIDENCE_BOXES.items()], axis=0).astype(np.float32)
 
 
 class Canvas:
@@ -30,18 +51,29 @@ class Canvas:
     def pane(self, side: int = 1) -> Locator:
         return self.root.locator(".pane canvas").nth(side)
 
-    def spot(self, x: float, y: float, side: int = 1) -> tuple[float, float]:
-        """Where a file's pixel is on the page, with the photograph as a whole in the pane."""
+    def box(self, side: int) -> dict[str, float]:
         box = self.pane(side).bounding_box()
         assert box is not None
-        scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+        return dict(box)
+
+    def scale(self, side: int = 1) -> float:
+        """Pixels of the page per pixel of the file, with the photograph as a whole in the pane."""
+        box = self.box(side)
+        return min(box["width"] / WIDTH, box["height"] / HEIGHT)
+
+    def spot(self, x: float, y: float, side: int = 1) -> tuple[float, float]:
+        """Where a pixel of the file is on the page, with the photograph as a whole in the pane."""
+        box, scale = self.box(side), self.scale(side)
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         return middle[0] + (x + 0.5 - WIDTH / 2) * scale, middle[1] + (y + 0.5 - HEIGHT / 2) * scale
 
     def colour(self, x: float, y: float, side: int = 1) -> np.ndarray:
-        box = self.pane(side).bounding_box()
-        assert box is not None
-        left, top = self.spot(x, y, side)
+        """The colour at a pixel of the file, with the photograph as a whole in the pane."""
+        return self.colour_at(*self.spot(x, y, side), side)
+
+    def colour_at(self, left: float, top: float, side: int = 1) -> np.ndarray:
+        """The colour at a place on the page."""
+        box = self.box(side)
         script = "(c, [x, y]) => [...c.getContext('2d').getImageData(x, y, 1, 1).data]"
         return np.array(self.pane(side).evaluate(script, [left - box["x"], top - box["y"]])[:3], float)
 
@@ -89,7 +121,7 @@ def reads(canvas: Canvas, name: str, text: str) -> None:
     expect(canvas.root.locator(f"[data-readout={name}]")).to_have_text(text)
 
 
-def close(colour: np.ndarray, expected: tuple[float, ...], tolerance: float = 3) -> bool:
+def close(colour: np.ndarray, expected: Sequence[float], tolerance: float = 3) -> bool:
     return bool(np.abs(colour - expected).max() <= tolerance)
 
 

@@ -1,6 +1,7 @@
 """Overlays and contours: where nothing is, the photograph is untouched."""
 
 import numpy as np
+import pytest
 
 from retina_xai import drawing
 from retina_xai.lesions.annotation import ANNOTATION_TYPES
@@ -30,3 +31,23 @@ def test_every_annotation_type_has_its_colour():
         picture = drawing.contours(GREY, {name: mask})
         assert tuple(picture[20, 40]) == colour
         assert np.array_equal(picture[30, 40], GREY[30, 40])
+
+
+@pytest.mark.parametrize("highest", [255, 128, 40, 5])
+def test_the_heat_table_over_the_photograph_gives_the_overlay(highest):
+    values = np.minimum(np.arange(256), highest).reshape(16, 16)
+    evidence = (values / 255).astype(np.float32)
+    pixels = np.full((16, 16, 3), (120, 60, 30), np.uint8)
+    colours = drawing.heat_table(evidence)[values].astype(float)
+    opacity = drawing.OPACITY * colours[..., 3:] / 255
+    picture = (1 - opacity) * pixels + opacity * colours[..., :3]
+    assert np.abs(picture - drawing.overlay(pixels, evidence)).max() <= 1
+
+
+def test_without_evidence_the_heat_table_is_transparent():
+    assert not drawing.heat_table(np.zeros((4, 4), np.float32))[0].any()
+
+
+def test_casings_are_dark_below_light_colours_and_light_below_dark_ones():
+    assert drawing.casing_of((255, 255, 255)) == drawing.casing_of(drawing.SELECTED_COLOUR) == drawing.DARK_CASING
+    assert drawing.casing_of((0, 0, 0)) == drawing.casing_of((51, 105, 229)) == drawing.LIGHT_CASING

@@ -1,24 +1,26 @@
-"""Streamlit components of this package's own files (`st.components.v2`): nothing is fetched.
+"""Registering a component of this package with Streamlit (`st.components.v2`), from the package's own files alone."""
 
-The files of a component share one scope: an inline component is one module and cannot import its neighbours, so they
-are joined in the order given.
-"""
-
-from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
+from retina_xai.app.viewer.components.modules import joined_modules
 
-def client_component(
-    name: str, html: Iterable[Path] = (), css: Iterable[Path] = (), js: Iterable[Path] = ()
-) -> ComponentRenderer:
-    """Register a component under a name and return what mounts it."""
+
+def client_component(folder: Path) -> ComponentRenderer:
+    """Register the component of a folder `name` and return the function that mounts it.
+
+    Its files are name.js, with the modules that this imports, and name.html and name.css where there are such files.
+    """
+    name = folder.name
     return st.components.v2.component(
-        name, html=_joined(html) or None, css=_joined(css) or None, js=_joined(js) or None
+        f"retina_xai_{name}",
+        html=_text(folder / f"{name}.html"),
+        css=_text(folder / f"{name}.css"),
+        js=joined_modules(folder / f"{name}.js"),
     )
 
 
-def _joined(files: Iterable[Path]) -> str:
-    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

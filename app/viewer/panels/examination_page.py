@@ -1,30 +1,32 @@
 """The examination page: photograph and evidence at the left, verdict, evidence and reading at the right.
 
-The photograph is sent before anything is computed; quality and score, further views and evidence follow as they are
-ready, each by a poll that reruns the page when there is news.
+The photograph is sent before anything is computed. Quality and score, further views and evidence follow when they are
+ready: a fragment polls for them and then reruns the page.
 """
 
-import numpy as np
 import streamlit as st
 
-from retina_xai.app.viewer.components.canvas import Mark, Scene, fundus_canvas, pending_edit
+from retina_xai.app.viewer.components.canvas import HeatLayer, Scene, fundus_canvas, pending_edit
+from retina_xai.app.viewer.components.reading_form.reading_form import Answer, Submission
+from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.jobs import URGENT
-from retina_xai.app.viewer.panels.encoding import grey, png
-from retina_xai.app.viewer.panels.evidence import evidence_of, question_of, show_candidates, show_evidence, shown
-from retina_xai.app.viewer.panels.header import reader_input
-from retina_xai.app.viewer.panels.history import show_history
-from retina_xai.app.viewer.panels.progress import POLL
-from retina_xai.app.viewer.panels.reading import Case, Said, show_reading, store_reading
+from retina_xai.app.viewer.open_photograph import OpenPhotograph
+from retina_xai.app.viewer.panels.evidence_panel import evidence_of, question_of, show_candidates, show_evidence, shown
+from retina_xai.app.viewer.panels.header_panel import reader_input
+from retina_xai.app.viewer.panels.history_panel import show_history
+from retina_xai.app.viewer.panels.progress_panel import POLL
+from retina_xai.app.viewer.panels.reading_panel import show_reading, store_submission
 from retina_xai.app.viewer.panels.text import plain
-from retina_xai.app.viewer.panels.verdict import show_verdict, show_worth
+from retina_xai.app.viewer.panels.verdict_panel import show_verdict, show_worth
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.services import Desk, desk
-from retina_xai.app.viewer.session import Answer, Session, keep, line_of, session
+from retina_xai.app.viewer.session import Session, keep, line_of, session
 from retina_xai.app.viewer.worklist import Item, neighbour
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
+from retina_xai.lesions.candidates import expert_markings
 
 KEPT_LAYERS = 3
 CANVAS = "examination"
@@ -50,15 +52,15 @@ def page() -> None:
     except InputError as error:
         st.error(plain(line_of(error, item)))
         return
-    case = _case(state, item, photograph, served)
-    found = case.found
+    opened = _opened(state, item, photograph, served)
+    found = opened.found
     left, right = st.columns([17, 6], gap="medium")
     with left:
-        _show_canvas(state, case, views, served)
-        show_reading(state, case, lambda said: take_reading(state, said, served))
-        show_history(state, case, served)
+        _show_canvas(state, opened, views, served)
+        show_reading(state, opened, lambda submission: take_submission(state, submission, served))
+        show_history(state, opened, served)
     with right, st.container(gap="xsmall"):
-        show_verdict(case.scored)
+        show_verdict(opened.scored)
         show_evidence(state, item, found, served)
         show_candidates(state, item, found)
         show_worth(served)
@@ -66,23 +68,23 @@ def page() -> None:
         st.fragment(_poll, run_every=POLL / 2)(state)
 
 
-def _case(state: Session, item: Item, photograph: Photograph, served: Desk) -> Case:
+def _opened(state: Session, item: Item, photograph: Photograph, served: Desk) -> OpenPhotograph:
     found = evidence_of(state, item, question_of(state, served), served)
-    return Case(item, photograph, state.scored.get(item.key), found)
+    return OpenPhotograph(item, photograph, state.scored.get(item.key), found)
 
 
-def take_reading(state: Session, said: Said, served: Desk) -> None:
-    """Store a reading with what was drawn last, also where the reader has gone on to the next photograph meanwhile."""
+def take_submission(state: Session, submission: Submission, served: Desk) -> None:
+    """Store a submission with what was drawn last, also if the next photograph has been opened by then."""
     _take_edit(state, served)
-    item = state.items(served).get(said.image)
+    item = state.items(served).get(submission.image)
     if item is None:
         return
     try:
-        case = _case(state, item, state.photograph(item), served)
+        opened = _opened(state, item, state.photograph(item), served)
     except InputError as error:
-        state.draft(item).answer = Answer(said.id, line_of(error, item), failed=True)
+        state.draft(item).answer = Answer(submission.id, line_of(error, item), failed=True)
     else:
-        store_reading(state, case, said, served)
+        store_submission(state, opened, submission, served)
 
 
 def _take_edit(state: Session, served: Desk) -> None:
@@ -112,58 +114,49 @@ def _poll(state: Session) -> None:
         st.rerun()
 
 
-def _show_canvas(state: Session, case: Case, views: dict[str, bytes], served: Desk) -> None:
-    draft = state.draft(case.item)
+def _show_canvas(state: Session, opened: OpenPhotograph, views: dict[str, bytes], served: Desk) -> None:
+    draft = state.draft(opened.item)
     goto, state.goto = state.goto, None
-    listed = [one for one in shown(case.found, 0) if one.id not in draft.rejected]
     scene = Scene(
-        case.item.key,
-        case.photograph.pixels.shape[1],
-        case.photograph.pixels.shape[0],
+        opened.item.key,
+        opened.photograph.pixels.shape[1],
+        opened.photograph.pixels.shape[0],
         views=views,
-        evidence=_evidence_layer(state, case.item, case.found),
-        candidates=[_mark(one) for one in listed],
-        markings=_markings(state, case.item, case.photograph, served),
+        heat=_heat(state, opened.item, opened.found),
+        candidates=[one for one in shown(opened.found, 0) if one.id not in draft.rejected],
+        experts=_experts(state, opened.item, opened.photograph, served),
         drawn=draft.drawn,
         threshold=state.threshold,
         goto=goto,
     )
-    told = fundus_canvas(scene, key=CANVAS)
-    draft.drawn = told.drawn
-    if told.selected != draft.clicked:
-        draft.clicked = told.selected
-        draft.selected = told.selected
+    done = fundus_canvas(scene, key=CANVAS)
+    draft.drawn = done.drawn
+    if done.selected != draft.clicked:
+        draft.clicked = done.selected
+        draft.selected = done.selected
 
 
-def _mark(candidate: Annotation) -> Mark:
-    left, top, right, bottom = (edge + 0.5 for edge in candidate.shape.box)
-    x, y = candidate.shape.centroid
-    return Mark(candidate.id, x, y, (left, top, right, bottom), candidate.score or 0, candidate.shape.outline.rings[0])
-
-
-def _evidence_layer(state: Session, item: Item, found: Evidence | None) -> bytes | None:
-    """The map as the canvas takes it, made once."""
+def _heat(state: Session, item: Item, found: Evidence | None) -> HeatLayer | None:
+    """The evidence as the canvas takes it, encoded once."""
     if found is None:
         return None
-    place = f"{item.key} {found.question}"
-    if place not in state.layers:
-        keep(state.layers, place, {"evidence": grey(found.evidence)}, KEPT_LAYERS)
-    return state.layers[place]["evidence"]
+    place = (item.key, found.question)
+    if place not in state.heat:
+        keep(state.heat, place, heat_layer(found.evidence), KEPT_LAYERS)
+    return state.heat[place]
 
 
-def _markings(state: Session, item: Item, photograph: Photograph, served: Desk) -> dict[str, bytes]:
-    """Masks of what the experts marked, where the photograph has some; a line where these cannot be read."""
+def _experts(state: Session, item: Item, photograph: Photograph, served: Desk) -> tuple[Annotation, ...]:
+    """What the experts marked, traced once; a line where it cannot be read."""
     case = served.case(item)
     if case is None:
-        return {}
-    place = f"{item.key} experts"
-    if place not in state.layers:
-        height, width = photograph.pixels.shape[:2]
+        return ()
+    if item.key not in state.experts:
+        found: tuple[Annotation, ...] = ()
         try:
-            truth = case.truth("graded" if case.version == "1" else "votes", (height, width))
-            masks = {name: png(mask.astype(np.uint8) * 255) for name, mask in truth.masks.items() if mask.any()}
+            truth = case.truth("graded" if case.version == "1" else "votes", photograph.pixels.shape[:2])
+            found = tuple(one for name, mask in truth.masks.items() for one in expert_markings(mask, name))
         except InputError as error:
             st.warning(plain(f"Expert markings: {line_of(error, item)}"))
-            masks = {}
-        keep(state.layers, place, masks, KEPT_LAYERS)
-    return state.layers[place]
+        keep(state.experts, item.key, found, KEPT_LAYERS)
+    return state.experts[item.key]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from retina_xai.app.viewer.components.score_curve.score_curve import show_curves
+from retina_xai.app.viewer.encoding import png
 from retina_xai.app.viewer.jobs import URGENT, Job
 from retina_xai.app.viewer.matches import DEFENCES, LAMBDA_SEARCH, Match, Side, likely, play_match
-from retina_xai.app.viewer.panels.encoding import png
-from retina_xai.app.viewer.panels.header import reader_input
-from retina_xai.app.viewer.panels.progress import POLL, show_curves, show_progress
+from retina_xai.app.viewer.panels.header_panel import reader_input
+from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.server import LARGEST_UPLOAD
 from retina_xai.app.viewer.services import Desk, desk

@@ -3,10 +3,10 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from retina_xai.app.viewer.panels.header import kept, reader_input
-from retina_xai.app.viewer.panels.history import show_exports
-from retina_xai.app.viewer.panels.progress import POLL
-from retina_xai.app.viewer.panels.rows import Column, Table, TableRow, show_rows
+from retina_xai.app.viewer.components.table.table import Column, Table, TableRow, show_table
+from retina_xai.app.viewer.panels.header_panel import kept, reader_input
+from retina_xai.app.viewer.panels.history_panel import show_exports
+from retina_xai.app.viewer.panels.progress_panel import POLL
 from retina_xai.app.viewer.panels.text import number, plain
 from retina_xai.app.viewer.server import LARGEST_UPLOAD
 from retina_xai.app.viewer.services import Desk, desk
@@ -144,7 +144,7 @@ def _show_table(state: Session, rows: list[Row], total: int) -> None:
     table = Table(
         "Worklist", COLUMNS, [_table_row(row) for row in rows[:MOST_ROWS]], state.current, "max(12rem, 100vh - 22rem)"
     )
-    show_rows(table, "worklist", lambda key: _open(state, key))
+    show_table(table, "worklist", lambda key: _open(state, key))
     if state.opened:
         state.opened = False
         st.switch_page(state.pages["examination"])

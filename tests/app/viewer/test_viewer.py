@@ -13,11 +13,10 @@ from helpers.tiny_network import tiny_network
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from retina_xai.app.viewer.components.canvas import DrawnLesion
+from retina_xai.app.viewer.components.reader_name.reader_name import name_in
+from retina_xai.app.viewer.components.reading_form.reading_form import Submission, submission_in
 from retina_xai.app.viewer.findings import Question
-from retina_xai.app.viewer.panels.examination_page import take_reading
-from retina_xai.app.viewer.panels.header import name_in
-from retina_xai.app.viewer.panels.reading import Said, said_in
+from retina_xai.app.viewer.panels.examination_page import take_submission
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.server import HOST, OPTIONS, view
@@ -25,6 +24,8 @@ from retina_xai.app.viewer.services import ViewSettings, serve
 from retina_xai.app.viewer.session import SLOT, Session
 from retina_xai.app.viewer.worklist import Filter
 from retina_xai.errors import UsageError
+from retina_xai.lesions.annotation import Annotation
+from retina_xai.lesions.shapes import Disk
 from retina_xai.verdict import NO_REFERABLE_DR, REFER
 
 SCRIPT = Path(__file__).resolve().parents[3] / "app" / "viewer" / "page.py"
@@ -85,8 +86,8 @@ def press(page, label):
 
 def say(state, item, served, decision="none", comment="", reader="Ada"):
     """Store what the browser sends when a reading is stored."""
-    said = Said(uuid4().hex, item.key, reader, decision, comment)
-    take_reading(state, said, served)
+    submission = Submission(uuid4().hex, item.key, reader, decision, comment)
+    take_submission(state, submission, served)
     return state.draft(item).answer
 
 
@@ -128,7 +129,7 @@ def test_evidence_is_found_shown_and_a_reading_with_it_is_stored(served):
     assert [metric.value for metric in page.metric] == [f"{found.before:.3f}", "–", "–"]
     draft = state.draft(item)
     draft.rejected, draft.types = {"1"}, {"2": "haemorrhages"}
-    draft.drawn = (DrawnLesion("d", "soft_exudates", "circle", ((50.0, 60.0),), 7.0),)
+    draft.drawn = (Annotation("d", "soft_exudates", Disk(50.0, 60.0, 7.0), "reader", "added"),)
     answer = say(state, item, served, "disagree", "=cmd() <script>")
     (reading,) = served.store.all()
     assert (reading.reader, reading.decision, reading.comment) == ("Ada", "disagree", "=cmd() <script>")
@@ -163,7 +164,7 @@ def test_a_moved_candidate_is_stored_once_as_moved_with_its_score(served):
     say(state, item, served)
     (reading,) = served.store.all()
     (moved,) = (lesion for lesion in reading.lesions if lesion.status == "moved")
-    assert (moved.id, moved.origin) == ("candidate-1", "candidate")
+    assert (moved.id, moved.origin, moved.type) == ("candidate-1", "candidate", "unspecified")
     assert moved.score == pytest.approx(state.evidence[item.key, Question("saliency")].candidates[0].score)
 
 
@@ -187,9 +188,9 @@ def test_without_a_name_nothing_is_stored(served):
 
 def test_a_reading_that_arrives_twice_is_stored_once(served):
     _, state, item = opened(examination, served)
-    said = Said("one", item.key, "Ada")
-    take_reading(state, said, served)
-    take_reading(state, said, served)
+    submission = Submission("one", item.key, "Ada")
+    take_submission(state, submission, served)
+    take_submission(state, submission, served)
     assert len(served.store.all()) == 1
 
 
@@ -207,7 +208,7 @@ def test_a_photograph_without_a_score_is_not_read(served):
     [None, "text", {}, {"id": 1}, {"id": "x" * 65, "image": "i", "reader": "r", "decision": "agree", "comment": ""}],
 )
 def test_what_is_no_reading_is_not_heard(message):
-    assert said_in(message) is None
+    assert submission_in(message) is None
 
 
 @pytest.mark.parametrize(("message", "name"), [("Ada", "Ada"), (None, ""), (5, ""), ("x" * 1000, "")])

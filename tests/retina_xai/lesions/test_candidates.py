@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.candidates import binarise, label_regions, lesion_candidates, region_maxima
+from retina_xai.lesions.candidates import (
+    binarise,
+    expert_markings,
+    label_regions,
+    lesion_candidates,
+    region_maxima,
+)
 from retina_xai.lesions.outlines import mask_of
 
 
@@ -53,6 +59,17 @@ def test_every_candidate_has_the_pixels_of_its_own_region():
         assert (own.sum(), evidence[own].max()) == (candidate.shape.area, candidate.score)
         total += own
     assert np.array_equal(total, mask)
+
+
+def test_expert_markings_are_the_regions_of_the_mask_with_their_holes():
+    mask = np.zeros((20, 30), bool)
+    mask[2:9, 3:10], mask[4:6, 5:7], mask[15, 20] = True, False, True
+    ring, dot = expert_markings(mask, "soft_exudates")
+    assert (ring.type, ring.origin, ring.status, ring.score) == ("soft_exudates", "expert", "kept", None)
+    assert ring.id != dot.id
+    assert (ring.shape.area, len(ring.shape.rings), dot.shape.area) == (45, 2, 1)
+    assert np.array_equal(mask_of(ring.shape, 20, 30) | mask_of(dot.shape, 20, 30), mask)
+    assert expert_markings(np.zeros((5, 5), bool), "haemorrhages") == []
 
 
 def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():

@@ -52,7 +52,7 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
         place = {
             **os.environ,
             **environment,
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")]),
             "HOME": str(tmp_path_factory.mktemp("home")),
         }
         log = (tmp_path_factory.mktemp("server") / "log.txt").open("wb")

@@ -1,24 +1,31 @@
 """The canvas in a real browser: what is drawn where, and what survives a rerun."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from helpers.canvas_pages import (
     CANDIDATE_A,
-    EDGE_OF_A,
     EDGE_OF_B,
     EDGE_OF_EXUDATE,
     EDGE_OF_HAEMORRHAGE,
+    EDGE_OF_HOLE,
     EVIDENCE,
+    FAINT,
     GROUND,
+    GROUNDS,
+    HEIGHT,
+    INSIDE_B,
+    WIDTH,
     choose_image,
     close,
+    evidence,
     move_threshold,
     reads,
     until,
 )
 from playwright.sync_api import expect
+
+from retina_xai.drawing import CANDIDATE_COLOUR, LESION_COLOURS, heatmap, overlay
 
 
 def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_image(canvas):
@@ -72,34 +79,63 @@ def test_arrows_and_signs_move_and_zoom_by_key(canvas):
     until(lambda: int(canvas.read("position").split()[1]) > 300)
 
 
-def test_evidence_is_off_at_first_and_blends_as_the_overlay_does(canvas):
-    heat = 255 * np.array(mpl.colormaps["viridis"]([1.0, 0.5]))[:, :3]
+def test_evidence_is_off_at_first_and_has_the_colours_of_the_overlay_pictures(canvas):
+    heat = heatmap(evidence()).astype(float)
+    ground = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
+    picture = overlay(ground, evidence()).astype(float)
     assert close(canvas.colour(*EVIDENCE), GROUND)
     canvas.page.keyboard.press("o")
-    full = 0.15 * np.array(GROUND) + 0.85 * heat[0]
-    until(lambda: close(canvas.colour(*EVIDENCE), tuple(full)))
-    weight = 0.85 * np.sqrt(0.5)
-    half = (1 - weight) * np.array(GROUND) + weight * heat[1]
-    assert close(canvas.colour(*CANDIDATE_A), tuple(half), 5)
+    canvas.page.keyboard.press("k")
+    until(lambda: not close(canvas.colour(*EVIDENCE), GROUND))
+    for x, y in (EVIDENCE, CANDIDATE_A, FAINT, (20, 20)):
+        assert close(canvas.colour(x, y), tuple(picture[y, x]), 2), (x, y)
+    assert not close(picture[CANDIDATE_A[::-1]], GROUND, 20)
+    assert close(picture[FAINT[::-1]], GROUND, 0)
     assert close(canvas.colour(*EVIDENCE, side=0), GROUND)
-    assert close(canvas.colour(20, 20), GROUND)
     canvas.root.get_by_label("Opacity of the heat map").fill("20")
-    until(lambda: close(canvas.colour(*EVIDENCE), tuple(0.8 * np.array(GROUND) + 0.2 * heat[0])))
+    until(lambda: close(canvas.colour(*EVIDENCE), tuple(0.8 * np.array(GROUND) + 0.2 * heat[EVIDENCE[::-1]])))
     canvas.hover(*EVIDENCE)
     reads(canvas, "value", "evidence 0.80")
     canvas.page.keyboard.press("h")
     until(lambda: close(canvas.colour(*EVIDENCE), GROUND))
+
+
+def test_views_by_key_are_those_that_python_sends(canvas):
+    for key, name in (("2", "red-free"), ("3", "CLAHE"), ("1", "colour")):
+        canvas.page.keyboard.press(key)
+        until(lambda name=name: close(canvas.colour(20, 20), GROUNDS[name], 1))
+        assert close(canvas.colour(20, 20, side=0), GROUNDS[name], 1)
+
+
+def test_outlines_run_along_pixel_edges_and_around_holes_in_the_colours_of_the_package(canvas):
+    canvas.root.get_by_label("Expert markings").select_option("over")
     canvas.page.keyboard.press("o")
-    until(lambda: close(canvas.colour(*EDGE_OF_A), GROUND))
+    canvas.page.keyboard.press("h")
+    until(lambda: close(canvas.colour(*EDGE_OF_EXUDATE), LESION_COLOURS["hard_exudates"], 20))
+    until(lambda: not close(canvas.colour(*EDGE_OF_HOLE), GROUND, 20))
+    assert close(canvas.colour(*INSIDE_B), GROUND)
+    canvas.page.keyboard.press("k")
+    until(lambda: close(canvas.colour(*EDGE_OF_HOLE), GROUND))
 
 
-def test_views_by_key_and_the_red_free_one_is_the_green_channel(canvas):
-    canvas.page.keyboard.press("2")
-    until(lambda: close(canvas.colour(20, 20), (60, 60, 60), 1))
-    canvas.page.keyboard.press("1")
-    until(lambda: close(canvas.colour(20, 20), GROUND))
-    canvas.page.keyboard.press("3")
-    until(lambda: close(canvas.colour(20, 20, side=0), (60, 60, 60), 1))
+def test_the_outline_of_a_candidate_is_on_the_edges_of_its_pixels(canvas):
+    canvas.page.keyboard.press("o")
+    canvas.page.keyboard.press("k")
+    canvas.hover(150, 90)
+    canvas.wheel(20)
+    until(lambda: float(canvas.read("zoom").split()[1][:-1]) > 20)
+    canvas.page.mouse.move(5, 5)
+    x, y = canvas.spot(150, 90)
+
+    def rows(holds):
+        return [step for step in range(-40, 40) if holds(canvas.colour_at(x, y + step))]
+
+    until(lambda: rows(lambda colour: not close(colour, GROUND)))
+    first_inside = rows(lambda colour: not close(colour, GROUND))[0]
+    canvas.page.keyboard.press("h")
+    canvas.page.keyboard.press("k")
+    until(lambda: rows(lambda colour: close(colour, CANDIDATE_COLOUR, 20)))
+    assert np.mean(rows(lambda colour: close(colour, CANDIDATE_COLOUR, 20))) == pytest.approx(first_inside - 0.5, abs=1)
 
 
 def test_expert_markings_beside_or_over_with_a_toggle_for_each_type(canvas):

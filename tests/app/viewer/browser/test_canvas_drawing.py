@@ -5,6 +5,10 @@ import pytest
 from helpers.canvas_pages import GROUND, choose_image, close, move_threshold, reads, until
 
 
+def centre(lesion):
+    return [lesion["shape"]["x"], lesion["shape"]["y"]]
+
+
 def test_a_measured_line_is_in_pixels_of_the_file(canvas):
     canvas.page.keyboard.press("m")
     canvas.drag((100, 100), (400, 100))
@@ -27,17 +31,18 @@ def test_a_circle_is_drawn_moved_retyped_and_deleted(canvas):
     canvas.drag((400, 150), (440, 150), side=0)
     until(lambda: len(canvas.told()["drawn"]) == 1)
     (lesion,) = canvas.told()["drawn"]
-    assert (lesion["kind"], lesion["lesion_type"]) == ("circle", "haemorrhages")
-    assert lesion["points"][0] == pytest.approx([400, 150], abs=1)
-    assert lesion["radius"] == pytest.approx(40, abs=1)
+    assert (lesion["shape"]["kind"], lesion["type"]) == ("disk", "haemorrhages")
+    assert (lesion["origin"], lesion["status"], lesion["score"]) == ("reader", "added", None)
+    assert centre(lesion) == pytest.approx([400, 150], abs=1)
+    assert lesion["shape"]["radius"] == pytest.approx(40, abs=1)
     until(lambda: not close(canvas.colour(440, 150), GROUND, 20))
     canvas.drag((440, 150), (390, 170))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([350, 170], abs=1.5))
-    assert canvas.told()["drawn"][0]["radius"] == lesion["radius"]
+    until(lambda: centre(canvas.told()["drawn"][0]) == pytest.approx([350, 170], abs=1.5))
+    assert canvas.told()["drawn"][0]["shape"]["radius"] == lesion["shape"]["radius"]
     canvas.drag((350, 170), (345, 175))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([345, 175], abs=2))
+    until(lambda: centre(canvas.told()["drawn"][0]) == pytest.approx([345, 175], abs=2))
     canvas.root.get_by_label("Type of lesion").select_option("soft_exudates")
-    until(lambda: canvas.told()["drawn"][0]["lesion_type"] == "soft_exudates")
+    until(lambda: canvas.told()["drawn"][0]["type"] == "soft_exudates")
     canvas.root.locator(".pane").nth(1).focus()
     canvas.page.keyboard.press("Delete")
     until(lambda: canvas.told()["drawn"] == [])
@@ -50,7 +55,7 @@ def test_the_next_type_is_of_the_next_lesion_which_may_lie_inside_another(canvas
     canvas.root.get_by_label("Type of lesion").select_option("red_small_dots")
     canvas.drag((300, 200), (315, 200))
     until(lambda: len(canvas.told()["drawn"]) == 2)
-    drawn = [(lesion["lesion_type"], round(lesion["radius"] / 5) * 5) for lesion in canvas.told()["drawn"]]
+    drawn = [(lesion["type"], round(lesion["shape"]["radius"] / 5) * 5) for lesion in canvas.told()["drawn"]]
     assert drawn == [("haemorrhages", 80), ("red_small_dots", 15)]
 
 
@@ -60,7 +65,7 @@ def test_nothing_is_drawn_or_moved_beyond_the_photograph(canvas):
     canvas.drag((-60, 100), (-20, 100))
     canvas.drag((200, 100), (230, 100))
     canvas.drag((230, 100), (-60, 100))
-    until(lambda: [lesion["points"] for lesion in canvas.told()["drawn"]] == [[[-0.5, pytest.approx(100, abs=1)]]])
+    until(lambda: [centre(lesion) for lesion in canvas.told()["drawn"]] == [[-0.5, pytest.approx(100, abs=1)]])
 
 
 def test_quick_edits_all_arrive_and_a_freehand_line_is_closed(canvas):
@@ -71,8 +76,8 @@ def test_quick_edits_all_arrive_and_a_freehand_line_is_closed(canvas):
     canvas.button("Freehand").click()
     canvas.drag((100, 150), (200, 150), (200, 230), (100, 230))
     until(lambda: len(canvas.told()["drawn"]) == 5)
-    points = np.array(canvas.told()["drawn"][4]["points"])
-    x, y = points.T
+    (ring,) = canvas.told()["drawn"][4]["shape"]["rings"]
+    x, y = np.array(ring).T
     area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
     assert area == pytest.approx(100 * 80, rel=0.03)
     move_threshold(canvas, 1)
@@ -85,11 +90,11 @@ def test_a_lesion_is_drawn_and_moved_by_keys_alone(canvas):
         canvas.page.keyboard.press(key)
     until(lambda: len(canvas.told()["drawn"]) == 1)
     (lesion,) = canvas.told()["drawn"]
-    assert lesion["points"][0] == [299.5, 199.5]
-    assert lesion["radius"] == 12
+    assert centre(lesion) == [299.5, 199.5]
+    assert lesion["shape"]["radius"] == 12
     for key in ("l", "Enter", *["Shift+ArrowDown"] * 9, "Enter"):
         canvas.page.keyboard.press(key)
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == [299.5, 208.5])
+    until(lambda: centre(canvas.told()["drawn"][0]) == [299.5, 208.5])
     canvas.page.keyboard.press("Delete")
     until(lambda: canvas.told()["drawn"] == [])
 
@@ -105,10 +110,35 @@ def test_lesions_belong_to_their_image_and_python_may_add_one(canvas):
     until(lambda: [lesion["id"] for lesion in canvas.told()["drawn"]] == ["p"])
     until(lambda: not close(canvas.colour(330, 200), GROUND, 20))
     choose_image(canvas, "one")
-    until(lambda: [lesion["radius"] for lesion in canvas.told()["drawn"]] == [pytest.approx(30, abs=1)])
+    until(lambda: [lesion["shape"]["radius"] for lesion in canvas.told()["drawn"]] == [pytest.approx(30, abs=1)])
     until(lambda: not close(canvas.colour(130, 330), GROUND, 20))
     canvas.page.get_by_role("button", name="Circle from Python").click()
     until(lambda: close(canvas.colour(130, 330), GROUND) and not close(canvas.colour(330, 200), GROUND, 20))
     canvas.page.keyboard.press("d")
     canvas.drag((330, 200), (350, 200))
-    until(lambda: canvas.told()["drawn"][0]["points"][0] == pytest.approx([320, 200], abs=1))
+    until(lambda: centre(canvas.told()["drawn"][0]) == pytest.approx([320, 200], abs=1))
+
+
+def test_an_outline_beyond_the_photograph_comes_back_on_its_border_and_is_shown_there(canvas):
+    canvas.page.keyboard.press("s")
+    canvas.page.keyboard.press("d")
+    canvas.button("Freehand").click()
+    canvas.drag((10, 350), (60, 350), (60, 430), (10, 430))
+    until(lambda: len(canvas.told()["drawn"]) == 1)
+    (ring,) = canvas.told()["drawn"][0]["shape"]["rings"]
+    assert max(y for _, y in ring) == 399.5
+    until(lambda: not close(canvas.colour(35, 399), (255, 255, 255), 20))
+    canvas.page.keyboard.press("v")
+    canvas.page.mouse.click(*canvas.spot(35, 375))
+    canvas.page.keyboard.press("Delete")
+    until(lambda: canvas.told()["drawn"] == [])
+
+
+def test_a_lesion_may_stay_unspecified(canvas):
+    canvas.page.keyboard.press("d")
+    canvas.root.get_by_label("Type of lesion").select_option("unspecified")
+    canvas.drag((300, 200), (340, 200))
+    until(lambda: [lesion["type"] for lesion in canvas.told()["drawn"]] == ["unspecified"])
+    until(lambda: not close(canvas.colour(340, 200), GROUND, 20))
+    canvas.page.keyboard.press("9")
+    until(lambda: close(canvas.colour(340, 200), GROUND))

@@ -1,0 +1,1 @@
+"""Bytes for other components: encoded pictures and outlines."""

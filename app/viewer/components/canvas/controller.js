@@ -1,0 +1,287 @@
+// The canvas: what is shown, by which tool it is changed, and all that a command or a gesture may change.
+
+import { find, findAll, setText } from "../shared/elements.js";
+import { setShownPhotograph } from "../shared/shown_photograph.js";
+import { Candidates } from "./candidates.js";
+import { COMMANDS } from "./commands.js";
+import { Controls } from "./controls.js";
+import { DrawnLesions } from "./drawn_lesions.js";
+import { listen } from "./events.js";
+import { clamp } from "./geometry.js";
+import { Layers } from "./layers.js";
+import { Messages } from "./messages.js";
+import { newPreferences, newView, pageState } from "./page_state.js";
+import { paint } from "./painter.js";
+import { showReadout } from "./readout.js";
+import { Tools } from "./tools.js";
+import { Viewport } from "./viewport.js";
+
+/** @import { Box, Point } from "./geometry.js" */
+/** @import { CommandName } from "./commands.js" */
+/** @import { CanvasData } from "./layers.js" */
+/** @import { Pane } from "./painter.js" */
+/** @import { Preferences, View } from "./page_state.js" */
+
+const SETTLED = 160; // milliseconds without a change after which the picture is drawn finely
+const EXPERTS = /** @type {const} */ (["hidden", "beside", "over"]);
+
+export class CanvasController {
+  key = "";
+  view = newView("", 0);
+  preferences = newPreferences("");
+  viewport = new Viewport();
+  messages = new Messages();
+  layers = new Layers(() => this.changed());
+  candidates = new Candidates(this);
+  drawn = new DrawnLesions(this);
+  tools = new Tools(this);
+  listening = new AbortController();
+  /** @type {{ pane: Pane, screen: Point } | null} */
+  pointer = null;
+  frame = 0;
+  /** @type {number | undefined} */
+  settling;
+  measured = false;
+  /** @type {(() => void) | null} */
+  onMeasured = null;
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    this.panes = findAll(root, ".pane", HTMLElement).map(paneOf);
+    this.controls = new Controls(this);
+    listen(this, this.listening.signal);
+  }
+
+  /**
+   * Show the data of a rerun.
+   * @param {CanvasData} data
+   */
+  take(data) {
+    const sameImage = this.layers.data.image === data.image;
+    this.layers.take(data);
+    if (!sameImage) this.open(data);
+    if (!this.layers.views.has(this.view.name)) this.view.name = this.layers.viewNames[0];
+    if (this.messages.isNews(data.drawn, data.edit)) this.drawn.all = data.drawn;
+    this.candidates.goTo(data.goto);
+    this.controls.offer(this.layers.viewNames, data.palette);
+    if (!pageState.active?.root.isConnected) pageState.active = this;
+    this.changed();
+  }
+
+  /**
+   * Begin with another image, or go on with the one that this canvas showed before it left the page.
+   * @param {CanvasData} data
+   */
+  open({ key, image, width, height, opacity, palette }) {
+    const left = pageState.left.get(key);
+    this.key = key;
+    this.tools.giveUp();
+    this.messages.begin(image);
+    this.root.dataset.image = image;
+    setShownPhotograph(image);
+    this.root.style.setProperty("--aspect", `${width} / ${height}`);
+    this.viewport.show(width, height);
+    this.preferences = left?.preferences ?? newPreferences(Object.keys(palette.lesions)[0]);
+    this.view = left?.image === image ? left.view : newView(this.layers.viewNames[0], opacity);
+    if (left?.image === image) this.viewport.place = left.place;
+    this.drawn.all = [];
+    this.drawn.draft = null;
+  }
+
+  /**
+   * @param {CommandName} command
+   * @param {string} [value]
+   */
+  run(command, value = "") {
+    COMMANDS[command](this, value);
+  }
+
+  /** @param {Partial<View>} changes */
+  set(changes) {
+    Object.assign(this.view, changes);
+    this.changed();
+  }
+
+  /** @param {Partial<Preferences>} changes */
+  prefer(changes) {
+    Object.assign(this.preferences, changes);
+    this.changed();
+  }
+
+  /** Something has changed that controls or panes show. */
+  changed() {
+    this.controls.refresh();
+    this.root.dataset.tool = this.view.tool;
+    this.panes[0].element.hidden = !this.preferences.two;
+    this.redraw();
+  }
+
+  /** Something has changed that panes show. */
+  redraw() {
+    if (this.key) pageState.left.set(this.key, this.leftState());
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.paint(true), SETTLED);
+    this.frame ||= requestAnimationFrame(() => this.paint(false));
+  }
+
+  leftState() {
+    const { view, preferences, viewport } = this;
+    return { image: this.layers.data.image, view, preferences, place: viewport.place };
+  }
+
+  /** @param {boolean} fine */
+  paint(fine) {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    for (const pane of this.panes) if (!pane.element.hidden) paint(this, pane, fine);
+    const failure = this.layers.failure(this.view.name);
+    setText(find(this.root, "[role=alert]", HTMLElement), failure);
+    const photograph = this.layers.photograph(this.view.name);
+    find(this.root, ".waiting", HTMLElement).hidden = Boolean(failure || photograph);
+    showReadout(this);
+  }
+
+  /** @param {string} line */
+  say(line) {
+    find(this.root, "[role=status]", HTMLElement).textContent = line;
+  }
+
+  // ---- what is shown
+
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
+  pan(dx, dy) {
+    this.viewport.pan(dx, dy);
+    this.redraw();
+  }
+
+  /**
+   * @param {number} factor
+   * @param {Point} [screen] the point that stays where it is
+   */
+  zoom(factor, screen) {
+    this.viewport.zoomAt(factor, screen);
+    this.redraw();
+  }
+
+  fit() {
+    this.viewport.reset();
+    this.redraw();
+  }
+
+  /** @param {string} type */
+  toggleType(type) {
+    if (!this.view.hidden.delete(type)) this.view.hidden.add(type);
+    this.changed();
+  }
+
+  /**
+   * Show expert markings "over" the evidence, "beside" it or not at all; the next of these where none is named.
+   * @param {string} place
+   */
+  setExperts(place) {
+    if (this.layers.markedTypes.length === 0) return;
+    const next = EXPERTS[(EXPERTS.indexOf(this.view.experts) + 1) % EXPERTS.length];
+    this.set({ experts: EXPERTS.find((one) => one === place) ?? next });
+    this.say(`Expert markings ${this.view.experts}`);
+  }
+
+  /** @param {Pane} pane */
+  showsExperts(pane) {
+    const { experts } = this.view;
+    if (experts === "over") return pane.evidence;
+    return experts === "beside" && (!pane.evidence || !this.preferences.two);
+  }
+
+  get dialog() {
+    return find(this.root, "dialog", HTMLDialogElement);
+  }
+
+  get dialogOpen() {
+    return this.dialog.open;
+  }
+
+  showHelp() {
+    this.dialog.showModal();
+  }
+
+  /**
+   * Choose what lies at a point: a lesion of the reader, else a candidate, else nothing.
+   * @param {Point} file
+   */
+  choose(file) {
+    const lesion = this.drawn.at(file);
+    this.drawn.choose(lesion?.id ?? null);
+    this.candidates.choose((lesion ? null : this.candidates.at(file)?.id) ?? null);
+  }
+
+  /** @returns {Box} */
+  get photographBox() {
+    return [-0.5, -0.5, this.layers.width - 0.5, this.layers.height - 0.5];
+  }
+
+  /**
+   * The point of the photograph that is nearest to a point.
+   * @param {Point} file
+   * @returns {Point}
+   */
+  onPhotograph([x, y]) {
+    const [x0, y0, x1, y1] = this.photographBox;
+    return [clamp(x, x0, x1), clamp(y, y0, y1)];
+  }
+
+  // ---- place on the page
+
+  /** The pane that is always shown. */
+  get mainPane() {
+    return this.panes[this.panes.length - 1];
+  }
+
+  focusPane() {
+    this.mainPane.element.focus();
+  }
+
+  /**
+   * The panes have this size now.
+   * @param {number} width
+   * @param {number} height
+   */
+  resize(width, height) {
+    this.viewport.resize(width, height);
+    this.measured = true;
+    this.onMeasured?.();
+    this.onMeasured = null;
+    this.redraw();
+  }
+
+  /**
+   * Act as soon as the panes have a size.
+   * @param {() => void} act
+   */
+  whenMeasured(act) {
+    if (this.measured) act();
+    else this.onMeasured = act;
+  }
+
+  leave() {
+    this.listening.abort();
+    clearTimeout(this.settling);
+    cancelAnimationFrame(this.frame);
+    this.layers.close();
+    if (pageState.active === this) pageState.active = null;
+  }
+}
+
+/**
+ * @param {HTMLElement} pane
+ * @returns {Pane}
+ */
+function paneOf(pane) {
+  const canvas = find(pane, "canvas", HTMLCanvasElement);
+  const context = canvas.getContext("2d", { alpha: false });
+  if (!context) throw new Error("no 2D context");
+  return { element: pane, canvas, context, evidence: "evidence" in pane.dataset };
+}

@@ -1,0 +1,138 @@
+// Buttons, lists and the slider. Each carries the name of its command in the HTML (data-command).
+
+import { element, find, findAll } from "../shared/elements.js";
+import { Brush, MARKER_RISE } from "./brush.js";
+import { COMMANDS, PRESSED, SHOWN, VALUE } from "./commands.js";
+import { FIRST_TYPE_DIGIT, LEGEND } from "./keys.js";
+
+/** @import { CanvasController } from "./controller.js" */
+/** @import { CommandName } from "./commands.js" */
+/** @import { LesionStyle, Palette } from "./styles.js" */
+
+const SAMPLE = { width: 40, height: 18 }; // CSS pixels
+
+export class Controls {
+  offered = "";
+
+  /** @param {CanvasController} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.root = canvas.root;
+    fillLegend(find(this.root, ".legend", HTMLElement));
+    this.root.addEventListener("click", ({ target }) => this.click(target));
+    this.root.addEventListener("input", ({ target }) => this.input(target));
+  }
+
+  /** @param {EventTarget | null} target */
+  click(target) {
+    const button = target instanceof Element ? target.closest("button[data-command]") : null;
+    if (button instanceof HTMLElement) this.run(button.dataset.command, button.dataset.value);
+  }
+
+  /** @param {EventTarget | null} target */
+  input(target) {
+    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) {
+      this.run(target.dataset.command, target.value);
+    }
+  }
+
+  /**
+   * @param {string | undefined} command
+   * @param {string} [value]
+   */
+  run(command, value) {
+    if (command && Object.hasOwn(COMMANDS, command)) this.canvas.run(/** @type {CommandName} */ (command), value);
+  }
+
+  /**
+   * Make a button for each view and each type of lesions, where they differ from the present ones.
+   * @param {string[]} views
+   * @param {Palette} palette
+   */
+  offer(views, { lesions }) {
+    const offered = JSON.stringify([views, lesions]);
+    if (offered === this.offered) return;
+    this.offered = offered;
+    const types = Object.entries(lesions);
+    find(this.root, ".views", HTMLElement).replaceChildren(...views.map((name, i) => viewButton(name, i + 1)));
+    find(this.root, ".types", HTMLElement).replaceChildren(
+      ...types.map(([type, style], i) => typeButton(type, style, FIRST_TYPE_DIGIT + i)),
+    );
+    find(this.root, "select[data-command=lesionType]", HTMLSelectElement).replaceChildren(
+      ...types.map(([value, { label }]) => element("option", { value }, label)),
+    );
+  }
+
+  /** Show the present state. */
+  refresh() {
+    const { root, canvas } = this;
+    for (const button of findAll(root, "button[data-command]", HTMLButtonElement)) {
+      const { command = "", value = "" } = button.dataset;
+      if (command in PRESSED) button.ariaPressed = String(PRESSED[command](canvas, value));
+    }
+    for (const list of findAll(root, "select[data-command]", HTMLSelectElement)) {
+      list.value = VALUE[list.dataset.command ?? ""](canvas);
+    }
+    for (const part of findAll(root, "[data-shown]", HTMLElement)) {
+      part.hidden = !SHOWN[part.dataset.shown ?? ""](canvas);
+    }
+    const opacity = VALUE.opacity(canvas);
+    find(root, "[data-command=opacity]", HTMLInputElement).value = opacity;
+    find(root, ".opacity-value", HTMLElement).textContent = `${opacity} %`;
+    find(root, "[data-command=everywhere]", HTMLInputElement).checked = canvas.preferences.everywhere;
+    const { chosen } = canvas.drawn;
+    find(root, "[data-command=deleteLesion]", HTMLButtonElement).disabled = !chosen;
+    find(root, ".next-type", HTMLElement).textContent = chosen ? "Chosen lesion" : "Next lesion";
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {number} digit its key
+ */
+function viewButton(name, digit) {
+  const button = element("button", { type: "button" }, `${name[0].toUpperCase()}${name.slice(1)}`);
+  Object.assign(button.dataset, { command: "view", value: name });
+  button.setAttribute("aria-keyshortcuts", String(digit));
+  button.append(element("kbd", { ariaHidden: "true" }, String(digit)));
+  return button;
+}
+
+/**
+ * @param {string} type
+ * @param {LesionStyle} style
+ * @param {number} digit its key
+ */
+function typeButton(type, style, digit) {
+  const button = element("button", { type: "button" });
+  Object.assign(button.dataset, { command: "type", value: type });
+  button.setAttribute("aria-keyshortcuts", String(digit));
+  button.append(sample(style), element("span", {}, style.label));
+  return button;
+}
+
+/**
+ * A picture of the line and the marker of a type.
+ * @param {LesionStyle} style
+ */
+function sample(style) {
+  const { width, height } = SAMPLE;
+  const picture = element("canvas", { width: 2 * width, height: 2 * height, className: "sample", ariaHidden: "true" });
+  const context = picture.getContext("2d");
+  if (!context) return picture;
+  context.scale(2, 2);
+  const brush = new Brush(context, 1);
+  const line = new Path2D();
+  line.moveTo(16, height / 2);
+  line.lineTo(width - 3, height / 2);
+  brush.stroke(line, style, 3);
+  const below = height / 2 + MARKER_RISE;
+  brush.markIfSmall([8, below, 8, below], style);
+  return picture;
+}
+
+/** @param {HTMLElement} list */
+function fillLegend(list) {
+  const rows = LEGEND.flatMap(([keys, meaning]) => [element("dt", {}, keys), element("dd", {}, meaning)]);
+  list.replaceChildren(...rows);
+}

@@ -1,0 +1,126 @@
+// The reader's own lesions: which there are, which is chosen, and every edit of them.
+
+import { boxOf, isOnOutline, middleOf, touches } from "./annotations.js";
+import { boxArea } from "./geometry.js";
+
+/** @import { Annotation } from "./annotations.js" */
+/** @import { CanvasController } from "./controller.js" */
+/** @import { Point } from "./geometry.js" */
+
+export class DrawnLesions {
+  /** @type {Annotation[]} */
+  all = [];
+  /** @type {Annotation | null} what is being drawn */
+  draft = null;
+
+  /** @param {CanvasController} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+  }
+
+  get chosen() {
+    return this.all.find(({ id }) => id === this.canvas.view.lesion);
+  }
+
+  visible() {
+    return this.all.filter(({ type }) => !this.canvas.view.hidden.has(type));
+  }
+
+  /**
+   * The smallest one at a point of the file.
+   * @param {Point} file
+   */
+  at(file) {
+    const near = this.visible().filter((lesion) => touches(lesion, file, this.canvas.viewport.reach));
+    return near.toSorted((a, b) => boxArea(boxOf(a)) - boxArea(boxOf(b)))[0];
+  }
+
+  /**
+   * The one that a drag from here moves: the chosen one, or another by its outline. Elsewhere a drag draws a new one.
+   * @param {Point} file
+   */
+  gripped(file) {
+    const { chosen, canvas } = this;
+    const { reach } = canvas.viewport;
+    if (chosen && touches(chosen, file, reach)) return chosen;
+    return this.visible().findLast((lesion) => isOnOutline(lesion, file, reach));
+  }
+
+  /** @param {string | null} id */
+  choose(id) {
+    this.canvas.set({ lesion: id });
+    if (this.chosen) this.canvas.prefer({ type: this.chosen.type });
+  }
+
+  /** Choose the next lesion and show it; while drawing, the crosshair goes there. */
+  step() {
+    const { canvas, chosen } = this;
+    const lesions = this.visible();
+    if (lesions.length === 0) return;
+    const next = lesions[((chosen ? lesions.indexOf(chosen) : -1) + 1) % lesions.length];
+    const middle = middleOf(next);
+    canvas.viewport.lookAt(middle);
+    if (canvas.view.tool === "draw") canvas.tools.crosshair = middle;
+    this.choose(next.id);
+    canvas.say(`Your lesion: ${this.label(next)}`);
+  }
+
+  /** @param {Annotation} lesion */
+  label({ type }) {
+    return this.canvas.layers.palette.lesions[type].label;
+  }
+
+  /**
+   * Set the type of the lesion that is drawn next, and of the chosen lesion.
+   * @param {string} type
+   */
+  setType(type) {
+    const { chosen } = this;
+    this.canvas.prefer({ type });
+    if (!chosen || chosen.type === type) return;
+    this.canvas.view.hidden.delete(type);
+    this.replace({ ...chosen, type });
+    this.send();
+  }
+
+  /** @param {Annotation} lesion */
+  replace(lesion) {
+    this.all = this.all.map((other) => (other.id === lesion.id ? lesion : other));
+    this.canvas.changed();
+  }
+
+  /** @param {Annotation} draft */
+  sketch(draft) {
+    this.draft = draft;
+    this.canvas.changed();
+  }
+
+  /**
+   * Keep what was sketched, or drop it. It is not chosen: the type that is set next is that of the next lesion.
+   * @param {boolean} keep
+   */
+  finish(keep) {
+    const { draft, canvas } = this;
+    this.draft = null;
+    this.choose(null);
+    if (!keep || !draft) return;
+    canvas.view.hidden.delete(draft.type);
+    this.all = [...this.all, draft];
+    canvas.say(`${this.label(draft)} drawn`);
+    canvas.changed();
+    this.send();
+  }
+
+  remove() {
+    const { chosen, canvas } = this;
+    if (!chosen) return;
+    this.all = this.all.filter((lesion) => lesion !== chosen);
+    this.choose(null);
+    canvas.say(`${this.label(chosen)} deleted`);
+    this.send();
+  }
+
+  send() {
+    this.canvas.messages.sendDrawn(this.all);
+  }
+}

@@ -1,0 +1,108 @@
+// The keys of the canvas. Letters and digits act wherever the focus is on the page, except in a text field or a list;
+// a switch in the list of keys keeps them to the canvas. Arrows and editing keys act only while the focus is in it.
+
+import { isTaken, targetOf } from "../shared/keyboard.js";
+import { pageState } from "./page_state.js";
+
+/** @import { CommandName } from "./commands.js" */
+/** @import { CanvasController } from "./controller.js" */
+/** @typedef {[CommandName, string?]} Command name and value */
+
+const MAX_VIEWS = 4;
+/** The digit of the first type of lesions. */
+export const FIRST_TYPE_DIGIT = 5;
+
+/** @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @type {Record<string, Command>} */
+const ANYWHERE = {
+  o: ["overlay"],
+  h: ["heat"],
+  k: ["candidates"],
+  e: ["experts"],
+  s: ["two"],
+  v: ["tool", "pan"],
+  m: ["tool", "measure"],
+  d: ["tool", "draw"],
+  l: ["nextLesion"],
+  ".": ["nextCandidate"],
+  ",": ["previousCandidate"],
+  "+": ["zoomIn"],
+  "=": ["zoomIn"],
+  "-": ["zoomOut"],
+  0: ["fit"],
+  "?": ["help"],
+};
+
+/** Keys and what they do, for the list of keys. */
+export const LEGEND = [
+  ["o", "Evidence on or off"],
+  ["h, k", "Heat map on or off, candidates on or off"],
+  ["1, 2, 3", "Views: colour, red-free, CLAHE"],
+  ["e", "Expert markings: hidden, beside, over"],
+  ["5, 6, 7, 8, 9", "Types of lesions on or off, in the order of their buttons"],
+  ["s", "One or two panes"],
+  ["+, −, wheel", "Zoom (the wheel: at the pointer)"],
+  ["0", "Whole photograph"],
+  ["Arrows, drag", "Move the photograph; with the middle button in every tool"],
+  [". and ,", "Next and previous candidate"],
+  ["v, m, d", "Tools: move, measure, draw"],
+  ["Arrows in m and d", "Move the crosshair; with Shift by one pixel"],
+  ["Enter in m and d", "Begin and end a line, a lesion, or a move of the lesion under the crosshair"],
+  ["l", "Your next lesion"],
+  ["Drag in d", "Draw a lesion; on an outline, or in the chosen lesion: choose and move it"],
+  ["Delete", "Delete the chosen lesion"],
+  ["Escape", "Cancel the line or lesion that was begun; choose nothing"],
+  ["?", "This list"],
+];
+
+/**
+ * Act on a key that was pressed anywhere on the page; true if it was one of the canvas.
+ * @param {KeyboardEvent} event
+ * @param {CanvasController} canvas
+ */
+export function pressKey(event, canvas) {
+  if (isTaken(event) || canvas.dialogOpen) return false;
+  const inside = event.composedPath().includes(canvas.root);
+  if (!inside && !(canvas.preferences.everywhere && pageState.active === canvas)) return false;
+  const target = targetOf(event);
+  if (inside && !(target instanceof HTMLInputElement) && pressInside(event, canvas, target)) return true;
+  const command = commandOf(event.key, canvas);
+  if (!command) return false;
+  canvas.run(...command);
+  if (command[0] === "tool") canvas.focusPane();
+  return true;
+}
+
+/**
+ * The command of a letter, digit or sign.
+ * @param {string} key
+ * @param {CanvasController} canvas
+ * @returns {Command | undefined}
+ */
+function commandOf(key, { layers }) {
+  const digit = Number(key);
+  const views = layers.viewNames.slice(0, MAX_VIEWS);
+  const types = Object.keys(layers.palette.lesions);
+  if (key !== "0" && views[digit - 1]) return ["view", views[digit - 1]];
+  if (key !== " " && types[digit - FIRST_TYPE_DIGIT]) return ["type", types[digit - FIRST_TYPE_DIGIT]];
+  const letter = key.toLowerCase();
+  return Object.hasOwn(ANYWHERE, letter) ? ANYWHERE[letter] : undefined;
+}
+
+/**
+ * Act on an arrow or editing key; true if it was one.
+ * @param {KeyboardEvent} event
+ * @param {CanvasController} canvas
+ * @param {Element | null} target
+ */
+function pressInside({ key, shiftKey }, canvas, target) {
+  const onPane = canvas.panes.some(({ element }) => element === target);
+  if (Object.hasOwn(ARROWS, key)) canvas.tools.arrow(ARROWS[key], shiftKey);
+  else if (key === "Delete" || key === "Backspace") canvas.drawn.remove();
+  else if (key === "Escape") canvas.tools.giveUp();
+  else if (key === "Enter" && onPane && canvas.view.tool !== "pan") canvas.tools.pressCrosshair();
+  else return false;
+  return true;
+}

@@ -1,0 +1,62 @@
+// What the canvases of a page share, and how each was last looked at; it outlives reruns and changes of page.
+
+import { onPage } from "../shared/page_memory.js";
+
+/** @import { CanvasController } from "./controller.js" */
+/** @import { Place } from "./viewport.js" */
+/** @import { Point } from "./geometry.js" */
+
+/**
+ * What is shown of a photograph and how; it starts anew with another photograph.
+ * @typedef {object} View
+ * @property {string} name
+ * @property {boolean} overlay whether evidence is shown at all
+ * @property {boolean} heat
+ * @property {boolean} candidates
+ * @property {number} opacity
+ * @property {"hidden" | "beside" | "over"} experts
+ * @property {Set<string>} hidden types of lesions that are not shown
+ * @property {"pan" | "measure" | "draw"} tool
+ * @property {[Point, Point] | null} measure
+ * @property {string | null} selected id of a candidate
+ * @property {string | null} lesion id of a drawn lesion
+ * @property {string | null} goto the candidate that Python asked for last
+ */
+
+/**
+ * What stays as it is with another photograph.
+ * @typedef {object} Preferences
+ * @property {boolean} two whether there are two panes
+ * @property {boolean} everywhere whether letters act wherever the focus is
+ * @property {string} type of the next drawn lesion
+ * @property {"disk" | "outline"} kind of the next drawn lesion
+ */
+
+/** @typedef {{ image: string, view: View, preferences: Preferences, place: Place }} LeftState */
+
+export const pageState = onPage("canvases", () => ({
+  /** @type {WeakMap<Element, CanvasController>} */ controllers: new WeakMap(),
+  /** @type {Map<string, LeftState>} by key of a canvas */ left: new Map(),
+  /** @type {CanvasController | null} the canvas that letters go to */ active: null,
+}));
+
+/**
+ * The view of a photograph that is opened.
+ * @param {string} name
+ * @param {number} opacity
+ * @returns {View}
+ */
+export function newView(name, opacity) {
+  return {
+    ...{ name, overlay: false, heat: true, candidates: true, opacity, experts: "hidden", hidden: new Set() },
+    ...{ tool: "pan", measure: null, selected: null, lesion: null, goto: null },
+  };
+}
+
+/**
+ * @param {string} type
+ * @returns {Preferences}
+ */
+export function newPreferences(type) {
+  return { two: true, everywhere: true, type, kind: "disk" };
+}

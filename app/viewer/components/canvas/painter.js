@@ -1,0 +1,132 @@
+// Painting one pane: photograph, heat map, outlines, lines.
+
+import { boxOf, pathOf } from "./annotations.js";
+import { Brush } from "./brush.js";
+import { distance } from "./geometry.js";
+
+/** @import { CanvasController } from "./controller.js" */
+/** @import { Viewport } from "./viewport.js" */
+
+/**
+ * @typedef {object} Pane
+ * @property {HTMLElement} element
+ * @property {HTMLCanvasElement} canvas
+ * @property {CanvasRenderingContext2D} context
+ * @property {boolean} evidence whether the pane shows evidence
+ */
+
+const PIXELATED = 6; // device pixels per pixel of the file from which its pixels are shown as they are
+
+/**
+ * @param {CanvasController} canvas
+ * @param {Pane} pane
+ * @param {boolean} fine for the picture that stands still; otherwise fast
+ */
+export function paint(canvas, pane, fine) {
+  const { viewport, layers, view } = canvas;
+  const { context } = pane;
+  clear(pane, viewport, fine);
+  const photograph = layers.photograph(view.name);
+  if (!photograph) return;
+  context.drawImage(photograph, -0.5, -0.5, layers.width, layers.height);
+  const brush = new Brush(context, viewport.scale);
+  if (pane.evidence) paintHeatMap(canvas, context);
+  if (canvas.showsExperts(pane)) paintExperts(canvas, brush);
+  if (pane.evidence) paintCandidates(canvas, brush);
+  paintDrawn(canvas, brush);
+  paintMeasure(canvas, brush);
+  const { pointer } = canvas;
+  if (pointer && pointer.pane !== pane) brush.cross(viewport.toFile(pointer.screen), layers.palette.candidate);
+}
+
+/**
+ * Black, and the transform from pixels of the file to device pixels.
+ * @param {Pane} pane
+ * @param {Viewport} viewport
+ * @param {boolean} fine
+ */
+function clear({ canvas, context }, viewport, fine) {
+  const ratio = devicePixelRatio;
+  const [width, height] = [Math.round(viewport.width * ratio), Math.round(viewport.height * ratio)];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, width, height);
+  const scale = viewport.scale * ratio;
+  const [x, y] = viewport.toScreen([0, 0]);
+  context.setTransform(scale, 0, 0, scale, x * ratio, y * ratio);
+  context.imageSmoothingEnabled = scale < PIXELATED;
+  context.imageSmoothingQuality = fine ? "high" : "low";
+}
+
+/**
+ * @param {CanvasController} canvas
+ * @param {CanvasRenderingContext2D} context
+ */
+function paintHeatMap({ layers, view }, context) {
+  const heatMap = view.overlay && view.heat ? layers.heatMap() : null;
+  if (!heatMap) return;
+  context.globalAlpha = view.opacity;
+  context.drawImage(heatMap.bitmap, -0.5, -0.5, layers.width, layers.height);
+  context.globalAlpha = 1;
+}
+
+/**
+ * @param {CanvasController} canvas
+ * @param {Brush} brush
+ */
+function paintExperts({ layers, view }, brush) {
+  for (const type of layers.markedTypes) {
+    const markings = view.hidden.has(type) ? null : layers.markings(type);
+    if (!markings) continue;
+    const style = layers.palette.lesions[type];
+    brush.stroke(markings.path, style);
+    for (const box of markings.boxes) brush.markIfSmall(box, style);
+  }
+}
+
+/**
+ * @param {CanvasController} canvas
+ * @param {Brush} brush
+ */
+function paintCandidates({ candidates, layers }, brush) {
+  const { candidate: style, selected: selectedStyle } = layers.palette;
+  const selected = candidates.chosen;
+  for (const candidate of candidates.visible()) {
+    if (candidate !== selected) brush.stroke(candidate.path, style);
+  }
+  if (!selected) return;
+  brush.stroke(selected.path, selectedStyle, 3);
+  brush.label(selected.box, `${selected.id}: ${selected.score.toFixed(2)}`, selectedStyle.colour);
+}
+
+/**
+ * @param {CanvasController} canvas
+ * @param {Brush} brush
+ */
+function paintDrawn({ drawn, view, layers }, brush) {
+  const { lesions, selected } = layers.palette;
+  for (const lesion of [...drawn.visible(), ...(drawn.draft ? [drawn.draft] : [])]) {
+    const style = lesions[lesion.type];
+    const chosen = lesion.id === view.lesion;
+    brush.stroke(pathOf(lesion), chosen ? { ...style, casing: selected.colour } : style, chosen ? 4 : 3);
+    brush.markIfSmall(boxOf(lesion), style);
+  }
+}
+
+/**
+ * @param {CanvasController} canvas
+ * @param {Brush} brush
+ */
+function paintMeasure({ view, tools, layers }, brush) {
+  const { candidate, selected } = layers.palette;
+  if (tools.crosshair) brush.cross(tools.crosshair, candidate);
+  if (!view.measure) return;
+  const [from, to] = view.measure;
+  const line = new Path2D();
+  line.moveTo(...from);
+  line.lineTo(...to);
+  brush.stroke(line, selected);
+  brush.label([...to, ...to], `${distance(from, to).toFixed(1)} px`, selected.colour);
+}

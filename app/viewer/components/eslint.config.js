@@ -1,0 +1,53 @@
+import js from "@eslint/js";
+
+const BROWSER = [
+  "AbortController",
+  "Blob",
+  "DataView",
+  "Element",
+  "Event",
+  "EventTarget",
+  "HTMLButtonElement",
+  "HTMLCanvasElement",
+  "HTMLDialogElement",
+  "HTMLElement",
+  "HTMLInputElement",
+  "HTMLSelectElement",
+  "HTMLTableElement",
+  "HTMLTextAreaElement",
+  "ImageData",
+  "OffscreenCanvas",
+  "Path2D",
+  "ResizeObserver",
+  "ShadowRoot",
+  "TextDecoder",
+  "cancelAnimationFrame",
+  "clearTimeout",
+  "createImageBitmap",
+  "crypto",
+  "devicePixelRatio",
+  "document",
+  "requestAnimationFrame",
+  "setTimeout",
+];
+
+export default [
+  js.configs.recommended,
+  {
+    files: ["*/*.js"],
+    languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, "readonly"])) },
+    rules: {
+      curly: ["error", "multi-line"],
+      eqeqeq: "error",
+      "max-lines-per-function": ["error", 40],
+      "max-params": ["error", 6],
+      "no-eval": "error",
+      "no-implicit-coercion": "error",
+      "no-restricted-properties": ["error", { property: "innerHTML", message: "Set texts as text." }],
+      "no-shadow": "error",
+      "no-var": "error",
+      "object-shorthand": "error",
+      "prefer-const": "error",
+    },
+  },
+];

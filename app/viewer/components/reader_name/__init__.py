@@ -1,0 +1,1 @@
+"""The field for the reader's name."""

@@ -1,0 +1,1 @@
+"""The form for a reading: decision, comment and a button."""

@@ -1,0 +1,53 @@
+// What the reader has entered and not stored yet: the name, and a draft for each photograph. It is kept in the page, so
+// that no rerun, change of page or slow server loses it. Python gets it when it is to be stored.
+
+import { onPage } from "../shared/page_memory.js";
+
+/** @typedef {{ id: string | null, line: string, failed: boolean }} Answer to the reading that was sent under this id */
+
+/**
+ * @typedef {object} Draft
+ * @property {"agree" | "disagree" | "none"} decision
+ * @property {string} comment
+ * @property {string | null} sent id of the reading that was sent and not answered yet
+ * @property {string | null} session the session of the server that it was sent to
+ * @property {Answer | null} answer
+ */
+
+const entered = onPage("reading", () => ({
+  reader: "",
+  /** @type {Map<string, Draft>} by photograph */ drafts: new Map(),
+  changes: new EventTarget(),
+}));
+
+/**
+ * The draft of a photograph.
+ * @param {string} image
+ * @returns {Draft}
+ */
+export function draftOf(image) {
+  /** @type {Draft} */
+  const draft = entered.drafts.get(image) ?? { decision: "none", comment: "", sent: null, session: null, answer: null };
+  entered.drafts.set(image, draft);
+  return draft;
+}
+
+export function readerName() {
+  return entered.reader;
+}
+
+/** @param {string} name */
+export function setReaderName(name) {
+  if (name === entered.reader) return;
+  entered.reader = name;
+  entered.changes.dispatchEvent(new Event("reader"));
+}
+
+/**
+ * Call `act` whenever the reader enters another name.
+ * @param {() => void} act
+ * @param {AbortSignal} signal
+ */
+export function onReaderChange(act, signal) {
+  entered.changes.addEventListener("reader", act, { signal });
+}

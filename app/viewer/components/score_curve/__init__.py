@@ -1,0 +1,1 @@
+"""A curve of scores."""

@@ -1,0 +1,1 @@
+"""A table of which one row can be chosen."""

@@ -1,0 +1,199 @@
+"""The evidence panel: method and class, the running game, the threshold, and candidates linked to the picture."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from retina_xai.app.viewer.components.table.table import Column, Table, TableRow, show_table
+from retina_xai.app.viewer.draft import Draft
+from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record
+from retina_xai.app.viewer.panels.header_panel import kept
+from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
+from retina_xai.app.viewer.panels.text import number, plain
+from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.session import KEPT_EVIDENCE, Session, keep, line_of
+from retina_xai.app.viewer.worklist import Item
+from retina_xai.explainers import FGVis, RetinaFGVis
+from retina_xai.explainers.retina import FLIPS
+from retina_xai.lesions.annotation import ANNOTATION_TYPES, Annotation
+from retina_xai.localization import METHODS
+from retina_xai.models.checkpoint import CLASSES
+
+TABLE = "candidates"
+LISTED = 300
+COLUMNS = (Column("No.", True), Column("evidence", True), Column("x, y", True), Column("area", True), Column("type"))
+EDIT_HELP = "Turns the candidate into a lesion of yours, which you can move and delete with the drawing tool"
+
+
+def question_of(state: Session, desk: Desk) -> Question:
+    """What the controls ask for."""
+    target = st.session_state.get("target", CLASSES[-1])
+    return Question(state.method or desk.settings.method, target if target in CLASSES else CLASSES[-1])
+
+
+def evidence_of(state: Session, item: Item, question: Question, desk: Desk) -> Evidence | None:
+    """The answer that is known: computed in this session, or by an earlier run."""
+    place = (item.key, question)
+    if place not in state.evidence and question.target == CLASSES[-1] and desk.earlier.records:
+        photograph = state.photograph(item)
+        found = desk.earlier.evidence(photograph.sha256, desk.run_facts(question.method))
+        if found is not None and found[1].shape == photograph.pixels.shape[:2]:
+            keep(state.evidence, place, evidence_of_record(*found, question), KEPT_EVIDENCE)
+    return state.evidence.get(place)
+
+
+def shown(found: Evidence | None, threshold: float) -> list[Annotation]:
+    """Candidates that reach the threshold."""
+    return [one for one in (found.candidates if found else ()) if one.score is not None and one.score >= threshold]
+
+
+def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk) -> None:
+    """Controls, progress or result."""
+    left, right = st.columns([3, 2])
+    names = list(METHODS)
+    method = left.selectbox("Method", names, key=kept("method", question_of(state, desk).method))
+    right.selectbox("Class", CLASSES[::-1], key=kept("target", question_of(state, desk).target))
+    if method != state.method:
+        state.method = method
+        st.rerun()
+    if state.explaining and state.explaining[0] == item.key and state.explaining[2].wanted:
+        st.fragment(_watch, run_every=POLL)(state)
+        return
+    label = "Find evidence" if found is None else "Find it again"
+    kind = "primary" if found is None else "secondary"
+    question = question_of(state, desk)
+    ask = state.if_current(item, lambda: state.explain(item, question, desk))
+    st.button(label, key="find", shortcut="g", type=kind, width="stretch", on_click=ask)  # type: ignore[arg-type]
+    _show_failure(state, item)
+    if found is not None:
+        _show_scores(found)
+        _show_threshold(state, found, desk)
+
+
+def show_candidates(state: Session, item: Item, found: Evidence | None) -> None:
+    """The table of candidates, and what the reader makes of the chosen one."""
+    if found is None:
+        return
+    draft = state.draft(item)
+    listed = shown(found, state.threshold)
+    if not listed:
+        st.caption("No candidate reaches the threshold." if found.candidates else "No evidence, so no candidates.")
+        return
+    rows = [_row(one, draft) for one in listed[:LISTED]]
+    more = f", the first {LISTED} are listed" if len(listed) > LISTED else ""
+    st.caption(f"{len(listed)} candidates{more}. Choose one: the picture goes there.")
+    table = Table("Lesion candidates", COLUMNS, rows, draft.selected, "10.5rem")
+    show_table(table, f"{TABLE}-{item.key}", lambda name: _go_to(state, draft, name))
+    for chosen in listed:
+        if chosen.id == draft.selected:
+            _edit(state, item, chosen)
+
+
+def _row(candidate: Annotation, draft: Draft) -> TableRow:
+    kind = draft.type_of(candidate).replace("_", " ")
+    x, y = candidate.shape.centroid
+    cells = (candidate.id, f"{candidate.score:.2f}", f"{x:.0f}, {y:.0f}", f"{candidate.shape.area:.0f}", kind)
+    return TableRow(candidate.id, cells, "struck" if candidate.id in draft.rejected else "")
+
+
+def _go_to(state: Session, draft: Draft, name: str) -> None:
+    draft.selected = state.goto = name
+
+
+def _edit(state: Session, item: Item, candidate: Annotation) -> None:
+    draft, name = state.draft(item), candidate.id
+    chosen = draft.type_of(candidate)
+    choice, reject, edit = st.columns([5, 4, 4], gap="xsmall")
+    kind = choice.selectbox(
+        f"Type of candidate {name}",
+        ANNOTATION_TYPES,
+        format_func=lambda text: text.replace("_", " "),
+        key=kept(f"type-{item.key}-{name}", chosen),
+        label_visibility="collapsed",
+    )
+    if kind != chosen:
+        draft.types[name] = kind
+        st.rerun()
+    gone = name in draft.rejected
+    reject.button(
+        "Keep" if gone else "Reject",
+        key="reject",
+        shortcut="x",
+        width="stretch",
+        on_click=state.if_current(item, lambda: (draft.keep if gone else draft.reject)(candidate)),
+    )
+    edit.button(
+        "Edit",
+        key="take",
+        shortcut="w",
+        width="stretch",
+        disabled=gone,
+        help=EDIT_HELP,
+        on_click=state.if_current(item, lambda: draft.edit(candidate)),
+    )
+
+
+def _watch(state: Session) -> None:
+    if state.explaining is None:
+        st.rerun()
+    _, question, job = state.explaining
+    if not job.wanted:
+        st.rerun()
+    show_progress(job, *games_of(question), "evidence")
+
+
+def games_of(question: Question) -> tuple[int, int]:
+    """Most steps of a game and number of games of a method; one of one where it plays none."""
+    explainer = METHODS[question.method]
+    if isinstance(explainer, RetinaFGVis):
+        return explainer.game.iterations, 1 + len(FLIPS)
+    return (explainer.iterations, 1) if isinstance(explainer, FGVis) else (1, 1)
+
+
+def _show_failure(state: Session, item: Item) -> None:
+    """Why the last search found nothing."""
+    if state.explaining is None or state.explaining[0] != item.key:
+        return
+    job = state.explaining[2]
+    if job.cancelled.is_set():
+        st.caption("Cancelled; nothing was kept.")
+    elif job.state == "failed":
+        st.error(plain(line_of(job.error, item)))
+
+
+def _show_scores(found: Evidence) -> None:
+    columns = st.columns(3)
+    figures: Sequence[tuple[str, float]] = (
+        ("Photograph", found.before),
+        ("Without evidence", found.without),
+        ("Evidence alone", found.alone),
+    )
+    for column, (label, value) in zip(columns, figures, strict=True):
+        column.metric(label, number(value))
+    told = (
+        f"Score of {found.question.target}; {found.iterations} steps, goal {'' if found.converged else 'not '}reached"
+    )
+    st.caption(plain(told + (", read from an earlier result" if found.earlier else "")))
+
+
+def _show_threshold(state: Session, found: Evidence, desk: Desk) -> None:
+    state.threshold = st.slider(
+        "Candidates from evidence",
+        0.0,
+        1.0,
+        step=0.01,
+        key=kept("threshold", state.threshold),
+        help="Candidates of less evidence are hidden",
+    )
+    run = desk.earlier.measured(desk.run_facts(found.question.method))
+    if run is None or found.question.target != CLASSES[-1]:
+        st.caption("No measured operating point of this method and these weights is loaded (--results).")
+        return
+    point = run.at(state.threshold)
+    st.caption(
+        plain(
+            f"Measured at {state.threshold:.2f} on {run.data} ({run.images} images): finds "
+            f"{number(point.sensitivity, '.0%')} of the marked lesions, "
+            f"{number(point.false_positives_per_image, '.1f')} false candidates per image."
+        )
+    )

@@ -1,0 +1,81 @@
+"""The reader's earlier readings of a photograph, and the exports."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from retina_xai.app.readings.export import deidentified, export_bytes
+from retina_xai.app.readings.model import Reading
+from retina_xai.app.readings.pdf_report import DECISIONS, Report, pdf_bytes
+from retina_xai.app.viewer.open_photograph import OpenPhotograph
+from retina_xai.app.viewer.panels.evidence_panel import question_of
+from retina_xai.app.viewer.panels.text import plain
+from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.session import Session
+from retina_xai.drawing import overlay
+
+
+def show_history(state: Session, opened: OpenPhotograph, desk: Desk) -> None:
+    """The reader's own earlier readings of this photograph: readers do not see one another's."""
+    readings = [one for one in state.readings(desk) if one.image.sha256 == opened.photograph.sha256]
+    left, right = st.columns(2)
+    with left.expander(f"My readings of this photograph ({len(readings)})"):
+        if not readings:
+            st.caption("None yet.")
+        for reading in reversed(readings):
+            time = f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            lesions = sum(lesion.status != "deleted" for lesion in reading.lesions)
+            st.markdown(
+                plain(
+                    f"No. {reading.number}, {time}: {DECISIONS[reading.decision]}, {lesions} lesions. {reading.comment}"
+                )
+            )
+    with right.expander("Export my readings of this photograph"):
+        show_exports(readings, "one")
+        if readings:
+            _show_pdf(readings[-1], opened, state, desk)
+
+
+def show_exports(readings: Sequence[Reading], key: str) -> None:
+    """Downloads of readings, with a switch that takes out names and comments."""
+    if not readings:
+        st.caption("Nothing is stored yet.")
+        return
+    hidden = st.checkbox("Without names and comments", key=f"{key}-deidentify")
+    chosen = deidentified(readings) if hidden else tuple(readings)
+    endings = {"csv": "csv", "json": "json", "coco": "coco.json"}
+    for column, (kind, ending) in zip(st.columns(3), endings.items(), strict=True):
+        column.download_button(
+            kind.upper(),
+            data=lambda kind=kind: export_bytes(chosen, kind),  # type: ignore[misc]
+            file_name=f"readings.{ending}",
+            mime="text/csv" if kind == "csv" else "application/json",
+            key=f"{key}-{kind}",
+            width="stretch",
+            on_click="ignore",
+        )
+
+
+def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, desk: Desk) -> None:
+    if reading.model_sha256 != desk.classifier.sha256:
+        return
+    hidden = bool(st.session_state.get("one-deidentify"))
+    method = reading.settings.get("method", question_of(state, desk).method)
+    found = opened.found if opened.found and opened.found.question.method == method else None
+
+    def make() -> bytes:
+        (chosen,) = deidentified([reading]) if hidden else (reading,)
+        pixels = opened.photograph.pixels
+        picture = overlay(pixels, found.evidence) if found else None
+        return pdf_bytes(Report(chosen, pixels, picture, desk.run_facts(method), datetime.now(UTC)))
+
+    st.download_button(
+        f"PDF report of reading {reading.number}",
+        data=make,
+        file_name=f"reading-{reading.number}.pdf",
+        mime="application/pdf",
+        key="one-pdf",
+        width="stretch",
+        on_click="ignore",
+    )
