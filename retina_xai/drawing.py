@@ -55,8 +55,13 @@ def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)), np.uint8)
 
 
+def grey_values(evidence: np.ndarray) -> np.ndarray:
+    """Evidence (H, W) in [0, 1] as an 8-bit picture (H, W) uint8, 255 = 1.0."""
+    return np.asarray(np.rint(evidence * (GREY_VALUES - 1)), np.uint8)
+
+
 def heat_table(evidence: np.ndarray) -> np.ndarray:
-    """The colours of `overlay` by grey value of an 8-bit picture of the evidence (255 = 1.0): RGBA (256, 4) uint8.
+    """The colours of `overlay` for the grey values of `grey_values`: RGBA (256, 4) uint8.
 
     Laid over the photograph with the opacity OPACITY, they give the colours of `overlay`.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from retina_xai.app.viewer.components.canvas import HeatLayer
-from retina_xai.drawing import heat_table
+from retina_xai.drawing import grey_values, heat_table
 from retina_xai.fundus.views import clahe, red_free
 from retina_xai.io.images import Photograph
 
@@ -31,7 +31,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 def heat_layer(evidence: np.ndarray) -> HeatLayer:
     """Evidence (H, W) in [0, 1] with the colours of its overlay picture."""
-    return HeatLayer(png(np.rint(evidence * 255).astype(np.uint8)), heat_table(evidence).tolist())
+    return HeatLayer(png(grey_values(evidence)), heat_table(evidence).tolist())
 
 
 def first_view(photograph: Photograph) -> dict[str, bytes]:

@@ -38,6 +38,7 @@ def test_the_heat_table_over_the_photograph_gives_the_overlay(highest):
     values = np.minimum(np.arange(256), highest).reshape(16, 16)
     evidence = (values / 255).astype(np.float32)
     pixels = np.full((16, 16, 3), (120, 60, 30), np.uint8)
+    assert np.array_equal(drawing.grey_values(evidence), values)
     colours = drawing.heat_table(evidence)[values].astype(float)
     opacity = drawing.OPACITY * colours[..., 3:] / 255
     picture = (1 - opacity) * pixels + opacity * colours[..., :3]
