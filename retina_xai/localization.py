@@ -123,7 +123,7 @@ def _input(fundus: FundusImage, classifier: RdrClassifier) -> torch.Tensor:
 def _verdict(fundus: FundusImage, image: torch.Tensor, classifier: RdrClassifier) -> Verdict:
     score = float(classifier.scores(image)[0])
     try:
-        return Verdict(gradability(fundus.photograph), score, classifier.facts.threshold)
+        return Verdict(gradability(fundus.photograph, fundus.aperture), score, classifier.facts.threshold)
     except InputError as error:
         raise InputError(f"{fundus.photograph.name}: no decision, {error}; check the weights") from error
 

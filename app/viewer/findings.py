@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from torch import Tensor, nn
 
 from retina_xai.app.viewer.jobs import Job
 from retina_xai.explainers import Explainer, Explanation, FGVis, RetinaFGVis
-from retina_xai.io.images import Photograph, read_image
+from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import candidate_fraction, lesion_candidates
-from retina_xai.localization import localize, method_named, predict
+from retina_xai.localization import localize, method_named
 from retina_xai.metrics.trust import score_alone
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
-from retina_xai.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -67,16 +65,6 @@ class Watched:
     def settings(self) -> dict[str, Any]:
         """Those of the method."""
         return self.explainer.settings()
-
-
-def score_file(path: Path, classifier: RdrClassifier) -> tuple[str, Verdict]:
-    """The hash and verdict of a photograph's file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    photograph = read_image(path)
-    return photograph.sha256, predict(photograph, classifier)
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:

@@ -19,15 +19,16 @@ from retina_xai.app.readings.model import Reading
 from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.draft import Draft
 from retina_xai.app.viewer.encoding import first_view, other_views
-from retina_xai.app.viewer.findings import Evidence, Question, find_evidence, score_file
+from retina_xai.app.viewer.findings import Evidence, Question, find_evidence
 from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
 from retina_xai.app.viewer.matches import Match
 from retina_xai.app.viewer.services import Desk
-from retina_xai.app.viewer.worklist import Filter, Item, Scored, Uploads, upload_of
+from retina_xai.app.viewer.worklist import Filter, Item, Scored, upload_of
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, read_image
 from retina_xai.lesions.annotation import Annotation
+from retina_xai.localization import predict
 
 KEPT_PHOTOGRAPHS, KEPT_EVIDENCE = 3, 8
 FRESH = 10.0
@@ -47,7 +48,7 @@ class Session:
     threshold: float = 0.0
     method: str = ""
     goto: str | None = None
-    uploads: Uploads = field(default_factory=Uploads)
+    uploads: dict[str, Item] = field(default_factory=dict)
     scored: dict[str, Scored] = field(default_factory=dict)
     scoring: dict[str, Job] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Session:
 
     def items(self, desk: Desk) -> dict[str, Item]:
         """All photographs of this session by key: uploads first, then those of the folder."""
-        return {**self.uploads.items, **{item.key: item for item in desk.folder.items}}
+        return {**self.uploads, **{item.key: item for item in desk.folder.items}}
 
     def if_current(self, item: Item, act: Callable[[], object]) -> Callable[[], None]:
         """What a button of a photograph's page does: nothing once the reader has gone on to another photograph.
@@ -142,7 +143,7 @@ class Session:
     def upload(self, name: str, content: bytes) -> Item:
         """Take an upload into the worklist."""
         item = upload_of(name, content, Path(self.folder.name))
-        self.uploads.items[item.key] = item
+        self.uploads[item.key] = item
         return item
 
     def score(self, items: Iterable[Item], desk: Desk, urgency: int = PATIENT) -> None:
@@ -155,7 +156,7 @@ class Session:
                 continue
             if job is not None:
                 job.cancel()
-            self.scoring[item.key] = desk.worker.submit(_scoring(item, desk), urgency)
+            self.scoring[item.key] = desk.worker.submit(_scoring(item, self.photographs.get(item.key), desk), urgency)
 
     @staticmethod
     def _late(job: Job, urgency: int) -> bool:
@@ -212,19 +213,18 @@ def line_of(error: RetinaXaiError | str, item: Item) -> str:
     return str(error).replace(str(item.path), item.name)
 
 
-def _scoring(item: Item, desk: Desk) -> Callable[[Job], Scored]:
-    """The work of scoring one photograph; the book is asked first, for those of the folder."""
+def _scoring(item: Item, decoded: Photograph | None, desk: Desk) -> Callable[[Job], Scored]:
+    """The work of scoring one photograph, which may be decoded already. A photograph of the folder is looked up in the
+    book first.
+    """
 
     def work(_: Job) -> Scored:
-        try:
-            sha256 = sha256_of(item.path)
-        except OSError as error:
-            raise InputError(f"{item.name}: cannot be opened ({error.strerror}); check path and permissions") from error
+        sha256 = _content(item) if decoded is None else decoded.sha256
         known = None if item.uploaded else desk.book.get(sha256)
         if known is not None:
             return Scored(sha256, known)
         try:
-            sha256, verdict = score_file(item.path, desk.classifier)
+            verdict = predict(decoded or read_image(item.path, sha256=sha256), desk.classifier)
         except InputError as error:
             raise InputError(line_of(error, item)) from error
         if not item.uploaded:
@@ -232,3 +232,11 @@ def _scoring(item: Item, desk: Desk) -> Callable[[Job], Scored]:
         return Scored(sha256, verdict)
 
     return work
+
+
+def _content(item: Item) -> str:
+    """SHA-256 of the file."""
+    try:
+        return sha256_of(item.path)
+    except OSError as error:
+        raise InputError(f"{item.name}: cannot be opened ({error.strerror}); check path and permissions") from error

@@ -9,7 +9,7 @@ same on every start, is offered for a second reading: what the system lets pass 
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from retina_xai.grades.photographs import official_patient
@@ -98,14 +98,6 @@ class Folder:
 
     items: tuple[Item, ...] = ()
     left_out: int = 0
-
-
-@dataclass
-class Uploads:
-    """The uploads of one session: items by key, and a line for each that was refused."""
-
-    items: dict[str, Item] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
 
 
 def items_of(paths: Iterable[Path], roots: Sequence[Path]) -> Folder:

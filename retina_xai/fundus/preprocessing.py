@@ -96,9 +96,13 @@ class Preprocessing:
 
 @dataclass(frozen=True, eq=False)
 class FundusImage:
-    """A photograph with its square crop `pixels` (size, size, 3) uint8 and `field_of_view` (size, size) bool."""
+    """A photograph with its square crop `pixels` (size, size, 3) uint8 and `field_of_view` (size, size) bool.
+
+    `aperture` is the field of view in pixels of the file.
+    """
 
     photograph: Photograph
+    aperture: FieldOfView
     pixels: np.ndarray
     field_of_view: np.ndarray
     geometry: Geometry
@@ -109,9 +113,10 @@ def prepare(photograph: Photograph, size: int = 448) -> FundusImage:
 
     The outermost pixels of the square count as outside, so that every field of view has a rim.
     """
-    pixels, mask, geometry = square_of(photograph.pixels, field_of_view(photograph.pixels), size)
+    aperture = field_of_view(photograph.pixels)
+    pixels, mask, geometry = square_of(photograph.pixels, aperture, size)
     mask[[0, -1]] = mask[:, [0, -1]] = False
-    return FundusImage(photograph, np.where(mask[..., None], pixels, np.uint8(0)), mask, geometry)
+    return FundusImage(photograph, aperture, np.where(mask[..., None], pixels, np.uint8(0)), mask, geometry)
 
 
 def shows_retina(pixels: np.ndarray) -> np.ndarray:

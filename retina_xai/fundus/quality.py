@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from retina_xai.checks import check_one_of, check_text
-from retina_xai.fundus.field_of_view import field_of_view, square_of
+from retina_xai.fundus.field_of_view import FieldOfView, field_of_view, square_of
 from retina_xai.io.images import Photograph
 
 DIAMETER = 512
@@ -96,21 +96,25 @@ RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
 )
 
 
-def gradability(photograph: Photograph) -> Gradability:
-    """The result of the first rule that applies; good if none applies."""
-    measures = measure(photograph.pixels)
+def gradability(photograph: Photograph, view: FieldOfView | None = None) -> Gradability:
+    """The result of the first rule that applies; good if none applies. `view`: see `measure`."""
+    measures = measure(photograph.pixels, view)
     for applies, verdict, reason in RULES:
         if applies(measures):
             return Gradability(verdict, reason)
     return Gradability("good", "field of view, exposure, colour and sharpness are as expected")
 
 
-def measure(pixels: np.ndarray) -> Measures:
-    """The measures of an RGB photograph (H, W, 3) uint8."""
+def measure(pixels: np.ndarray, view: FieldOfView | None = None) -> Measures:
+    """The measures of an RGB photograph (H, W, 3) uint8.
+
+    `view` is its field of view where it is known. It is not used for a photograph of more than 1024 pixels a side: the
+    limits were set on the field of view of the reduced picture, which differs slightly.
+    """
     scale = min(1.0, LARGEST_SIDE / max(pixels.shape[:2]))
     shape = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
-    view = field_of_view(small)
+    view = field_of_view(small) if view is None or scale < 1 else view
     square, mask, _ = square_of(small, view, DIAMETER)
     inner = cv2.erode(mask.astype(np.uint8), np.ones((31, 31), np.uint8), borderValue=0) > 0
     inner = inner if inner.any() else mask

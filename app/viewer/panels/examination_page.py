@@ -46,12 +46,13 @@ def page() -> None:
         return
     item = items[state.current]
     _show_bar(state, item, keys)
-    state.score([item], served, URGENT)
     try:
         photograph, views = state.photograph(item), state.views(item, served)
     except InputError as error:
         st.error(plain(line_of(error, item)))
         return
+    finally:
+        state.score([item], served, URGENT)  # now that it is decoded
     opened = _opened(state, item, photograph, served)
     found = opened.found
     left, right = st.columns([17, 6], gap="medium")

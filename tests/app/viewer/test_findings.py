@@ -1,14 +1,12 @@
 """Evidence on request: the same as localize gives, for a class of choice, and cancelled at a step."""
 
-import hashlib
 import math
 
 import numpy as np
 import pytest
 
-from retina_xai.app.viewer.findings import Question, evidence_of_record, find_evidence, score_file
+from retina_xai.app.viewer.findings import Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.jobs import Cancelled, Job
-from retina_xai.io.images import write_png
 from retina_xai.localization import METHODS, localize
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.records import record_of, run_facts
@@ -54,12 +52,3 @@ def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-6)
     assert found.earlier
     assert math.isnan(found.without)
-
-
-def test_a_file_is_scored_under_the_hash_of_its_bytes(classifier, phantom_photograph, tmp_path):
-    path = tmp_path / "a.png"
-    write_png(path, phantom_photograph.pixels)
-    sha256, verdict = score_file(path, classifier)
-    plain = localize(phantom_photograph, classifier, METHODS["saliency"])
-    assert verdict.score == pytest.approx(plain.verdict.score, abs=1e-6)
-    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -17,7 +17,7 @@ from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.fundus.quality import Gradability
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import read_image
-from retina_xai.localization import METHODS, localize
+from retina_xai.localization import METHODS, localize, predict
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.datasets import PhantomSet, write_diaretdb1
 from retina_xai.verdict import Verdict
@@ -132,6 +132,23 @@ def test_scores_of_the_folder_are_shared_and_those_of_uploads_are_not(tmp_path, 
     assert str(tmp_path) not in broken.error
     whole = next(item for item in served.folder.items if item.name == "10_left.png")
     assert served.book.get(first.scored[whole.key].sha256) == first.scored[whole.key].verdict
+
+
+def test_a_photograph_that_is_open_is_neither_read_nor_hashed_again_to_be_scored(tmp_path, weights, monkeypatch):
+    (tmp_path / "plain").mkdir()
+    served = open_at(tmp_path, weights, paths=(photographs(tmp_path / "plain", {"10_left": 0, "10_right": 1}),))
+    opened, closed = (item for item in served.folder.items if item.name != "broken.png")
+    state, read, hashed = Session(), [], []
+    session = "retina_xai.app.viewer.session"
+    monkeypatch.setattr(f"{session}.read_image", lambda path, **known: read.append(path) or read_image(path, **known))
+    monkeypatch.setattr(f"{session}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    photograph = state.photograph(opened)
+    state.score([opened, closed], served)
+    finish(state)
+    assert (read, hashed) == ([opened.path, closed.path], [closed.path])
+    assert state.scored[opened.key].sha256 == photograph.sha256 == sha256_of(opened.path)
+    assert state.scored[opened.key].verdict == predict(read_image(opened.path), served.classifier)
+    assert state.scored[closed.key].sha256 == sha256_of(closed.path)
 
 
 def test_a_photograph_is_scored_once_however_often_the_page_is_made(tmp_path, weights):

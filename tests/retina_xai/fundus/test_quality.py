@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from helpers.arrays import photograph_of
 
+from retina_xai.fundus.field_of_view import field_of_view
 from retina_xai.fundus.quality import RULES, gradability, measure
 from retina_xai.io.images import find_images, read_image
 
@@ -55,6 +56,14 @@ UNGRADABLE = {
 
 def test_a_sharp_retina_is_good():
     assert gradability(photograph_of(retina(), "x")).verdict == "good"
+
+
+@pytest.mark.parametrize("scale", [0.7, 1, 1.28, 2.1])
+def test_a_known_field_of_view_changes_no_measure(scale):
+    pixels = cv2.resize(retina(), None, fx=scale, fy=scale)
+    assert measure(pixels, field_of_view(pixels)) == measure(pixels)
+    aside = field_of_view(np.roll(pixels, 40, axis=1))
+    assert (measure(pixels, aside) == measure(pixels)) == (max(pixels.shape) > 1024), "it is used where none is reduced"
 
 
 @pytest.mark.parametrize("name", UNGRADABLE)
