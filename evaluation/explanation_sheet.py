@@ -6,7 +6,7 @@ from torch import Tensor
 
 from retina_xai import drawing
 from retina_xai.evaluation.plots import Tile, sheet
-from retina_xai.explainers import Explanation
+from retina_xai.explainers.explainer import Explanation
 from retina_xai.models.network import Network
 from retina_xai.records import EVIDENCE_SCALE
 

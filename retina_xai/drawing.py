@@ -14,7 +14,8 @@ import matplotlib as mpl
 import numpy as np
 
 from retina_xai.lesions.annotation import UNSPECIFIED
-from retina_xai.lesions.candidates import FLOOR, FRACTION, binarise
+from retina_xai.lesions.candidates import binarise
+from retina_xai.lesions.thresholds import FLOOR, FRACTION
 
 Colour = tuple[int, int, int]
 

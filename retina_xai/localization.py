@@ -11,32 +11,24 @@ reported as free of disease.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from retina_xai.errors import InputError, UsageError
-from retina_xai.explainers import Explainer, Explanation, FGVis, GradCam, RetinaFGVis, Saliency
-from retina_xai.explainers.retina import RETINA_GAME
+from retina_xai.errors import InputError
+from retina_xai.explainers.explainer import Explainer, Explanation
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.fundus.preprocessing import FundusImage, prepare
 from retina_xai.fundus.quality import gradability
+from retina_xai.games.engine import OnStep
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
-from retina_xai.lesions.candidates import FLOOR, candidate_fraction, lesion_candidates
+from retina_xai.lesions.candidates import lesion_candidates
+from retina_xai.lesions.thresholds import FLOOR, FRACTION
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 from retina_xai.verdict import UNGRADABLE, Verdict
-
-METHODS: dict[str, Explainer] = {
-    "fgvis": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1),
-    "fgvis-undefended": FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, defended=False),
-    "retina": RetinaFGVis(),
-    "retina-undefended": RetinaFGVis(replace(RETINA_GAME, defended=False)),
-    "grad-cam": GradCam(),
-    "saliency": Saliency(),
-}
-"""What `--method` (or `--protocol`) offers for fundus photographs: the two protocols, and what to compare them with."""
 
 DEFAULT_METHOD = "retina"
 
@@ -57,16 +49,10 @@ class Localization:
     field_of_view: np.ndarray
     explanation: Explanation | None
 
-
-def method_named(name: str) -> Explainer:
-    """The explainer that `--method NAME` means.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in METHODS:
-        raise UsageError(f"unknown method {name!r}: choose one of {', '.join(METHODS)}")
-    return METHODS[name]
+    @property
+    def candidate_fraction(self) -> float:
+        """Share of the evidence's maximum at which a candidate begins."""
+        return FRACTION if self.explanation is None else self.explanation.candidate_fraction
 
 
 def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
@@ -80,13 +66,21 @@ def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
 
 
 def localize(
-    photograph: Photograph, classifier: RdrClassifier, explainer: Explainer | None = None, *, ungradable: bool = False
+    photograph: Photograph,
+    classifier: RdrClassifier,
+    explainer: Explainer | None = None,
+    *,
+    target: int = RDR,
+    ungradable: bool = False,
+    on_step: OnStep | None = None,
 ) -> Localization:
-    """Score and explain one photograph for the class RDR.
+    """Score one photograph and explain it for one class.
 
     Args:
-        explainer: any of the contract; `METHODS[DEFAULT_METHOD]` by default.
+        explainer: any of the contract; the retina protocol by default.
+        target: index of the class in `checkpoint.CLASSES`.
         ungradable: explain ungradable photographs too.
+        on_step: progress; see `Explainer`.
 
     Raises:
         InputError: the network gives no score in [0, 1].
@@ -97,10 +91,11 @@ def localize(
     inside = fundus.geometry.map_to_file(fundus.field_of_view.astype(np.float32), order=0) > 0
     if verdict.decision == UNGRADABLE and not ungradable:
         return Localization(fundus, image, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
-    explanation = (explainer or METHODS[DEFAULT_METHOD])(classifier.model, image, RDR)
+    explain = explainer or fundus_explainer(DEFAULT_METHOD)
+    explanation = explain(classifier.model, image, target, on_step=on_step)
     evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
     evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
-    lesions = tuple(lesion_candidates(evidence, candidate_fraction(explanation.settings)))
+    lesions = tuple(lesion_candidates(evidence, explanation.candidate_fraction))
     return Localization(fundus, image, verdict, evidence, lesions, inside, explanation)
 
 

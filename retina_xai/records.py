@@ -20,7 +20,7 @@ from retina_xai.errors import InputError
 from retina_xai.io.files import write_json
 from retina_xai.io.images import write_png
 from retina_xai.lesions.annotation import Annotation
-from retina_xai.lesions.candidates import FLOOR, candidate_fraction
+from retina_xai.lesions.thresholds import FLOOR
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 
@@ -46,13 +46,12 @@ def write_record(folder: Path, stem: str, localization: Localization, run: Mappi
 def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:
     """The content of the JSON file."""
     photograph, explanation = localization.fundus.photograph, localization.explanation
-    fraction = candidate_fraction({} if explanation is None else explanation.settings)
     return {
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
         **localization.verdict.to_json(),
         "explanation": summary(explanation),
-        "binarisation": {"fraction_of_maximum": fraction, "floor": FLOOR},
+        "binarisation": {"fraction_of_maximum": localization.candidate_fraction, "floor": FLOOR},
         "lesions": [_candidate_of(lesion) for lesion in localization.lesions],
         "geometry": asdict(localization.fundus.geometry),
         **run,

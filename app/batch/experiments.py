@@ -1,11 +1,10 @@
 """One experiment of the paper from the command line's options: networks, photographs, settings, run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from retina_xai.app.cli.options import configured
+from retina_xai.app.cli.options import Given, configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Experiment, Subject, images_below
 from retina_xai.evaluation.experiments.registry import experiment_named
@@ -30,7 +29,7 @@ class Request:
     device: str
 
 
-def prepare(request: Request, given: Mapping[str, Sequence[Any] | None]) -> tuple[Experiment, Subject]:
+def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
     """The experiment with the settings given, and what it is run on.
 
     Raises:
@@ -38,7 +37,7 @@ def prepare(request: Request, given: Mapping[str, Sequence[Any] | None]) -> tupl
         InputError: no photographs.
         ModelError: networks or weights that cannot be used.
     """
-    experiment = configured(experiment_named(request.name), f"experiment {request.name}", given)
+    experiment = configured(experiment_named(request.name)(), f"experiment {request.name}", given)
     home = request.out.resolve()
     images = tuple(path for path in images_below(request.images) if home not in path.resolve().parents)
     networks = load_networks(request.models, request.weights, request.device)

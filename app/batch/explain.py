@@ -14,10 +14,11 @@ import numpy as np
 from torch import Tensor
 
 from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
-from retina_xai.app.cli.options import configured
+from retina_xai.app.cli.options import Given, configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.explanation_sheet import pictures_of
-from retina_xai.explainers import EXPLAINERS, Explainer
+from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.registry import explainer_named
 from retina_xai.io.files import write_json
 from retina_xai.io.images import read_image, write_png
 from retina_xai.localization import summary
@@ -53,16 +54,13 @@ class ExplainRun:
         }
 
 
-def explainer_named(method: str, given: Mapping[str, Sequence[Any] | None]) -> Explainer:
+def chosen_explainer(method: str, given: Given) -> Explainer:
     """The method with the settings that were given.
 
     Raises:
         UsageError: unknown method, or settings that it does not have or refuses.
     """
-    if method not in EXPLAINERS:
-        raise UsageError(f"unknown method {method!r}: choose one of {', '.join(EXPLAINERS)}")
-    kind = EXPLAINERS[method]
-    return configured(kind, f"method {method}", given) if isinstance(kind, type) else kind()
+    return configured(explainer_named(method).factory(), f"method {method}", given)
 
 
 def run_of(

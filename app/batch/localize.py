@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 
 from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
-from retina_xai.localization import DEFAULT_METHOD, Localization, localize, method_named
+from retina_xai.localization import DEFAULT_METHOD, Localization, localize
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
 from retina_xai.runner import SETTINGS_FILE, Codec, WorkItem, claim, run
@@ -23,12 +25,13 @@ LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "
 
 @dataclass(frozen=True)
 class LocalizeRun:
-    """Settings of a localization batch."""
+    """Settings of a localization batch; without an `explainer`, the method has its settings for fundus photographs."""
 
     classifier: RdrClassifier
     out: Path
     method: str = DEFAULT_METHOD
     ungradable: bool = False
+    explainer: Explainer | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
         OutputError: the output folder cannot be written.
         UsageError: unknown method, or the folder was made with other settings.
     """
-    explainer = method_named(settings.method)
+    explainer = settings.explainer or fundus_explainer(settings.method)
     facts = run_facts(settings.classifier, settings.method, explainer.settings())
     claim(settings.out, {**facts, "ungradable": settings.ungradable})
 

@@ -10,8 +10,10 @@ from retina_xai import __version__
 from retina_xai.app.cli import labels
 from retina_xai.app.cli.evaluate_grades import grades
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
+from retina_xai.explainers.registry import EXPLAINERS, FUNDUS_METHODS
 
 if TYPE_CHECKING:
+    from retina_xai.explainers.explainer import Explainer
     from retina_xai.models.checkpoint import RdrClassifier
 
 app = typer.Typer(
@@ -57,8 +59,16 @@ Method = Annotated[
     typer.Option(
         "--method",
         "--protocol",
-        help="retina (our protocol), fgvis (the paper's); to compare: fgvis-undefended, retina-undefended, grad-cam, "
-        "saliency.",
+        help=f"retina (the protocol of this package), fgvis (that of the paper), or one to compare with them: "
+        f"{', '.join(key for key in FUNDUS_METHODS if key not in ('retina', 'fgvis'))}.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method, such as masks=8000 or game.iterations=40; may be given several times.",
     ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by default.")]
@@ -104,6 +114,7 @@ def localize(
     out: Out,
     weights: Weights = None,
     method: Method = "retina",
+    settings: Settings = None,
     ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
@@ -113,8 +124,9 @@ def localize(
     from retina_xai.app.cli.console import progress_over
     from retina_xai.io.images import find_images
 
+    explainer = _fundus_method(method, settings)
     found = without_results(find_images(paths), out)
-    run = LocalizeRun(_classifier(weights, device), out, method, ungradable)
+    run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer)
     with progress_over(len(found), "localizing") as on_done:
         localize_batch(found, run, on_done)
 
@@ -143,9 +155,8 @@ def explain(  # noqa: PLR0913
     model: Annotated[str, typer.Option(help=MODEL)],
     out: Out,
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
-    method: Annotated[
-        str, typer.Option(help="fgvis, grad-cam, saliency, occlusion, rise, lime, random, ...")
-    ] = "fgvis",
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(EXPLAINERS)}.")] = "fgvis",
+    settings: Settings = None,
     game: Game = None,
     target: Annotated[
         str | None, typer.Option("--class", help="Class to explain, name or number; the most likely by default.")
@@ -166,13 +177,15 @@ def explain(  # noqa: PLR0913
 ) -> None:
     """Explain any classifier's photographs, with a trust block for each."""
     from retina_xai.app.batch.experiments import load_networks
-    from retina_xai.app.batch.explain import explain_batch, explainer_named, judged_by, run_of
+    from retina_xai.app.batch.explain import chosen_explainer, explain_batch, judged_by, run_of
     from retina_xai.app.batch.photographs import without_results
     from retina_xai.app.cli.console import progress_over
+    from retina_xai.app.cli.options import Given
     from retina_xai.io.images import find_images
 
     given = {"game": game, "lam": lam, "lr": lr, "iterations": iterations, "stop_ratio": stop_ratio}
-    explainer = explainer_named(method, {**given, "defended": [False] if undefended else None, "seed": seed})
+    options = {**given, "defended": [False] if undefended else None, "seed": seed}
+    explainer = chosen_explainer(method, Given(options, settings or ()))
     found = without_results(find_images(paths), out)
     (network,) = load_networks([model], [] if weights is None else [weights], device.value)
     run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
@@ -196,17 +209,22 @@ def experiment(  # noqa: PLR0913
     lam: Lam = None,
     lr: Lr = None,
     iterations: Iterations = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the experiment; may be given several times."),
+    ] = None,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Run one experiment of the paper on any network and any photographs."""
     from retina_xai.app.batch.experiments import Request, prepare
     from retina_xai.app.batch.photographs import reporter
     from retina_xai.app.cli.console import progress_over, show_experiment
+    from retina_xai.app.cli.options import Given
     from retina_xai.evaluation.experiments.base import run_experiment
 
     request = Request(name, tuple(model), tuple(weights or ()), images, out, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
-    chosen, subject = prepare(request, given)
+    chosen, subject = prepare(request, Given(given, settings or ()))
     cases = chosen.cases(subject)
     with progress_over(len(cases), name) as on_done:
         report = reporter(on_done, lambda _, seconds: f"{seconds:.1f} s")
@@ -216,13 +234,14 @@ def experiment(  # noqa: PLR0913
 
 
 @evaluation_app.command()
-def diaretdb1(
+def diaretdb1(  # noqa: PLR0913
     data: Annotated[Path, typer.Option(help="DiaretDB1 as distributed, v2.1 or v1.")],
     out: Out,
     split: Split = Split.TEST,
     consensus: Consensus = Consensus.VOTES,
     weights: Weights = None,
     method: Method = "retina",
+    settings: Settings = None,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Measure lesion sensitivity on DiaretDB1, beside chance."""
@@ -233,11 +252,12 @@ def diaretdb1(
     from retina_xai.evaluation.lesions.sensitivity import Watch
 
     dataset = open_diaretdb1(data, split.value)
-    experiment = Experiment(_classifier(weights, device), method, consensus.value)
+    explainer = _fundus_method(method, settings)
+    experiment = Experiment(_classifier(weights, device), method, consensus.value, explainer=explainer)
     with progress_over(len(dataset), "evaluating") as on_done:
         watch = Watch(reporter(on_done, lambda image, _: f"p(RDR) {image.score:.3f}"))
-        summary, settings = evaluate_diaretdb1(dataset, experiment, out, watch)
-    show_sensitivity(summary, settings, out)
+        summary, counting = evaluate_diaretdb1(dataset, experiment, out, watch)
+    show_sensitivity(summary, counting, out)
 
 
 @app.command()
@@ -306,6 +326,14 @@ def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
     from retina_xai.models.device import device_named
 
     return load_classifier(weights or default_weights(), device_named(device.value))
+
+
+def _fundus_method(name: str, assignments: list[str] | None) -> "Explainer":
+    """The method with its settings for fundus photographs and those of `--set`."""
+    from retina_xai.app.cli.options import Given, configured
+    from retina_xai.explainers.registry import fundus_explainer
+
+    return configured(fundus_explainer(name), f"method {name}", Given({}, assignments or ()))
 
 
 if __name__ == "__main__":

@@ -64,9 +64,9 @@ class Job:
             raise Cancelled
 
     def on_step(self, step: int, scores: Any) -> None:
-        """Record a step of a game (see `games.engine.OnStep`)."""
+        """Record a step of a method (see `Explainer`): a step that is not above the last one begins the next game."""
         self.check()
-        game = self.progress[-1][0] + (step == 0) if self.progress else 0
+        game = self.progress[-1][0] + (step <= self.progress[-1][1]) if self.progress else 0
         self.progress.append((game, step, float(scores[0])))
 
     def run(self) -> None:

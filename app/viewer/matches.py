@@ -9,7 +9,8 @@ from torch import Tensor
 from retina_xai.app.viewer.jobs import Job
 from retina_xai.evaluation.explanation_sheet import tiles_of
 from retina_xai.evaluation.plots import Tile
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.explainer import Explainer, Plan
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.line_search import LAMBDAS
 from retina_xai.io.images import Photograph
 from retina_xai.models.network import Network
@@ -20,7 +21,7 @@ LAMBDA_SEARCH = "line search"
 
 @dataclass(frozen=True)
 class Match:
-    """What is played; `lam` None searches the paper's thirteen values; `target` None is the most likely class."""
+    """Settings of both sides; `lam` None searches the paper's 13 values; `target` None is the most likely class."""
 
     game: str = "deletion"
     lam: float | None = None
@@ -29,10 +30,19 @@ class Match:
     target: int | None = None
     defences: tuple[bool, ...] = (True, False)
 
-    @property
-    def searched(self) -> int:
-        """Number of lambdas, at most."""
-        return len(LAMBDAS) if self.lam is None else 1
+    def explainer(self, defended: bool) -> Explainer:
+        """The method of one side.
+
+        Raises:
+            UsageError: settings that the game refuses.
+        """
+        lam = LAMBDAS if self.lam is None else self.lam
+        return FGVis(game=self.game, lam=lam, lr=self.lr, iterations=self.iterations, defended=defended)
+
+    def plan(self) -> Plan:
+        """Upper bounds of the work of all sides."""
+        plans = [self.explainer(defended).plan() for defended in self.defences]
+        return Plan(sum(plan.games for plan in plans), max(plan.steps for plan in plans))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +75,7 @@ def likely(photograph: Photograph, network: Network, count: int = 5) -> list[tup
 
 def _play(image: Tensor, network: Network, match: Match, defended: bool, job: Job) -> Side:
     begun = len(job.progress)
-    explain = FGVis(
-        game=match.game,
-        lam=LAMBDAS if match.lam is None else match.lam,
-        lr=match.lr,
-        iterations=match.iterations,
-        defended=defended,
-    )
-    result = explain(network.model, image, match.target, on_step=job.on_step)
+    result = match.explainer(defended)(network.model, image, match.target, on_step=job.on_step)
     first = job.progress[begun][0] if len(job.progress) > begun else 0
     curve = tuple((game - first, step, score) for game, step, score in job.progress[begun:])
     return Side(

@@ -9,7 +9,7 @@ from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.worklist import Item, Scored
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
-from retina_xai.lesions.candidates import FLOOR, candidate_fraction
+from retina_xai.lesions.thresholds import FLOOR
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,5 +48,5 @@ def _settings(found: Evidence, threshold: float) -> dict[str, Any]:
         "class": found.question.target,
         "explanation": dict(found.settings),
         "candidates_from": threshold,
-        "binarisation": {"fraction_of_maximum": candidate_fraction(found.settings), "floor": FLOOR},
+        "binarisation": {"fraction_of_maximum": found.candidate_fraction, "floor": FLOOR},
     }

@@ -22,8 +22,9 @@ from retina_xai.app.viewer.score_cache import ScoreBook
 from retina_xai.app.viewer.worklist import Folder, Item, items_of
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.diaretdb1 import Case, open_diaretdb1
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.images import find_images
-from retina_xai.localization import DEFAULT_METHOD, method_named
+from retina_xai.localization import DEFAULT_METHOD
 from retina_xai.models.checkpoint import RdrClassifier, default_weights, load_classifier
 from retina_xai.models.device import device_named
 from retina_xai.models.network import Network, load_network
@@ -70,7 +71,7 @@ class Desk:
 
     def run_facts(self, method: str) -> dict[str, Any]:
         """`records.run_facts` of the weights with a method."""
-        return run_facts(self.classifier, method, method_named(method).settings())
+        return run_facts(self.classifier, method, fundus_explainer(method).settings())
 
     def case(self, item: Item) -> Case | None:
         """Expert markings of a photograph of the folder, where there are some."""
@@ -102,7 +103,7 @@ def open_desk(settings: ViewSettings) -> Desk:
     Raises:
         UsageError, InputError, ModelError: something that was named cannot be used.
     """
-    method_named(settings.method)
+    fundus_explainer(settings.method)
     if settings.imagenet_weights is not None and settings.imagenet_model is None:
         raise UsageError("--imagenet-weights without --imagenet-model: name the network as well")
     photographs, results = _parted(settings)

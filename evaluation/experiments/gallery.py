@@ -19,7 +19,8 @@ from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, F
 from retina_xai.evaluation.explanation_sheet import tiles_of
 from retina_xai.evaluation.plots import sheet
 from retina_xai.evaluation.tables import mean_of, number, percent
-from retina_xai.explainers import Explanation, FGVis
+from retina_xai.explainers.explainer import Explanation
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.game import GAMES
 from retina_xai.games.line_search import LAMBDAS
 from retina_xai.models.network import Network

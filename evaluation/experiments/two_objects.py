@@ -27,7 +27,8 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, ratios, sheet
 from retina_xai.evaluation.tables import mean_of, number, percent
-from retina_xai.explainers import Explanation, FGVis
+from retina_xai.explainers.explainer import Explanation
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.lesions.candidates import binarise
 from retina_xai.models.network import Network
 

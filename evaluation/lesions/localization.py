@@ -16,9 +16,10 @@ from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, Diaretdb1
 from retina_xai.evaluation.lesions.report import PictureRow, write_page, write_result
 from retina_xai.evaluation.lesions.sensitivity import Explained, SensitivitySettings, Watch, evaluate
 from retina_xai.evaluation.lesions.summary import ImageResult, Summary
+from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.images import Photograph, write_png
-from retina_xai.lesions.candidates import candidate_fraction
-from retina_xai.localization import DEFAULT_METHOD, localize, method_named
+from retina_xai.localization import DEFAULT_METHOD, localize
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import run_facts
 
@@ -30,18 +31,26 @@ PANELS = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is evaluated: a classifier and a method, under a consensus rule; `seed` is of chance and bootstrap."""
+    """What is evaluated: a classifier and a method, under a consensus rule; `seed` is of chance and bootstrap.
+
+    Without an `explainer`, the method has its settings for fundus photographs.
+    """
 
     classifier: RdrClassifier
     method: str = DEFAULT_METHOD
     consensus: str = "votes"
     seed: int = 0
+    explainer: Explainer | None = None
+
+    @property
+    def chosen(self) -> Explainer:
+        """The configured method."""
+        return self.explainer or fundus_explainer(self.method)
 
     def settings(self) -> SensitivitySettings:
         """The settings of the counting, with the method's own facts."""
-        method = method_named(self.method).settings()
-        facts = run_facts(self.classifier, self.method, method)
-        fraction = candidate_fraction(method)
+        facts = run_facts(self.classifier, self.method, self.chosen.settings())
+        fraction = self.chosen.candidate_fraction
         return SensitivitySettings(consensus=self.consensus, fraction=fraction, seed=self.seed, method=facts)
 
 
@@ -54,7 +63,7 @@ def evaluate_diaretdb1(
         InputError, UsageError: data, method or OUT that do not fit (see `lesion_sensitivity.evaluate`).
     """
     settings = experiment.settings()
-    explainer = method_named(experiment.method)
+    explainer = experiment.chosen
 
     def explain(photograph: Photograph) -> Explained:
         result = localize(photograph, experiment.classifier, explainer, ungradable=True)

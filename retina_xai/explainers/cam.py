@@ -4,47 +4,56 @@
 
 upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is
 a map of more than one pixel: the input of the global pooling, or where there is none (VGG, AlexNet) the output of the
-last pooling. A network that goes on with tokens after its last map (a vision transformer) has none to explain by.
+last pooling. A network that goes on with tokens after its last map (a vision transformer) is refused.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
-from captum.attr import LayerGradCam
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retina_xai.errors import ModelError
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.explainers.explainer import (
+    Explainer,
+    Explanation,
+    check_images,
+    check_logits,
+    report_once,
+    resolve_targets,
+)
+from retina_xai.games.engine import OnStep
 from retina_xai.models.inference import inference
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCAM(Explainer):
     """Grad-CAM; `layer` names a module (as in `model.named_modules()`), None finds the last map."""
 
+    method: ClassVar[str] = "grad-cam"
     layer: str | None = None
 
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation`.
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images (N, C, H, W); see `Explainer`.
 
         Raises:
-            InputError, ModelError, UsageError: images, model, layer or targets that do not fit.
+            ModelError: a layer that the model does not have, or a model without a feature map.
         """
+        from captum.attr import LayerGradCam
+
         check_images(images)
         with inference(model):
             found, logits = _last_map(model, images)
             layer = _chosen(model, self.layer, found)
             target = resolve_targets(targets, check_logits(logits, images))
+            report_once(on_step, logits, target)
             leaf = images.detach().clone().requires_grad_()
             maps = LayerGradCam(model, layer).attribute(leaf, target=target, relu_attributions=True).detach()
         evidence = F.interpolate(maps, size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
-        return without_mask(evidence, target, logits, self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """The name and the layer."""
-        return {"method": "grad-cam", "layer": self.layer}
+        return self.without_mask(evidence, target, logits)
 
 
 def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tensor]:

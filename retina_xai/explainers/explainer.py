@@ -1,30 +1,52 @@
-"""The contract of every explanation method: a frozen dataclass of settings that maps (model, images, targets) to an
-Explanation.
+"""The contract of all explanation methods: a frozen dataclass of settings that maps (model, images, targets) to an
+`Explanation`.
+
+A new method is one file with a subclass of `Explainer` and one entry in `explainers.registry`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.games.engine import OnStep
 from retina_xai.games.game import class_score
+from retina_xai.games.references import Reference
+from retina_xai.lesions.thresholds import FRACTION
+
+Polarity = Literal["keeps", "removes"]
+"""What the explained image is: the mask "keeps" the evidence, or "removes" it."""
+
+NOT_REPORTED = frozenset({"batch", "batch_size"})
+"""Settings of the execution. They change a result by rounding only, so reports and resumed runs leave them out."""
+
+
+class Plan(NamedTuple):
+    """Upper bounds of the work on one image: the number of games, and the last step of each."""
+
+    games: int
+    steps: int
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a method says about N images.
+    """The explanation of N images.
 
+    evidence: (N, H, W) in [0, 1], how much each pixel matters for the target. target: (N,) class indices.
+    score_before, score_after: (N,) softmax score of the target for the image and for `explained` (NaN without a mask).
+    iterations: (N,) steps taken. lam: (N,) lambda of the result (NaN where the method has none).
+    converged: (N,) bool, whether the method reached its goal.
+    settings: everything needed to repeat it, as plain values for reports.
     mask: (N, C, H, W) in [0, 1], the share of every pixel and channel that stays; None for methods without one.
-    evidence: (N, H, W) in [0, 1], how much each pixel matters for the target. explained: (N, C, H, W), the image that
-        the mask leaves, in the model's normalised space; None without a mask. target: (N,) class indices.
-        score_before, score_after: (N,) softmax score of the target for the image and for `explained` (NaN without a
-        mask). iterations: (N,) steps taken.
-    lam: (N,) lambda of the result (NaN where the method has none). converged: (N,) bool, whether the method reached
-        its goal.
-    settings: everything needed to repeat it.
+    explained: (N, C, H, W), the image that the mask leaves, in the model's normalised space; None without a mask.
+    polarity: whether `explained` keeps or removes the evidence; None without a mask.
+    reference: what removed pixels become, as in `games.references`; a tensor has the shape (N, C, H, W).
+    seed: of everything random in the method, None where nothing is.
+    candidate_fraction: share of the maximum at which a lesion candidate begins, in [0, 1].
     """
 
     evidence: Tensor
@@ -37,10 +59,80 @@ class Explanation:
     settings: Mapping[str, Any]
     mask: Tensor | None = None
     explained: Tensor | None = None
+    polarity: Polarity | None = None
+    reference: str | Reference | Tensor = "zero"
+    seed: int | None = None
+    candidate_fraction: float = FRACTION
+
+
+@dataclass(frozen=True)
+class Explainer(ABC):
+    """A configured method. Its fields are its settings; calling it leaves the model as it was."""
+
+    method: ClassVar[str]
+    """Name of the method in reports."""
+
+    @abstractmethod
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images for their target classes.
+
+        Args:
+            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device.
+            images: (N, C, H, W) in the model's normalised space.
+            targets: class index for all, or (N,); the most likely classes by default.
+            on_step: progress, called at least once as (step, scores in [0, 1]). A step that is not above the one
+                before begins the next game. An exception raised in it cancels the call.
+
+        Raises:
+            InputError, ModelError, UsageError: images, model or targets that do not fit.
+        """
+
+    def plan(self) -> Plan:
+        """Upper bounds of the work on one image, for a progress bar."""
+        return Plan(games=1, steps=1)
+
+    def settings(self) -> dict[str, Any]:
+        """What the result depends on, as plain values for reports."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_REPORTED}
+        return {"method": self.method, **values}
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of everything random in the method; None where nothing is."""
+        return None
+
+    @property
+    def candidate_fraction(self) -> float:
+        """Share of the evidence's maximum at which a lesion candidate begins."""
+        return FRACTION
+
+    def with_seed(self, seed: int) -> "Explainer | None":
+        """The same method with another seed; None where nothing in it is random."""
+        return None if self.seed is None else replace(self, **{"seed": seed})
+
+    def without_mask(self, evidence: Tensor, target: Tensor, logits: Tensor) -> Explanation:
+        """The explanation by a method without a mask: evidence (N, H, W) of at least 0, divided by its maximum."""
+        peak = evidence.amax(dim=(1, 2), keepdim=True)
+        score = class_score(logits, target)
+        undefined = torch.full_like(score, torch.nan)
+        return Explanation(
+            evidence=evidence / torch.where(peak > 0, peak, 1),
+            target=target,
+            score_before=score,
+            score_after=undefined,
+            iterations=torch.zeros_like(target),
+            lam=undefined,
+            converged=torch.ones_like(target, dtype=torch.bool),
+            settings=self.settings(),
+            seed=self.seed,
+            candidate_fraction=self.candidate_fraction,
+        )
 
 
 def concatenate(parts: Sequence[Explanation]) -> Explanation:
-    """One explanation of all images of `parts`, which share method and settings, in order."""
+    """One explanation of all images of `parts`, in order. The parts must be of one method with the same settings."""
     if len(parts) == 1:
         return parts[0]
     joined: dict[str, Any] = {}
@@ -50,33 +142,10 @@ def concatenate(parts: Sequence[Explanation]) -> Explanation:
     return Explanation(**joined)
 
 
-def without_mask(evidence: Tensor, target: Tensor, logits: Tensor, settings: Mapping[str, Any]) -> Explanation:
-    """The explanation of a method that has no mask: its evidence (N, H, W), not negative, divided by its maximum."""
-    peak = evidence.amax(dim=(1, 2), keepdim=True)
-    score = class_score(logits, target)
-    undefined = torch.full_like(score, torch.nan)
-    return Explanation(
-        evidence=evidence / torch.where(peak > 0, peak, 1),
-        target=target,
-        score_before=score,
-        score_after=undefined,
-        iterations=torch.zeros_like(target),
-        lam=undefined,
-        converged=torch.ones_like(target, dtype=torch.bool),
-        settings=settings,
-    )
-
-
-class Explainer(Protocol):
-    """A configured method; calling it leaves the model as it was."""
-
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
-        """Explain images (N, C, H, W) for their target classes (default: the most likely ones)."""
-        ...
-
-    def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
-        ...
+def report_once(on_step: OnStep | None, logits: Tensor, target: Tensor) -> None:
+    """Progress of a method that works in a single step: the scores (N,) of the original images."""
+    if on_step is not None:
+        on_step(1, class_score(logits.detach(), target))
 
 
 def check_images(images: Tensor) -> None:

@@ -7,25 +7,33 @@ The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, concatenate, resolve_targets
+from retina_xai.explainers.explainer import (
+    Explainer,
+    Explanation,
+    Plan,
+    check_images,
+    check_logits,
+    concatenate,
+    resolve_targets,
+)
 from retina_xai.games.defence import Bounds, record_bounds
 from retina_xai.games.engine import OnStep, Settings
 from retina_xai.games.game import GAMES, class_score
 from retina_xai.games.line_search import LAMBDAS, line_search
 from retina_xai.games.position import Position
-from retina_xai.games.references import Reference, reference_for
+from retina_xai.games.references import Reference, check_reference, reference_for
 from retina_xai.models.inference import inference
 
 
 @dataclass(frozen=True)
-class FGVis:
+class FGVis(Explainer):
     """One of the four games with its settings.
 
     Args:
@@ -41,14 +49,14 @@ class FGVis:
             to the images.
         seed: of the start mask and of random references.
         batch_size: images played at once; by default one on a CPU and all on an accelerator. A game amplifies
-            rounding: a unit
-            that flips at its bound changes the steps that follow. One by one the result depends on nothing but the
-            image, and a CPU is no slower for it.
+            rounding: a unit that flips at its bound changes the steps that follow. One by one the result depends on
+            the image alone, and a CPU is no slower for it.
 
     Raises:
         UsageError: a value outside these ranges.
     """
 
+    method: ClassVar[str] = "fgvis"
     game: str = "deletion"
     lam: float | Sequence[float] = LAMBDAS
     lr: float = 0.1
@@ -71,6 +79,8 @@ class FGVis:
             )
         if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(f"batch_size {self.batch_size}: give at least 1, or None for the device's default")
+        if isinstance(self.reference, str):
+            check_reference(self.reference)
         stops = [stop for stop in (self.stop_score, self.stop_ratio) if stop is not None]
         if any(not 0 < stop <= 1 for stop in stops):
             raise UsageError(
@@ -88,6 +98,7 @@ class FGVis:
         model: nn.Module,
         images: Tensor,
         targets: Tensor | Sequence[int] | int | None = None,
+        *,
         start: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Explanation:
@@ -98,8 +109,8 @@ class FGVis:
             images: (N, C, H, W) in the model's normalised space.
             targets: class index for all, or (N,); the most likely class by default.
             start: mask to start from, in [0, 1], expanding to the images' shape; the game's own random one by default.
-            on_step: progress, called as (step, scores of the images at play); an exception raised in it cancels the
-                game.
+            on_step: progress, called as (step, scores of the images at play), with steps from 0 in each game; an
+                exception raised in it cancels the call.
 
         Raises:
             InputError, ModelError, UsageError: images, model or arguments that do not fit.
@@ -153,15 +164,23 @@ class FGVis:
             settings=self.settings(),
             mask=outcome.mask,
             explained=replace(position, mask=outcome.mask).explained(),
+            polarity="keeps" if game.keeps_class else "removes",
+            reference=references if isinstance(self.reference, Tensor) else self.reference,
+            seed=self.seed,
+            candidate_fraction=self.candidate_fraction,
         )
+
+    def plan(self) -> Plan:
+        """One game for each lambda."""
+        return Plan(games=len(self._lams), steps=self.iterations)
 
     def settings(self) -> dict[str, Any]:
         """What the result depends on, as plain values for reports."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "batch_size"}
+        values = super().settings()
         values["lam"] = list(self._lams) if len(self._lams) > 1 else self._lams[0]
         if not isinstance(self.reference, str):
             values["reference"] = "tensor" if isinstance(self.reference, Tensor) else repr(self.reference)
-        return {"method": "fgvis", **values}
+        return values
 
     def _original(self, model: nn.Module, images: Tensor) -> tuple[Bounds | None, Tensor]:
         if self.defended:

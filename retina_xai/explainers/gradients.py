@@ -4,34 +4,40 @@ Computed by Captum; each map is divided by its own maximum so that evidence is i
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
-from captum.attr import Saliency as CaptumSaliency
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.explainers.explainer import (
+    Explainer,
+    Explanation,
+    check_images,
+    check_logits,
+    report_once,
+    resolve_targets,
+)
+from retina_xai.games.engine import OnStep
 from retina_xai.models.inference import inference
 
 
 @dataclass(frozen=True)
-class Saliency:
+class Saliency(Explainer):
     """Plain gradient saliency; it has no settings."""
 
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation`.
+    method: ClassVar[str] = "saliency"
 
-        Raises:
-            InputError, ModelError, UsageError: images, model or targets that do not fit.
-        """
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images (N, C, H, W); see `Explainer`."""
+        from captum.attr import Saliency as CaptumSaliency
+
         check_images(images)
         with inference(model):
             with torch.no_grad():
                 logits = check_logits(model(images), images)
             target = resolve_targets(targets, logits)
+            report_once(on_step, logits, target)
             gradient = CaptumSaliency(model).attribute(images.detach().clone().requires_grad_(), target=target).detach()
-        return without_mask(gradient.amax(dim=1), target, logits, self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """The name alone."""
-        return {"method": "saliency"}
+        return self.without_mask(gradient.amax(dim=1), target, logits)

@@ -12,27 +12,23 @@ mean colour r = 0 for what is hidden, where they take each superpixel's own mean
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from captum._utils.models.linear_model import SkLearnRidge
-from captum.attr import Lime as CaptumLime
-from skimage.segmentation import slic
-from torch import Tensor, nn
+from torch import Tensor
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explanation
-from retina_xai.explainers.perturbation import Scores, explain_each
-from retina_xai.games.engine import OnStep
+from retina_xai.explainers.explainer import Plan
+from retina_xai.explainers.perturbation import PerturbationExplainer, Scores, check_batch
 from retina_xai.models.throughput import batch_for
 
 KERNEL_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
-class Lime:
+class LIME(PerturbationExplainer):
     """Superpixel LIME.
 
     Args:
@@ -45,6 +41,7 @@ class Lime:
         UsageError: a value outside these ranges.
     """
 
+    method: ClassVar[str] = "lime"
     samples: int = 1000
     segments: int = 50
     seed: int = 0
@@ -53,20 +50,17 @@ class Lime:
     def __post_init__(self) -> None:
         if self.samples < 2 or self.segments < 2:
             raise UsageError(f"samples {self.samples}, segments {self.segments}: give at least 2 of each")
-        if self.batch is not None and self.batch < 1:
-            raise UsageError(f"batch {self.batch}: give at least 1, or None for the device's default")
+        check_batch(self.batch)
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, on_step: OnStep | None = None
-    ) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation` and, for `on_step`, `perturbation.explain_each`."""
-        return explain_each(model, images, targets, self._evidence, self.settings(), on_step)
+    def plan(self) -> Plan:
+        """One copy for each sample."""
+        return Plan(games=1, steps=self.samples)
 
-    def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
-        return {"method": "lime", "samples": self.samples, "segments": self.segments, "seed": self.seed}
+    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The positive weights of the linear model, each on its superpixel."""
+        from captum._utils.models.linear_model import SkLearnRidge
+        from captum.attr import Lime as CaptumLime
 
-    def _evidence(self, scores: Scores, image: Tensor) -> Tensor:
         segments = torch.from_numpy(superpixels(image[0].cpu().double().numpy(), self.segments)).to(image.device)
         lime = CaptumLime(scores, interpretable_model=SkLearnRidge(alpha=1.0), similarity_func=_closeness)
         # Captum draws from torch's global generator of the CPU.
@@ -83,6 +77,8 @@ class Lime:
 
 def superpixels(image: npt.NDArray[np.float64], segments: int) -> npt.NDArray[np.int64]:
     """About `segments` SLIC superpixels of an image (C, H, W) of any range: labels (H, W) from 0, without gaps."""
+    from skimage.segmentation import slic
+
     low, high = image.min(), image.max()
     scaled = (image - low) / (high - low) if high > low else np.zeros_like(image)
     labels = slic(

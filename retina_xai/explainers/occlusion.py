@@ -9,21 +9,20 @@ Window and stride are shares of the longer side, so that one setting serves all 
 8 of 224 pixels (ours): Zeiler and Fergus give no size, and the networks' last maps resolve 32 pixels.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from captum.attr import Occlusion as CaptumOcclusion
-from torch import Tensor, nn
+from torch import Tensor
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explanation
-from retina_xai.explainers.perturbation import Scores, explain_each
-from retina_xai.games.engine import OnStep
+from retina_xai.explainers.explainer import Plan
+from retina_xai.explainers.perturbation import PerturbationExplainer, Scores, check_batch
 from retina_xai.models.throughput import batch_for
 
 
 @dataclass(frozen=True)
-class Occlusion:
+class Occlusion(PerturbationExplainer):
     """Sliding window.
 
     Args:
@@ -35,6 +34,7 @@ class Occlusion:
         UsageError: a value outside these ranges.
     """
 
+    method: ClassVar[str] = "occlusion"
     window: float = 32 / 224
     stride: float = 8 / 224
     batch: int | None = None
@@ -44,20 +44,17 @@ class Occlusion:
             raise UsageError(
                 f"window {self.window:g}, stride {self.stride:g}: give shares of the side, 0 < stride <= window <= 1"
             )
-        if self.batch is not None and self.batch < 1:
-            raise UsageError(f"batch {self.batch}: give at least 1, or None for the device's default")
+        check_batch(self.batch)
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, on_step: OnStep | None = None
-    ) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation` and, for `on_step`, `perturbation.explain_each`."""
-        return explain_each(model, images, targets, self._evidence, self.settings(), on_step)
+    def plan(self) -> Plan:
+        """The uncovered image and the squares, for any size: a stride of x pixels is rounded to 2/3 x at least."""
+        places = math.ceil(1.5 * (1 - self.window) / self.stride + 0.5) + 1
+        return Plan(games=1, steps=1 + places**2)
 
-    def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
-        return {"method": "occlusion", "window": self.window, "stride": self.stride}
+    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The mean fall of the score over the squares that cover a pixel, where it is positive."""
+        from captum.attr import Occlusion as CaptumOcclusion
 
-    def _evidence(self, scores: Scores, image: Tensor) -> Tensor:
         channels, height, width = image.shape[1:]
         window, stride = (max(1, round(share * max(height, width))) for share in (self.window, self.stride))
         fall: Tensor = CaptumOcclusion(scores).attribute(

@@ -1,20 +1,23 @@
-"""What the methods that only ask the network for scores share: one image at a time, softmax scores of its target.
+"""The base of methods that only ask the network for scores: one image at a time, softmax scores of its target.
 
 Occlusion, RISE and LIME show the network many changed copies of one image and read off
 
     p_c = softmax(logits)_c
 
 Images never share a forward pass, so a batch gives what its images give one by one. The scores are probabilities
-(RISE and LIME define them so; for occlusion, Zeiler and Fergus plot the probability of the class as well).
+(RISE and LIME define them so; for occlusion, Zeiler and Fergus plot the probability of the class as well). What a copy
+hides is 0 in normalised space.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.errors import UsageError
+from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
 from retina_xai.games.game import class_score
 from retina_xai.models.inference import inference
@@ -24,32 +27,35 @@ Scores = Callable[[Tensor], Tensor]
 """Copies (B, C, H, W) -> score of the target class (B,) in [0, 1]."""
 
 
-def explain_each(
-    model: nn.Module,
-    images: Tensor,
-    targets: Tensor | int | None,
-    evidence_of: Callable[[Scores, Tensor], Tensor],
-    settings: Mapping[str, Any],
-    on_step: OnStep | None = None,
-) -> Explanation:
-    """Explain images (N, C, H, W) by `evidence_of(scores, image (1, C, H, W)) -> (H, W)`, which is not negative.
+@dataclass(frozen=True)
+class PerturbationExplainer(Explainer):
+    """A method that is given by `evidence_of`. Progress counts the copies of the image that were scored."""
 
-    `on_step` is called as (copies of this image scored so far, their newest scores); raise from it to cancel.
+    @abstractmethod
+    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """Evidence (H, W), not negative, of one image (1, C, H, W)."""
 
-    Raises:
-        InputError, ModelError, UsageError: images, model or targets that do not fit.
-    """
-    check_images(images)
-    images = images.detach()
-    with inference(model), torch.no_grad():
-        logits = check_logits(model(images), images)
-        target = resolve_targets(targets, logits)
-        layout = layout_for(model, images)
-        maps = [
-            evidence_of(_scores(model, label, layout, on_step), image)
-            for image, label in zip(torch.split(images, 1), target, strict=True)
-        ]
-    return without_mask(torch.stack(maps), target, logits, settings)
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images (N, C, H, W); see `Explainer`. `on_step` gets (copies scored so far, their newest scores)."""
+        check_images(images)
+        images = images.detach()
+        with inference(model), torch.no_grad():
+            logits = check_logits(model(images), images)
+            target = resolve_targets(targets, logits)
+            layout = layout_for(model, images)
+            maps = [
+                self.evidence_of(_scores(model, label, layout, on_step), image)
+                for image, label in zip(torch.split(images, 1), target, strict=True)
+            ]
+        return self.without_mask(torch.stack(maps), target, logits)
+
+
+def check_batch(batch: int | None) -> None:
+    """Raise UsageError unless `batch` is None or at least 1."""
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch {batch}: give at least 1, or None for the device's default")
 
 
 def _scores(model: nn.Module, label: Tensor, layout: torch.memory_format, on_step: OnStep | None) -> Scores:

@@ -7,34 +7,38 @@ one by one. Take another seed per photograph where independent maps are wanted.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import Explanation, check_images, check_logits, resolve_targets, without_mask
+from retina_xai.explainers.explainer import (
+    Explainer,
+    Explanation,
+    check_images,
+    check_logits,
+    report_once,
+    resolve_targets,
+)
+from retina_xai.games.engine import OnStep
 from retina_xai.models.inference import inference
 
 
 @dataclass(frozen=True)
-class RandomMap:
+class RandomMap(Explainer):
     """Uniform noise from `seed` and nothing else; the network is asked for the scores in the explanation only."""
 
+    method: ClassVar[str] = "random"
     seed: int = 0
 
-    def __call__(self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation`.
-
-        Raises:
-            InputError, ModelError, UsageError: images, model or targets that do not fit.
-        """
+    def __call__(
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+    ) -> Explanation:
+        """Explain images (N, C, H, W); see `Explainer`."""
         check_images(images)
         with inference(model), torch.no_grad():
             logits = check_logits(model(images), images)
         target = resolve_targets(targets, logits)
+        report_once(on_step, logits, target)
         noise = torch.rand(images.shape[-2:], generator=torch.Generator().manual_seed(self.seed))
-        return without_mask(noise.to(images).expand(len(images), -1, -1), target, logits, self.settings())
-
-    def settings(self) -> dict[str, Any]:
-        """The name and the seed."""
-        return {"method": "random", "seed": self.seed}
+        return self.without_mask(noise.to(images).expand(len(images), -1, -1), target, logits)

@@ -23,14 +23,13 @@ change |x - r| its contrast against them.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explanation
+from retina_xai.explainers.explainer import Explainer, Explanation, Plan
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.engine import OnStep
 from retina_xai.games.game import GAMES
@@ -44,10 +43,10 @@ FLIPS = ((3,), (2,), (2, 3))
 
 
 @dataclass(frozen=True)
-class RetinaFGVis:
+class RetinaFGVis(Explainer):
     """FGVis whose evidence is weighted by the change, smoothed, averaged over flips and scaled by the score.
 
-    Mask, explained image, scores and iterations of its explanations are those of the game on the unflipped image.
+    Mask, explained image, scores and iterations of its explanations are those of the game on the image as it is.
 
     Args:
         game: the deletion game that is played.
@@ -55,9 +54,10 @@ class RetinaFGVis:
         fraction: share of the maximum at which a lesion candidate begins; it changes no evidence.
 
     Raises:
-        UsageError: another game, or a smoothing outside [0, 0.1].
+        UsageError: another game, a smoothing outside [0, 0.1], or a fraction outside [0, 1].
     """
 
+    method: ClassVar[str] = "retina"
     game: FGVis = RETINA_GAME
     smoothing: float = 2.5 / 448
     fraction: float = 0.07
@@ -69,11 +69,13 @@ class RetinaFGVis:
             )
         if not 0 <= self.smoothing <= 0.1:
             raise UsageError(f"smoothing {self.smoothing}: give a share of the side from 0 to 0.1")
+        if not 0 <= self.fraction <= 1:
+            raise UsageError(f"fraction {self.fraction}: give a share of the maximum from 0 to 1")
 
     def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, on_step: OnStep | None = None
+        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
     ) -> Explanation:
-        """Explain images (N, C, H, W); see `FGVis` and `explainer.Explanation`."""
+        """Explain images (N, C, H, W); see `FGVis` and `Explainer`."""
         played = self.game(model, images, targets, on_step=on_step)
         roots = self._smooth(self._change(played, images)).sqrt()
         for flip in FLIPS:
@@ -83,11 +85,30 @@ class RetinaFGVis:
         mean = roots[:, 0].square()
         peak = mean.amax(dim=(1, 2), keepdim=True)
         evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * played.score_before[:, None, None]
-        return replace(played, evidence=evidence, settings=self.settings())
+        return replace(played, evidence=evidence, settings=self.settings(), candidate_fraction=self.candidate_fraction)
+
+    def plan(self) -> Plan:
+        """The game on the image and on each of its flips."""
+        games, steps = self.game.plan()
+        return Plan(games * (1 + len(FLIPS)), steps)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the game."""
+        return self.game.seed
+
+    @property
+    def candidate_fraction(self) -> float:
+        """`fraction`."""
+        return self.fraction
+
+    def with_seed(self, seed: int) -> "RetinaFGVis":
+        """The same protocol with another seed of its game."""
+        return replace(self, game=replace(self.game, seed=seed))
 
     def settings(self) -> dict[str, Any]:
         """What the result depends on, as plain values."""
-        return {**self.game.settings(), "method": "retina", "smoothing": self.smoothing, "fraction": self.fraction}
+        return {**self.game.settings(), "method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
 
     def _change(self, played: Explanation, images: Tensor) -> Tensor:
         """What the deletion changes, mean over channels, (N, 1, H, W)."""
@@ -97,9 +118,16 @@ class RetinaFGVis:
         return (deleted * (images - reference).abs().clamp(max=CONTRAST)).mean(dim=1, keepdim=True)
 
     def _smooth(self, change: Tensor) -> Tensor:
+        from torchvision.transforms.v2.functional import gaussian_blur  # takes longer to import than torch
+
         sigma = self.smoothing * max(change.shape[-2:])
         if sigma == 0:
             return change
         radius = min(int(3 * sigma) + 1, min(change.shape[-2:]) - 1)
         smoothed: Tensor = gaussian_blur(change, [2 * radius + 1] * 2, [sigma] * 2)
         return smoothed
+
+
+def undefended() -> RetinaFGVis:
+    """The protocol with its game played without the defence, for comparison."""
+    return RetinaFGVis(replace(RETINA_GAME, defended=False))

@@ -14,21 +14,20 @@ because its level is the mean score of all views and says nothing about places. 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explanation
-from retina_xai.explainers.perturbation import Scores, explain_each
-from retina_xai.games.engine import OnStep
+from retina_xai.explainers.explainer import Plan
+from retina_xai.explainers.perturbation import PerturbationExplainer, Scores, check_batch
 from retina_xai.models.throughput import batch_for
 
 
 @dataclass(frozen=True)
-class Rise:
+class RISE(PerturbationExplainer):
     """Random views.
 
     Args:
@@ -42,6 +41,7 @@ class Rise:
         UsageError: a value outside these ranges.
     """
 
+    method: ClassVar[str] = "rise"
     masks: int = 4000
     cells: int = 7
     probability: float = 0.5
@@ -51,21 +51,13 @@ class Rise:
     def __post_init__(self) -> None:
         if min(self.masks, self.cells) < 1:
             raise UsageError(f"masks {self.masks}, cells {self.cells}: give at least 1 of each")
-        if self.batch is not None and self.batch < 1:
-            raise UsageError(f"batch {self.batch}: give at least 1, or None for the device's default")
+        check_batch(self.batch)
         if not 0 < self.probability < 1:
             raise UsageError(f"probability {self.probability:g}: give a number between 0 and 1, such as 0.5")
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, on_step: OnStep | None = None
-    ) -> Explanation:
-        """Explain images (N, C, H, W); see `explainer.Explanation` and, for `on_step`, `perturbation.explain_each`."""
-        return explain_each(model, images, targets, self._evidence, self.settings(), on_step)
-
-    def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
-        names = ("masks", "cells", "probability", "seed")
-        return {"method": "rise", **{name: getattr(self, name) for name in names}}
+    def plan(self) -> Plan:
+        """One view for each mask."""
+        return Plan(games=1, steps=self.masks)
 
     def draw(self, height: int, width: int, batch: int) -> Iterator[Tensor]:
         """The masks (B, 1, height, width) in [0, 1], at most `batch` at once; their sequence does not depend on it."""
@@ -81,7 +73,8 @@ class Rise:
             cuts = zip(wide, offsets[rows], strict=True)
             yield torch.stack([mask[:, top : top + height, left : left + width] for mask, (top, left) in cuts])
 
-    def _evidence(self, scores: Scores, image: Tensor) -> Tensor:
+    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The mean score of the views that show a pixel, scaled to [0, 1]."""
         height, width = image.shape[-2:]
         weighted, seen = image.new_zeros(height, width), image.new_zeros(height, width)
         for drawn in self.draw(height, width, batch_for(image, self.batch)):

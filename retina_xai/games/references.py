@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from retina_xai.errors import UsageError
 
@@ -49,6 +48,8 @@ class Blur:
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """Blurred images, mirrored at their borders."""
+        from torchvision.transforms.v2.functional import gaussian_blur  # takes longer to import than torch
+
         radius = min(round(3 * self.sigma), min(images.shape[-2:]) - 1)
         blurred: Tensor = gaussian_blur(images, [2 * radius + 1] * 2, [self.sigma] * 2)
         return blurred
@@ -70,9 +71,12 @@ def reference_for(reference: "str | Reference | Tensor", images: Tensor, seed: i
             shapes = f"{tuple(reference.shape)}, images are {tuple(images.shape)}"
             raise UsageError(f"reference has shape {shapes}: give one that expands to the images' shape") from error
     if isinstance(reference, str):
-        if reference not in REFERENCES:
-            raise UsageError(
-                f"unknown reference {reference!r}: choose one of {', '.join(REFERENCES)}, or give a tensor"
-            )
+        check_reference(reference)
         reference = REFERENCES[reference]
     return reference(images, seed).detach()
+
+
+def check_reference(name: str) -> None:
+    """Raise UsageError unless `name` is a key of REFERENCES."""
+    if name not in REFERENCES:
+        raise UsageError(f"unknown reference {name!r}: choose one of {', '.join(REFERENCES)}, or give a tensor")

@@ -11,9 +11,7 @@ floor is absolute: the start mask of the deletion game is drawn from U(0.99, 1),
 once holds noise of up to 0.01. This is not evidence, and its binary mask must be empty.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,9 +21,7 @@ from retina_xai.errors import UsageError
 from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
 from retina_xai.lesions.outlines import outline_of
 from retina_xai.lesions.shapes import Outline
-
-FRACTION = 0.04
-FLOOR = 0.01
+from retina_xai.lesions.thresholds import FLOOR, FRACTION
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,6 @@ class Regions:
     def count(self) -> int:
         """Number of regions."""
         return len(self.areas)
-
-
-def candidate_fraction(settings: Mapping[str, Any]) -> float:
-    """Share of the maximum at which candidates begin: the method's own where its `settings` name one, else FRACTION."""
-    return float(settings.get("fraction", FRACTION))
 
 
 def label_regions(mask: npt.NDArray[np.bool_]) -> Regions:

@@ -31,8 +31,7 @@ What does not apply, was not asked for, or cannot be computed is NaN.
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -41,8 +40,8 @@ from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits
-from retina_xai.games.game import GAMES, class_score
-from retina_xai.games.references import REFERENCES, Reference, reference_for
+from retina_xai.games.game import class_score
+from retina_xai.games.references import Reference, reference_for
 from retina_xai.metrics.deletion import removal_order
 from retina_xai.models.inference import inference
 
@@ -125,7 +124,6 @@ def trust(
     Raises:
         InputError: the explanation is not of one image, or of one of another size.
         ModelError: the model gives no finite logits.
-        UsageError: the explanation has a reference of its own that its settings do not name.
     """
     settings = settings or TrustSettings()
     _check(image, explanation)
@@ -161,10 +159,9 @@ def score_alone(model: nn.Module, image: Tensor, explanation: Explanation) -> fl
 
 def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSettings) -> Tensor:
     """k of the one image explained, in [0, 1], of the shape of `image` (C, H, W)."""
-    game = GAMES.get(str(explanation.settings.get("game")))
-    if explanation.mask is not None and game is not None:
+    if explanation.mask is not None and explanation.polarity is not None:
         mask = explanation.mask[0].to(image)
-        return mask if game.keeps_class else 1 - mask
+        return mask if explanation.polarity == "keeps" else 1 - mask
     return _top(explanation.evidence[0], settings.fraction, settings.seed).to(image).expand_as(image)
 
 
@@ -190,17 +187,6 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
     if one.min() == one.max() or other.min() == other.max():
         return math.nan  # spearmanr returns NaN too, with a warning
     return float(spearmanr(one, other).statistic)
-
-
-def reseeded(explainer: Any, seed: int) -> Any:
-    """The same method (a dataclass) with another seed, its own or that of the game it plays; None if it has none."""
-    if not is_dataclass(explainer) or isinstance(explainer, type):
-        return None
-    values = {field.name: getattr(explainer, field.name) for field in fields(explainer)}
-    if "seed" in values:
-        return replace(explainer, seed=seed)
-    inner = {name: other for name, value in values.items() if (other := reseeded(value, seed)) is not None}
-    return replace(explainer, **inner) if inner else None
 
 
 def randomised(model: nn.Module, share: float, seed: int) -> nn.Module:
@@ -241,29 +227,22 @@ def _scores(
 ) -> tuple[float, list[float], list[float]]:
     """p_c of the image, and of the shares (S, C, H, W) alone and their complements."""
     images = image.detach()[None]
-    reference = reference_for(_reference(explanation, settings), images, _seed(explanation, settings))
+    removed = _removed(explanation, settings, images)
     target = explanation.target.to(image.device)
     values = []
     with inference(model), torch.no_grad():
         for share in torch.cat([torch.ones_like(images), shares, 1 - shares]):
-            shown = share * images + (1 - share) * reference
+            shown = share * images + (1 - share) * removed
             values.append(float(class_score(check_logits(model(shown), shown), target)))
     return values[0], values[1 : 1 + len(shares)], values[1 + len(shares) :]
 
 
-def _reference(explanation: Explanation, settings: TrustSettings) -> str | Reference | Tensor:
+def _removed(explanation: Explanation, settings: TrustSettings, images: Tensor) -> Tensor:
+    """What stands for removed pixels: the reference of the settings, else the explanation's own with its own seed."""
     if settings.reference is not None:
-        return settings.reference
-    own = str(explanation.settings.get("reference", "zero"))
-    if own not in REFERENCES:
-        raise UsageError(
-            f"the explanation was made with reference {own}: give it again as TrustSettings(reference=...)"
-        )
-    return own
-
-
-def _seed(explanation: Explanation, settings: TrustSettings) -> int:
-    return settings.seed if settings.reference is not None else int(explanation.settings.get("seed", settings.seed))
+        return reference_for(settings.reference, images, settings.seed)
+    seed = settings.seed if explanation.seed is None else explanation.seed
+    return reference_for(explanation.reference, images, seed)
 
 
 def _spread(name: str, values: list[float]) -> dict[str, float]:
@@ -273,8 +252,8 @@ def _spread(name: str, values: list[float]) -> dict[str, float]:
 def _over_seeds(
     explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
-    own = int(explanation.settings.get("seed", 0))
-    others = [other for seed in settings.seeds if (other := reseeded(explainer, own + seed)) is not None]
+    own = explanation.seed or 0
+    others = [other for seed in settings.seeds if (other := explainer.with_seed(own + seed)) is not None]
     maps = [other(model, image[None], explanation.target).evidence[0] for other in others]
     if not maps:
         return {}

@@ -15,7 +15,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-import retina_xai
 from retina_xai.errors import ModelError
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.io.files import replacing, sha256_of
@@ -69,13 +68,14 @@ def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
         save_file(state, partial, metadata={METADATA_KEY: json.dumps(content)})
 
 
-def load_classifier(path: Path, device: str | torch.device = "cpu") -> RdrClassifier:
-    """Read weights written by `save_weights` and check that they fit together.
+def load_classifier(path: Path | None = None, device: str | torch.device = "cpu") -> RdrClassifier:
+    """Read weights written by `save_weights`, by default those of the package, and check that they fit together.
 
     Raises:
         ModelError: no such file, no safetensors, truncated, metadata missing or of another version, tensors that
             do not fit the named architecture, or values that are not finite.
     """
+    path = path or default_weights()
     facts, state = _read(path)
     model = RdrNet(facts.architecture, facts.width, len(facts.classes))
     _check_fit(path, model.state_dict(), state)
@@ -89,7 +89,7 @@ def default_weights() -> Path:
     Raises:
         ModelError: this build ships none.
     """
-    shipped = sorted((Path(retina_xai.__file__).parent / "weights").glob("*.safetensors"))
+    shipped = sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))
     if not shipped:
         raise ModelError("this build ships no weights: give --weights FILE, as `retina-xai train` writes it")
     return shipped[0]

@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import nn
 from torchvision import models
 
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.models.inference import inference
 from retina_xai.models.rdr import RdrNet
 

@@ -10,9 +10,14 @@ from helpers.arrays import photograph_of
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers import FGVis, GradCam, RetinaFGVis, Saliency
+from retina_xai.explainers.cam import GradCAM
 from retina_xai.explainers.explainer import Explanation
-from retina_xai.localization import METHODS, localize, method_named, predict, summary
+from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.gradients import Saliency
+from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.explainers.retina import RetinaFGVis
+from retina_xai.games.references import GaussianNoise
+from retina_xai.localization import localize, predict, summary
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.verdict import UNGRADABLE
 
@@ -23,7 +28,7 @@ class OneSpot:
     def __init__(self, row, column):
         self.place = row, column
 
-    def __call__(self, model, images, targets=None):
+    def __call__(self, model, images, targets=None, *, on_step=None):
         evidence = torch.zeros(1, *images.shape[-2:])
         evidence[0][self.place] = 1.0
         one = torch.ones(1)
@@ -61,13 +66,13 @@ def test_the_paper_s_game_runs_on_a_photograph(phantom_photograph, weights):
 
 
 def test_the_methods_are_those_of_the_paper():
-    assert METHODS["fgvis"] == FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
-    assert not METHODS["fgvis-undefended"].defended
+    assert fundus_explainer("fgvis") == FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
+    assert not fundus_explainer("fgvis-undefended").defended
     with pytest.raises(
         UsageError,
         match="unknown method 'magic': choose one of fgvis, fgvis-undefended, retina, ",
     ):
-        method_named("magic")
+        fundus_explainer("magic")
 
 
 def test_an_ungradable_photograph_is_never_called_free_of_disease(weights):
@@ -96,13 +101,10 @@ class TwoSpots(OneSpot):
         super().__init__(40, 60)
         self.fraction = fraction
 
-    def __call__(self, model, images, targets=None):
+    def __call__(self, model, images, targets=None, *, on_step=None):
         found = super().__call__(model, images, targets)
         found.evidence[0, 70, 60] = 0.05
-        return replace(found, settings=self.settings())
-
-    def settings(self):
-        return {"method": "spots"} if self.fraction is None else {"method": "spots", "fraction": self.fraction}
+        return found if self.fraction is None else replace(found, candidate_fraction=self.fraction)
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(None, 2), (0.07, 1)])
@@ -135,12 +137,12 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
     expected = torch.relu(torch.einsum("k,nkhw->nhw", model[4].weight[2].detach(), maps))[:, None]
     expected = nn.functional.interpolate(expected, size=(20, 24), mode="bilinear", align_corners=False)[0, 0]
     for layer in (None, "1"):
-        result = GradCam(layer)(model, images, targets=2)
+        result = GradCAM(layer)(model, images, targets=2)
         torch.testing.assert_close(result.evidence[0], expected / expected.max(), rtol=1e-4, atol=1e-5)
     with pytest.raises(ModelError, match="no layer 'nine' in Sequential"):
-        GradCam("nine")(model, images)
+        GradCAM("nine")(model, images)
     with pytest.raises(ModelError, match="does not end in a feature map"):
-        GradCam()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
+        GradCAM()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
 
 
 def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map():
@@ -154,8 +156,8 @@ def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map(
 
     images = torch.randn(1, 3, 8, 8)
     with pytest.raises(ModelError, match="does not end in a feature map"):
-        GradCam()(Tokens(), images)
-    assert GradCam(layer="patches")(Tokens(), images).evidence.shape == (1, 8, 8)
+        GradCAM()(Tokens(), images)
+    assert GradCAM(layer="patches")(Tokens(), images).evidence.shape == (1, 8, 8)
 
 
 def test_the_retina_protocol_sees_what_a_flip_does_not_change():
@@ -174,7 +176,7 @@ def test_the_retina_protocol_sees_what_a_flip_does_not_change():
 class KnownGame(FGVis):
     """Deletes one known pixel in the image as it is, another in each of its flips, half of it in all channels."""
 
-    def __call__(self, model, images, targets=None, start=None, on_step=None):
+    def __call__(self, model, images, targets=None, *, start=None, on_step=None):
         deleted = torch.zeros_like(images)
         for place in ((0, 1), (2, 3)) if images[0, 0, 0, 0] == 4 else ((0, 1),):
             deleted[..., *place] = 0.5
@@ -195,6 +197,17 @@ def test_the_retina_protocol_is_the_power_mean_over_flips_of_the_capped_change_t
     expected[0, 1] = expected[0, 6] = expected[5, 1] = expected[5, 6] = (0.5**0.5 / 4) ** 2
     expected[2, 3] = ((0.5 * (0.2 + 0.4 + 1) / 3) ** 0.5 / 4) ** 2
     torch.testing.assert_close(evidence, 0.8 * expected / expected.max())
+
+
+def test_the_retina_protocol_takes_the_change_against_the_reference_of_its_game():
+    images = torch.full((1, 3, 6, 8), 4.0)
+    images[..., 2, 3] = torch.tensor([0.2, 0.4, 0.3])
+    images[0, 0, 0, 7] = images[0, 0, 5, 0] = images[0, 0, 5, 7] = 3.0
+    game = KnownGame(reference="noise", seed=3)
+    evidence = RetinaFGVis(game, smoothing=0)(nn.Identity(), images, 0).evidence[0]
+    change = (images - GaussianNoise()(images, 3))[0, :, 2, 3].abs().mean()
+    ratio = (change / 1.0).item()  # the other pixel changes by the cap of 1, in each of four games instead of one
+    assert evidence[2, 3] / evidence[0, 1] == pytest.approx(ratio, rel=1e-4)
 
 
 def test_the_retina_protocol_finds_nothing_where_the_game_ends_at_once():
@@ -223,6 +236,7 @@ def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
     [
         (lambda: RetinaFGVis(FGVis(game="generation")), "plays deletion, not generation"),
         (lambda: RetinaFGVis(smoothing=1.0), "smoothing 1.0: give a share"),
+        (lambda: RetinaFGVis(fraction=7.0), "fraction 7.0: give a share of the maximum from 0 to 1"),
     ],
 )
 def test_the_retina_protocol_refuses_what_makes_no_sense(make, message):

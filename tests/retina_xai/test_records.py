@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from retina_xai.errors import InputError
-from retina_xai.explainers import Saliency
+from retina_xai.explainers.gradients import Saliency
 from retina_xai.io.files import write_json
 from retina_xai.localization import localize
 from retina_xai.models.checkpoint import load_classifier

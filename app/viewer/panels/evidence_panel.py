@@ -13,10 +13,8 @@ from retina_xai.app.viewer.panels.text import number, plain
 from retina_xai.app.viewer.services import Desk
 from retina_xai.app.viewer.session import KEPT_EVIDENCE, Session, keep, line_of
 from retina_xai.app.viewer.worklist import Item
-from retina_xai.explainers import FGVis, RetinaFGVis
-from retina_xai.explainers.retina import FLIPS
+from retina_xai.explainers.registry import FUNDUS_METHODS, fundus_explainer
 from retina_xai.lesions.annotation import ANNOTATION_TYPES, Annotation
-from retina_xai.localization import METHODS
 from retina_xai.models.checkpoint import CLASSES
 
 TABLE = "candidates"
@@ -50,8 +48,7 @@ def shown(found: Evidence | None, threshold: float) -> list[Annotation]:
 def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk) -> None:
     """Controls, progress or result."""
     left, right = st.columns([3, 2])
-    names = list(METHODS)
-    method = left.selectbox("Method", names, key=kept("method", question_of(state, desk).method))
+    method = left.selectbox("Method", FUNDUS_METHODS, key=kept("method", question_of(state, desk).method))
     right.selectbox("Class", CLASSES[::-1], key=kept("target", question_of(state, desk).target))
     if method != state.method:
         state.method = method
@@ -139,15 +136,7 @@ def _watch(state: Session) -> None:
     _, question, job = state.explaining
     if not job.wanted:
         st.rerun()
-    show_progress(job, *games_of(question), "evidence")
-
-
-def games_of(question: Question) -> tuple[int, int]:
-    """Most steps of a game and number of games of a method; one of one where it plays none."""
-    explainer = METHODS[question.method]
-    if isinstance(explainer, RetinaFGVis):
-        return explainer.game.iterations, 1 + len(FLIPS)
-    return (explainer.iterations, 1) if isinstance(explainer, FGVis) else (1, 1)
+    show_progress(job, fundus_explainer(question.method).plan(), "evidence")
 
 
 def _show_failure(state: Session, item: Item) -> None:

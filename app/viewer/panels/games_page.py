@@ -134,7 +134,7 @@ def _watch(state: Session, job: Job) -> None:
     if not job.wanted:
         st.rerun()
     match = state.match
-    show_progress(job, match.iterations, match.searched * len(match.defences), "games")
+    show_progress(job, match.plan(), "games")
 
 
 def _show_sides(item: Item, top: Sequence[tuple[int, float]], sides: Sequence[Side], network: Network) -> None:

@@ -6,13 +6,15 @@ import streamlit as st
 
 from retina_xai.app.viewer.components.score_curve.score_curve import Curve, show_curves
 from retina_xai.app.viewer.jobs import Job
+from retina_xai.explainers.explainer import Plan
 
 POLL = 1.0
 """Seconds between two updates."""
 
 
-def show_progress(job: Job, steps: int, games: int, key: str) -> None:
-    """Progress of a job of at most `games` games of `steps` steps; call it in a fragment that runs every `POLL`."""
+def show_progress(job: Job, plan: Plan, key: str) -> None:
+    """Progress of a job within its plan; call it in a fragment that runs every `POLL` seconds."""
+    games, steps = plan
     points = list(job.progress)
     game, step, _ = points[-1] if points else (0, 0, 0.0)
     share = min(1.0, (game + step / max(1, steps)) / max(1, games))

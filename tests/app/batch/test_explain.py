@@ -11,7 +11,7 @@ from helpers.tiny_network import RULES, photographs
 from PIL import Image
 from safetensors.torch import save_file
 
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.io.images import read_image
 
 QUICK = ("--iterations", "6", "--lam", "1e-6")

@@ -7,7 +7,8 @@ import pytest
 
 from retina_xai.app.viewer.findings import Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.jobs import Cancelled, Job
-from retina_xai.localization import METHODS, localize
+from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.localization import localize
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.records import record_of, run_facts
 
@@ -20,7 +21,7 @@ def classifier(weights):
 def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
     job = Job(lambda _: None)
     found = find_evidence(phantom_photograph, classifier, Question("retina"), job)
-    plain = localize(phantom_photograph, classifier, METHODS["retina"], ungradable=True)
+    plain = localize(phantom_photograph, classifier, fundus_explainer("retina"), ungradable=True)
     assert np.array_equal(found.evidence, plain.evidence)
     assert found.candidates == plain.lesions
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-5)
@@ -30,7 +31,7 @@ def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
 
 def test_the_other_class_scores_the_rest(classifier, phantom_photograph):
     found = find_evidence(phantom_photograph, classifier, Question("saliency", "non-RDR"), Job(lambda _: None))
-    plain = localize(phantom_photograph, classifier, METHODS["saliency"], ungradable=True)
+    plain = localize(phantom_photograph, classifier, fundus_explainer("saliency"), ungradable=True)
     assert found.before == pytest.approx(1 - plain.verdict.score, abs=1e-5)
     assert math.isnan(found.without)
     assert math.isnan(found.alone)
@@ -45,8 +46,8 @@ def test_a_cancelled_job_stops_at_its_first_step(classifier, phantom_photograph)
 
 
 def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
-    plain = localize(phantom_photograph, classifier, METHODS["saliency"], ungradable=True)
-    record = record_of(plain, run_facts(classifier, "saliency", METHODS["saliency"].settings()))
+    plain = localize(phantom_photograph, classifier, fundus_explainer("saliency"), ungradable=True)
+    record = record_of(plain, run_facts(classifier, "saliency", fundus_explainer("saliency").settings()))
     found = evidence_of_record(record, plain.evidence, Question("saliency"))
     assert found.candidates == plain.lesions
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-6)

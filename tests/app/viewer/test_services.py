@@ -14,10 +14,11 @@ from retina_xai.app.viewer.score_cache import EVERY, ScoreBook
 from retina_xai.app.viewer.services import open_desk
 from retina_xai.app.viewer.session import Session
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.fundus.quality import Gradability
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import read_image
-from retina_xai.localization import METHODS, localize, predict
+from retina_xai.localization import localize, predict
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.datasets import PhantomSet, write_diaretdb1
 from retina_xai.verdict import Verdict
@@ -49,7 +50,7 @@ def test_evidence_of_localize_is_read_where_all_hashes_match(tmp_path, weights):
     assert len(served.folder.items) == 3, "pictures among the results are no photographs"
     facts = served.run_facts("saliency")
     _, evidence = served.earlier.evidence(sha256_of(path), facts)
-    expected = localize(read_image(path), classifier, METHODS["saliency"]).evidence
+    expected = localize(read_image(path), classifier, fundus_explainer("saliency")).evidence
     assert np.abs(evidence - expected).max() <= 0.5 / 65535 + 1e-7
     assert served.earlier.evidence(sha256_of(folder / "7_left.png"), facts) is None
     assert served.earlier.evidence(sha256_of(path), served.run_facts("retina")) is None

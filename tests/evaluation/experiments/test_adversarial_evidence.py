@@ -10,7 +10,7 @@ from helpers.tiny_network import photographs, tiny_network
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.adversarial_evidence import AdversarialEvidence, Reach, reach, reached_shares
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.metrics.intervals import wilson
 
 

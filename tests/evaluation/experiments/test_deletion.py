@@ -8,7 +8,9 @@ from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.evaluation.experiments.base import DETAIL, Subject, run_experiment
 from retina_xai.evaluation.experiments.deletion import METHODS, Faithfulness
-from retina_xai.explainers import FGVis, RandomMap
+from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.random_map import RandomMap
+from retina_xai.explainers.registry import EXPLAINERS
 from retina_xai.metrics.deletion import area_under
 
 SMALL = Faithfulness(iterations=4, masks=12, samples=12, resamples=50, shown=1)
@@ -52,7 +54,7 @@ def test_curves_start_at_the_whole_image_and_their_area_is_the_figure(ran):
 
 def test_the_table_stands_beside_the_published_figures_and_pictures_are_there(ran):
     _, summary, out = ran
-    assert summary.table.index.tolist() == list(METHODS.values())
+    assert summary.table.index.tolist() == [EXPLAINERS[name].label for name in METHODS]
     assert summary.table.loc["FGVis", "ResNet50"] == "0.0644"
     assert summary.table.loc["FGVis", "FGVis - it"] == summary.table.loc["FGVis", "95 % interval"] == ""
     assert float(summary.table.loc["RISE", "FGVis - it"]) == pytest.approx(summary.figures["difference.rise"], abs=1e-4)
@@ -64,7 +66,14 @@ def test_the_table_stands_beside_the_published_figures_and_pictures_are_there(ra
 def test_the_protocol_is_that_of_table_2():
     explainers = Faithfulness().explainers(7)
     assert explainers["fgvis"] == FGVis("deletion", (1e-7, 1e-8, 1e-9, 1e-10), 0.3, 500, stop_ratio=0.02, seed=7)
-    assert {explainers[name].seed for name in ("fgvis", "rise", "lime", "random")} == {7}
+    assert {name for name, explainer in explainers.items() if explainer.seed == 7} == {
+        "fgvis",
+        "rise",
+        "lime",
+        "random",
+    }
+    assert (explainers["rise"].masks, explainers["lime"].samples) == (4000, 1000)
+    assert tuple(explainers) == ("fgvis", "grad-cam", "saliency", "occlusion", "rise", "lime", "random")
 
 
 def test_every_photograph_is_measured_with_a_seed_of_its_own(ran, monkeypatch):

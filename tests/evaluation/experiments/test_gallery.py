@@ -11,7 +11,7 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.gallery import Gallery, _correlations
 from retina_xai.evaluation.plots import DOTS, INCH
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.io.images import read_image
 
 

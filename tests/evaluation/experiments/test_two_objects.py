@@ -12,7 +12,7 @@ from helpers.tiny_network import CLASSES, photographs, tiny_network
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.two_objects import TwoObjects, compare, kept
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 
 
 def test_equal_disjoint_and_overlapping_maps():

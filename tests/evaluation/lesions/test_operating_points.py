@@ -12,7 +12,8 @@ from retina_xai.evaluation.lesions.localization import Experiment
 from retina_xai.evaluation.lesions.operating_points import OperatingPoint, read_measured
 from retina_xai.evaluation.lesions.report import write_result
 from retina_xai.evaluation.lesions.sensitivity import Explained, evaluate
-from retina_xai.localization import METHODS, localize
+from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.localization import localize
 from retina_xai.metrics.overlap import ANY
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.datasets import PhantomSet, write_diaretdb1
@@ -27,7 +28,7 @@ def run(tmp_path_factory, weights):
     counting = replace(Experiment(classifier, "saliency").settings(), resamples=5, chance_repetitions=1)
 
     def explain(photograph):
-        found = localize(photograph, classifier, METHODS["saliency"], ungradable=True)
+        found = localize(photograph, classifier, fundus_explainer("saliency"), ungradable=True)
         return Explained(found.evidence, found.field_of_view, found.verdict.score)
 
     summary = evaluate(dataset.cases, explain, folder / "out", counting)
@@ -56,9 +57,9 @@ def test_a_higher_threshold_finds_no_more_and_missed_regions_are_never_found(run
 
 def test_a_run_fits_its_own_weights_and_method_alone(run, weights):
     measured, sha256 = read_measured(run[0] / "result.json"), load_classifier(weights).sha256
-    assert measured.fits(sha256, "saliency", METHODS["saliency"].settings())
-    assert not measured.fits("0" * 64, "saliency", METHODS["saliency"].settings())
-    assert not measured.fits(sha256, "retina", METHODS["retina"].settings())
+    assert measured.fits(sha256, "saliency", fundus_explainer("saliency").settings())
+    assert not measured.fits("0" * 64, "saliency", fundus_explainer("saliency").settings())
+    assert not measured.fits(sha256, "retina", fundus_explainer("retina").settings())
 
 
 def test_other_files_are_no_runs_and_lost_records_are_named(run, tmp_path):

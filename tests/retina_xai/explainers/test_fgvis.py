@@ -6,7 +6,7 @@ from helpers.networks import LinearLogit, TinyNet, smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES
 from retina_xai.games.references import reference_for
 

@@ -5,7 +5,7 @@ import torch
 from helpers.linear_score import LinearScore, weights
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers import Occlusion
+from retina_xai.explainers.occlusion import Occlusion
 
 
 def test_a_square_costs_the_weights_that_it_covers():

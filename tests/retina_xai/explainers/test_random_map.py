@@ -4,7 +4,7 @@ import torch
 from helpers.linear_score import LinearScore
 from helpers.networks import TinyNet
 
-from retina_xai.explainers import RandomMap
+from retina_xai.explainers.random_map import RandomMap
 
 
 def test_neither_network_nor_image_nor_target_matter():

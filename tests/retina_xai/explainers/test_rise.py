@@ -5,7 +5,7 @@ import torch
 from helpers.linear_score import LinearScore, weights
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers import Rise
+from retina_xai.explainers.rise import RISE
 
 
 def masks_of(rise, height, width, batch=16):
@@ -14,7 +14,7 @@ def masks_of(rise, height, width, batch=16):
 
 def test_evidence_is_the_mean_score_of_the_views_that_show_a_pixel():
     weight = weights(12, 10)
-    rise = Rise(masks=30, cells=3, seed=4)
+    rise = RISE(masks=30, cells=3, seed=4)
     image = torch.rand(1, 3, 12, 10).double()
     evidence = rise(LinearScore(weight), image, 0).evidence[0]
     top, bottom = torch.zeros(12, 10).double(), torch.zeros(12, 10).double()
@@ -28,20 +28,20 @@ def test_evidence_is_the_mean_score_of_the_views_that_show_a_pixel():
 def test_it_finds_the_pixels_that_count():
     weight = torch.zeros(28, 28)
     weight[18:22, 4:8] = 0.8 / 16
-    evidence = Rise(masks=1500)(LinearScore(weight), torch.ones(1, 3, 28, 28), 0).evidence[0]
+    evidence = RISE(masks=1500)(LinearScore(weight), torch.ones(1, 3, 28, 28), 0).evidence[0]
     assert evidence[18:22, 4:8].min() > 0.7
     assert evidence[:8, 16:].max() < 0.4
 
 
 @pytest.mark.parametrize("batch", [1, 7, 100])
 def test_masks_do_not_depend_on_how_many_are_made_at_once(batch):
-    expected = masks_of(Rise(masks=20, seed=2), 30, 21)
+    expected = masks_of(RISE(masks=20, seed=2), 30, 21)
     assert expected.shape == (20, 30, 21)
-    assert torch.equal(masks_of(Rise(masks=20, seed=2), 30, 21, batch), expected)
+    assert torch.equal(masks_of(RISE(masks=20, seed=2), 30, 21, batch), expected)
 
 
 def test_masks_are_smooth_grids_of_the_given_probability_at_every_offset():
-    masks = masks_of(Rise(masks=3000, cells=4, probability=0.3), 16, 16)
+    masks = masks_of(RISE(masks=3000, cells=4, probability=0.3), 16, 16)
     assert masks.min() >= 0
     assert masks.max() <= 1
     # a pixel is a mean of coins: within five standard errors everywhere, the borders included
@@ -53,12 +53,12 @@ def test_masks_are_smooth_grids_of_the_given_probability_at_every_offset():
 
 
 def test_one_cell_shows_all_or_nothing():
-    masks = masks_of(Rise(masks=50, cells=1), 8, 9)
+    masks = masks_of(RISE(masks=50, cells=1), 8, 9)
     assert set(masks.flatten(1).sum(dim=1).tolist()) == {0.0, 72.0}
 
 
 def test_a_network_that_does_not_look_has_no_evidence():
-    evidence = Rise(masks=10)(LinearScore(torch.zeros(8, 8)), torch.ones(1, 3, 8, 8), 0).evidence
+    evidence = RISE(masks=10)(LinearScore(torch.zeros(8, 8)), torch.ones(1, 3, 8, 8), 0).evidence
     assert torch.isfinite(evidence).all()
     assert evidence.max() <= 1
 
@@ -74,4 +74,4 @@ def test_a_network_that_does_not_look_has_no_evidence():
 )
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(UsageError, match=message):
-        Rise(**settings)
+        RISE(**settings)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from retina_xai.errors import ModelError
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.defence import NONLINEARITIES, defended_forward, record_bounds
 
 MODULES = [

@@ -5,7 +5,7 @@ import torch
 from helpers.networks import ARCHITECTURES, alive, smooth_images
 from helpers.slow_fgvis import slow_fgvis
 
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES
 
 STEPS = 25

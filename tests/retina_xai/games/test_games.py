@@ -1,13 +1,15 @@
 """The four games against closed forms, on networks simple enough to solve by hand."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 import torch
 from helpers.networks import LinearLogit, alive, smooth_images
+from torch import nn
 
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES, LAMBDAS, Outcome, Position, Settings, play
 
 
@@ -151,6 +153,29 @@ def test_the_line_search_takes_the_first_lambda_that_succeeds():
         assert torch.equal(found.mask[row], first.mask[0])
     assert found.converged.any()
     assert len(found.lam.unique()) > 1
+
+
+class SumAboveOne(nn.Module):
+    """Logits (relu(sum of the image) - 1, 0)."""
+
+    def forward(self, images):
+        score = torch.relu(images.flatten(1).sum(dim=1)) - 1
+        return torch.stack([score, torch.zeros_like(score)], dim=1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_images_of_a_batch_search_each_for_itself(batch_size):
+    # A pixel x is deleted where p (1 - p) x > lambda, p the sigmoid of 4 x - 1: bright images need a small lambda.
+    values = torch.tensor([0.5, 1.0, 2.0, 1.0, 0.4]).double()
+    images = values[:, None, None, None].expand(5, 1, 2, 2)
+    found = FGVis(lam=(0.001, 0.5, 0.03, 0.07), iterations=20, batch_size=batch_size)(SumAboveOne(), images, 0)
+    assert found.lam.tolist() == [0.07, 0.03, 0.001, 0.03, 0.07]
+    assert found.converged.all()
+    assert found.mask.max() == 0
+    assert found.score_after.tolist() == pytest.approx([1 / (1 + math.e)] * 5)
+    none = FGVis(lam=(0.5, 0.07), iterations=20, batch_size=batch_size)(SumAboveOne(), images, 0)
+    assert none.converged.tolist() == [True, False, False, False, True]
+    assert none.lam.tolist() == [0.07] * 5
 
 
 def test_a_search_without_success_says_so_and_carries_the_smallest_lambda():

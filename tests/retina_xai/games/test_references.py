@@ -5,7 +5,7 @@ import torch
 from helpers.networks import TinyNet, smooth_images
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import Blur, GaussianNoise, Zero
 from retina_xai.games.references import reference_for
 

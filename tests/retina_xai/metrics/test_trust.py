@@ -10,15 +10,18 @@ from helpers.networks import TinyNet, smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.explainers import FGVis, GradCam, Occlusion, RandomMap, RetinaFGVis, Rise, Saliency
 from retina_xai.explainers.explainer import Explanation
+from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.gradients import Saliency
+from retina_xai.explainers.random_map import RandomMap
+from retina_xai.explainers.rise import RISE
+from retina_xai.games.references import GaussianNoise
 from retina_xai.metrics.trust import (
     PLACEMENTS,
     TrustSettings,
     evidence_share,
     randomised,
     rank_correlation,
-    reseeded,
     score_alone,
     trust,
 )
@@ -27,10 +30,10 @@ WEIGHT = weights(12, 10)
 IMAGE = torch.ones(3, 12, 10).double()
 
 
-def explanation(evidence=WEIGHT, mask=None, settings=None):
+def explanation(evidence=WEIGHT, mask=None, **fields):
     one = torch.ones(1)
     figures = (torch.zeros(1).long(), one, one, one.long(), one, one.bool())
-    return Explanation(evidence[None], *figures, settings or {}, None if mask is None else mask[None])
+    return Explanation(evidence[None], *figures, {}, None if mask is None else mask[None], **fields)
 
 
 def judged(made=None, **settings):
@@ -46,11 +49,11 @@ def test_the_evidence_alone_holds_the_top_pixels_and_its_complement_the_others()
     assert found.complement == pytest.approx(FLOOR + 0.8 - top)
 
 
-@pytest.mark.parametrize("game", ["preservation", "generation", "deletion", "repression"])
-def test_the_mask_of_a_game_is_read_as_the_game_means_it(game):
+@pytest.mark.parametrize("polarity", ["keeps", "removes"])
+def test_the_mask_is_read_by_its_polarity(polarity):
     mask = torch.rand(3, 12, 10, generator=torch.Generator().manual_seed(0)).double()
-    share = mask if game in {"preservation", "generation"} else 1 - mask
-    found = judged(explanation(mask=mask, settings={"game": game}))
+    share = mask if polarity == "keeps" else 1 - mask
+    found = judged(explanation(mask=mask, polarity=polarity))
     assert found.area == pytest.approx(share.mean().item())
     assert found.alone == pytest.approx(FLOOR + (share.mean(dim=0) * WEIGHT).sum().item())
     assert found.alone + found.complement == pytest.approx(2 * FLOOR + 0.8)
@@ -95,14 +98,26 @@ def test_good_evidence_leaves_the_range_of_chance_and_bad_evidence_does_not():
 
 def test_the_reference_is_the_explanation_s_own_unless_given():
     share = torch.full((3, 12, 10), 0.5).double()
-    noisy = {"game": "preservation", "reference": "noise", "seed": 3}
-    zero = judged(explanation(mask=share, settings={"game": "preservation"}))
-    own = judged(explanation(mask=share, settings=noisy))
-    given = judged(explanation(mask=share, settings=noisy), reference=torch.ones(3, 1, 1))
+    noisy = {"polarity": "keeps", "reference": "noise", "seed": 3}
+    zero = judged(explanation(mask=share, polarity="keeps"))
+    own = judged(explanation(mask=share, **noisy))
+    given = judged(explanation(mask=share, **noisy), reference=torch.ones(3, 1, 1))
     assert own.alone != pytest.approx(zero.alone, abs=1e-6)
     assert given.alone == pytest.approx(given.score)
-    with pytest.raises(UsageError, match="made with reference tensor: give it again as TrustSettings"):
-        judged(explanation(mask=share, settings={"game": "preservation", "reference": "tensor"}))
+    for reference in (torch.ones(1, 3, 12, 10), lambda images, seed: torch.ones_like(images)):
+        assert judged(explanation(mask=share, polarity="keeps", reference=reference)).alone == given.alone
+
+
+def test_noise_that_stands_for_removed_pixels_is_that_of_the_explanation_s_seed():
+    share = torch.full((3, 12, 10), 0.5).double()
+    noise = GaussianNoise()(IMAGE[None], 3)[0]
+    expected = FLOOR + ((0.5 * IMAGE + 0.5 * noise).mean(dim=0) * WEIGHT).sum().item()
+    own = judged(explanation(mask=share, polarity="keeps", reference="noise", seed=3), seed=8)
+    assert own.alone == pytest.approx(expected)
+    given = judged(explanation(mask=share, polarity="keeps", seed=8), reference="noise", seed=3)
+    assert given.alone == pytest.approx(expected)
+    unseeded = judged(explanation(mask=share, polarity="keeps", reference="noise"), seed=3)
+    assert unseeded.alone == pytest.approx(expected)
 
 
 def test_a_method_that_repeats_itself_agrees_and_noise_does_not():
@@ -111,14 +126,29 @@ def test_a_method_that_repeats_itself_agrees_and_noise_does_not():
     found = trust(model, image[0], noise(model, image), TrustSettings(seeds=(1, 2, 3)), noise)
     assert found.seed_correlation == pytest.approx(0, abs=0.05)
     assert found.seed_iou == pytest.approx(0.1 / 1.9, abs=0.03)
-    views = Rise(masks=2000, cells=4)
+    views = RISE(masks=2000, cells=4)
     made = views(model, image)
     steady = trust(model, image[0], made, TrustSettings(seeds=(0,)), views)
     assert steady.seed_correlation == pytest.approx(1)
     assert steady.seed_iou == pytest.approx(1)
-    other = Rise(masks=2000, cells=4, seed=1)
+    other = RISE(masks=2000, cells=4, seed=1)
     assert trust(model, image[0], other(model, image), TrustSettings(seeds=(-1,)), other).seed_correlation < 1
     assert 0.3 < trust(model, image[0], made, TrustSettings(seeds=(1,)), views).seed_correlation < 1
+
+
+@pytest.mark.parametrize("own", [0, 4])
+def test_the_figures_over_seeds_and_networks_are_those_of_other_maps(own):
+    model, image = TinyNet().eval(), smooth_images(1, 24)
+    explain = RISE(masks=40, cells=4, seed=own)
+    made = explain(model, image)
+    found = trust(model, image[0], made, TrustSettings(seeds=(1, 2), randomise=True), explain)
+    others = [RISE(masks=40, cells=4, seed=own + seed)(model, image, made.target).evidence[0] for seed in (1, 2)]
+    assert found.seed_correlation == pytest.approx(sum(rank_correlation(made.evidence[0], o) for o in others) / 2)
+    assert found.seed_correlation < 0.99
+    for share, figure in ((0.0, found.randomised_last), (0.5, found.randomised_half), (1.0, found.randomised_all)):
+        lost = explain(randomised(model, share, 0), image, made.target).evidence[0]
+        assert figure == pytest.approx(rank_correlation(made.evidence[0], lost))
+        assert figure < 0.99
 
 
 def test_flat_maps_do_not_agree_by_the_order_of_their_ties():
@@ -214,16 +244,7 @@ def test_rank_correlation_is_spearman_s():
     assert math.isnan(rank_correlation(first, torch.ones(8, 9)))
 
 
-def test_every_method_with_a_seed_can_be_repeated_with_another():
-    assert reseeded(FGVis(lam=1e-3), 5) == FGVis(lam=1e-3, seed=5)
-    assert reseeded(Rise(masks=7), 5) == Rise(masks=7, seed=5)
-    assert reseeded(RetinaFGVis(smoothing=0), 5).game.seed == 5
-    assert reseeded(GradCam(), 5) is None
-    assert reseeded(Occlusion(), 5) is None
-    assert reseeded(lambda model, images: None, 5) is None
-
-
-def test_evidence_without_a_game_is_the_top_share_even_beside_a_mask():
+def test_evidence_without_a_polarity_is_the_top_share_even_beside_a_mask():
     mask = torch.rand(3, 12, 10)
     share = evidence_share(explanation(mask=mask), IMAGE, TrustSettings(fraction=0.1))
     assert share.unique().tolist() == [0, 1]

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from retina_xai.errors import ModelError
-from retina_xai.explainers import FGVis
+from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES
 from retina_xai.io.images import read_image
 from retina_xai.models.imagenet import ImagenetPreprocessing, load_imagenet_model

@@ -5,7 +5,7 @@ import torch
 from helpers.networks import TinyNet
 from torch import nn
 
-from retina_xai.explainers import Occlusion
+from retina_xai.explainers.occlusion import Occlusion
 from retina_xai.models import throughput
 from retina_xai.models.throughput import CPU_BATCH, LARGE_CPU_BATCH, batch_for, keep_freed_memory, layout_for
 

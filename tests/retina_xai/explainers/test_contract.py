@@ -1,6 +1,8 @@
 """One contract for every explanation method of the registry."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,32 +11,31 @@ from helpers.networks import smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers import (
-    EXPLAINERS,
-    FGVis,
-    GradCam,
-    Lime,
-    Occlusion,
-    RandomMap,
-    RetinaFGVis,
-    Rise,
-    Saliency,
-)
+from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.registry import EXPLAINERS
 
-CHEAP = {
-    # what stands for each method here: the same code in a few steps, from a seed where there is one
-    "fgvis": lambda seed: FGVis(lam=1e-5, iterations=6, seed=seed),
-    "grad-cam": lambda seed: GradCam(),
-    "lime": lambda seed: Lime(samples=30, segments=16, seed=seed, batch=7),
-    "occlusion": lambda seed: Occlusion(window=0.25, stride=0.125, batch=5),
-    "random": RandomMap,
-    "retina": lambda seed: RetinaFGVis(FGVis(lam=1e-4, lr=0.1, iterations=4, seed=seed)),
-    "rise": lambda seed: Rise(masks=20, cells=4, seed=seed, batch=6),
-    "saliency": lambda seed: Saliency(),
+GAME = {"lam": 1e-4, "lr": 0.1, "iterations": 4}
+QUICK = {
+    # settings with which a method takes a moment; others keep their defaults
+    "fgvis": {"lam": (1e-4, 1e-5), "iterations": 6},
+    "fgvis-undefended": {"lam": 1e-5, "iterations": 6},
+    "lime": {"samples": 30, "segments": 16, "batch": 7},
+    "occlusion": {"window": 0.25, "stride": 0.125, "batch": 5},
+    "retina": {"game": FGVis(**GAME)},
+    "retina-undefended": {"game": FGVis(**GAME, defended=False)},
+    "rise": {"masks": 20, "cells": 4, "batch": 6},
 }
 BLIND = {"random"}
-SEEDED = ("fgvis", "lime", "random", "retina", "rise")
-STEPPED = ("fgvis", "lime", "occlusion", "retina", "rise")
+"""Methods that do not look at the network."""
+
+EVERY = pytest.mark.parametrize("name", EXPLAINERS)
+
+
+def quick(name, seed=0):
+    """The method of that name with quick settings and a seed where it has one."""
+    explainer = replace(EXPLAINERS[name].factory(), **QUICK.get(name, {}))
+    return explainer.with_seed(seed) or explainer
 
 
 IMAGES = smooth_images(3, 24)[..., :20]
@@ -79,16 +80,10 @@ def state_of(model):
     return (hooks, flags, parameters, np.random.get_state()[1].tolist()), tensors  # noqa: NPY002
 
 
-def test_every_method_of_the_registry_has_a_cheap_variant_of_the_same_kind():
-    assert CHEAP.keys() == EXPLAINERS.keys()
-    for name, make in CHEAP.items():
-        assert type(make(0)) is type(EXPLAINERS[name]())
-
-
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_shapes_range_and_figures(name):
     logits = Net().eval()(IMAGES).detach()
-    result = CHEAP[name](0)(Net(), IMAGES, logits.argmax(dim=1))
+    result = quick(name)(Net(), IMAGES, logits.argmax(dim=1))
     assert result.evidence.shape == (3, 24, 20)
     assert torch.isfinite(result.evidence).all()
     assert result.evidence.min() >= 0
@@ -103,36 +98,64 @@ def test_shapes_range_and_figures(name):
     assert not result.evidence.requires_grad
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_settings_name_the_method_and_are_plain(name):
-    for explainer in (CHEAP[name](0), EXPLAINERS[name]()):
+    for explainer in (quick(name), EXPLAINERS[name].factory()):
+        assert isinstance(explainer, Explainer)
         settings = explainer.settings()
-        assert settings["method"] == name
+        assert settings["method"] == explainer.method
+        assert type(EXPLAINERS[settings["method"]].factory()) is type(explainer)
         plain = (str, int, float, bool, list, type(None))
         assert all(isinstance(value, plain) for value in settings.values())
-    assert dict(CHEAP[name](0)(Net(), IMAGES[:1]).settings) == CHEAP[name](0).settings()
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
+def test_an_explanation_carries_what_the_method_says_of_itself(name):
+    explainer = quick(name, 3)
+    result = explainer(Net(), IMAGES[:1])
+    assert dict(result.settings) == explainer.settings()
+    assert result.seed == explainer.seed == (3 if EXPLAINERS[name].factory().seed is not None else None)
+    assert result.settings.get("seed") == result.seed
+    assert result.candidate_fraction == explainer.candidate_fraction
+    assert 0 <= result.candidate_fraction <= 1
+    assert (result.polarity is None) == (result.mask is None)
+    if result.mask is not None:
+        left = result.mask * IMAGES[:1]  # the reference is zero
+        torch.testing.assert_close(result.explained, left)
+
+
+@EVERY
+def test_another_seed_changes_the_seed_alone(name):
+    explainer = quick(name)
+    other = explainer.with_seed(5)
+    if explainer.seed is None:
+        assert other is None
+    else:
+        assert other.seed == 5
+        assert other != explainer
+        assert other.with_seed(explainer.seed) == explainer
+
+
+@EVERY
 def test_a_batch_equals_its_images_one_by_one_and_a_second_run(name):
     model, images, targets = Net().double(), IMAGES.double(), torch.tensor([1, 2, 0])
-    batch = CHEAP[name](0)(model, images, targets)
+    batch = quick(name)(model, images, targets)
     for row, image in enumerate(images.split(1)):
-        single = CHEAP[name](0)(model, image, targets[row])
+        single = quick(name)(model, image, targets[row])
         torch.testing.assert_close(batch.evidence[row], single.evidence[0])
         torch.testing.assert_close(batch.score_before[row], single.score_before[0])
-    assert torch.equal(batch.evidence, CHEAP[name](0)(model, images, targets).evidence)
+    assert torch.equal(batch.evidence, quick(name)(model, images, targets).evidence)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_another_seed_gives_another_result_where_there_is_chance(name):
-    first, second = (CHEAP[name](seed)(Net(), IMAGES).evidence for seed in (0, 1))
-    assert torch.equal(first, second) == (name not in SEEDED)
+    first, second = (quick(name, seed)(Net(), IMAGES).evidence for seed in (0, 1))
+    assert torch.equal(first, second) == (quick(name).seed is None)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_targets_are_the_most_likely_classes_unless_given(name):
-    model, explain = Net(), CHEAP[name](0)
+    model, explain = Net(), quick(name)
     likely = Net().eval()(IMAGES).argmax(dim=1)
     free = explain(model, IMAGES)
     assert torch.equal(free.target, likely)
@@ -142,14 +165,14 @@ def test_targets_are_the_most_likely_classes_unless_given(name):
     assert torch.equal(two, three) == (name in BLIND)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 @pytest.mark.parametrize("images", [IMAGES, torch.full((1, 3, 24, 20), torch.nan)], ids=["success", "refusal"])
 def test_the_model_and_the_random_generators_are_left_as_they_were(name, images):
     model = Net()
     (before, tensors) = state_of(model)
     given = images.clone()
     try:
-        CHEAP[name](0)(model, images)
+        quick(name)(model, images)
     except InputError:
         assert images.isnan().any()
     (after, left) = state_of(model)
@@ -159,7 +182,7 @@ def test_the_model_and_the_random_generators_are_left_as_they_were(name, images)
     torch.testing.assert_close(images, given, equal_nan=True, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_a_model_that_fails_inside_is_left_as_it_was(name):
     class Failing(Net):
         broken = False
@@ -174,13 +197,13 @@ def test_a_model_that_fails_inside_is_left_as_it_was(name):
     model.broken = True
     (before, tensors) = state_of(model)
     with pytest.raises(ArithmeticError):
-        CHEAP[name](0)(model, IMAGES)
+        quick(name)(model, IMAGES)
     (after, left) = state_of(model)
     assert before == after
     assert all(torch.equal(value, left[key]) for key, value in tensors.items())
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 @pytest.mark.parametrize(
     ("images", "targets", "error", "message"),
     [
@@ -195,34 +218,51 @@ def test_a_model_that_fails_inside_is_left_as_it_was(name):
 )
 def test_what_does_not_fit_is_refused(name, images, targets, error, message):
     with pytest.raises(error, match=message):
-        CHEAP[name](0)(Net(), images, targets)
+        quick(name)(Net(), images, targets)
 
 
-@pytest.mark.parametrize("name", EXPLAINERS)
+@EVERY
 def test_a_model_without_finite_logits_is_refused(name):
     model = Net()
     with torch.no_grad():
         model[-1].bias[:] = torch.nan
     with pytest.raises(ModelError, match="NaN or infinity for the original images"):
-        CHEAP[name](0)(model, IMAGES)
+        quick(name)(model, IMAGES)
     with pytest.raises(ModelError, match=r"it must return logits \(N, classes\)"):
-        CHEAP[name](0)(nn.Sequential(*list(Net())[:5]), IMAGES)
+        quick(name)(nn.Sequential(*list(Net())[:5]), IMAGES)
 
 
-@pytest.mark.parametrize("name", STEPPED)
-def test_progress_is_reported_and_an_exception_cancels(name):
+@EVERY
+def test_progress_stays_within_the_plan_and_reaches_its_end(name):
+    steps = []
+    quick(name)(Net(), IMAGES[:1], on_step=lambda step, scores: steps.append((step, scores.clone())))
+    assert steps
+    assert all(((scores >= 0) & (scores <= 1)).all() for _, scores in steps)
+    games = 1 + sum(step <= before for (before, _), (step, _) in pairwise(steps))
+    plan = quick(name).plan()
+    assert 1 <= games <= plan.games
+    assert plan.steps / 3 <= max(step for step, _ in steps) <= plan.steps
+
+
+@EVERY
+def test_an_exception_in_the_progress_cancels_and_leaves_the_model_as_it_was(name):
     seen = []
 
-    def cancel_at_the_second(step, scores):
+    def cancel(step, scores):
         seen.append(step)
-        assert ((scores >= 0) & (scores <= 1)).all()
-        if len(seen) == 2:
-            raise InterruptedError
+        raise InterruptedError
 
     model = Net()
+    before, tensors = state_of(model)
     with pytest.raises(InterruptedError):
-        CHEAP[name](0)(model, IMAGES, on_step=cancel_at_the_second)
-    assert len(seen) == 2
-    assert seen[1] > seen[0]
-    assert model.training
-    assert not model[1].training
+        quick(name)(model, IMAGES, on_step=cancel)
+    after, left = state_of(model)
+    assert len(seen) == 1
+    assert before == after
+    assert all(torch.equal(value, left[key]) for key, value in tensors.items())
+
+
+@EVERY
+def test_watching_changes_no_result(name):
+    watched = quick(name)(Net(), IMAGES[:1], on_step=lambda step, scores: None)
+    assert torch.equal(watched.evidence, quick(name)(Net(), IMAGES[:1]).evidence)

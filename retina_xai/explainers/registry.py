@@ -1,0 +1,167 @@
+"""The explanation methods by the names of the command line.
+
+`EXPLAINERS` is the only list of methods: command line, viewer, comparison table and contract tests read it. A new
+method is one file in this package and one entry here. Importing the registry imports no method: a factory does so when
+it is called.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from retina_xai.errors import UsageError
+
+if TYPE_CHECKING:
+    from retina_xai.explainers.explainer import Explainer
+
+Category = Literal["game", "gradient", "perturbation", "fundus", "control", "ablation"]
+"""How a method works: it optimises a mask, reads gradients, or perturbs the image. "fundus" is made for fundus
+photographs, "control" ignores the network, "ablation" leaves a part of another method out."""
+
+COMPARED: frozenset[Category] = frozenset({"game", "gradient", "perturbation", "control"})
+"""Categories of the methods that a comparison on any photographs includes."""
+
+
+@dataclass(frozen=True)
+class ExplainerSpec:
+    """One method.
+
+    key: its name on the command line. label: its name in tables and pictures. factory: from settings by name to the
+    configured method. fundus_preset: settings for fundus photographs; None where the method is not offered for them.
+    source: the publication.
+    """
+
+    key: str
+    label: str
+    category: Category
+    factory: "Callable[..., Explainer]"
+    fundus_preset: Mapping[str, Any] | None
+    source: str
+
+
+def _factory(module: str, name: str) -> "Callable[..., Explainer]":
+    """A function that imports a module of this package and calls what has the name in it."""
+
+    def make(**settings: Any) -> "Explainer":
+        explainer: Explainer = getattr(import_module(f"retina_xai.explainers.{module}"), name)(**settings)
+        return explainer
+
+    return make
+
+
+PAPER_A42 = {"game": "deletion", "lam": 1e-10, "lr": 0.25, "iterations": 500, "stop_score": 0.1}
+"""FGVis supplement A4.2: the game for the class RDR."""
+
+EXPLAINERS: dict[str, ExplainerSpec] = {
+    spec.key: spec
+    for spec in (
+        ExplainerSpec(
+            "fgvis",
+            "FGVis",
+            "game",
+            _factory("fgvis", "FGVis"),
+            fundus_preset=PAPER_A42,
+            source="Wagner et al., CVPR 2019",
+        ),
+        ExplainerSpec(
+            "fgvis-undefended",
+            "FGVis, undefended",
+            "ablation",
+            partial(_factory("fgvis", "FGVis"), defended=False),
+            fundus_preset=PAPER_A42,
+            source="Wagner et al., CVPR 2019",
+        ),
+        ExplainerSpec(
+            "retina",
+            "Retina protocol",
+            "fundus",
+            _factory("retina", "RetinaFGVis"),
+            fundus_preset={},
+            source="this package, after Wagner et al., CVPR 2019",
+        ),
+        ExplainerSpec(
+            "retina-undefended",
+            "Retina protocol, undefended",
+            "ablation",
+            _factory("retina", "undefended"),
+            fundus_preset={},
+            source="this package, after Wagner et al., CVPR 2019",
+        ),
+        ExplainerSpec(
+            "grad-cam",
+            "Grad-CAM",
+            "gradient",
+            _factory("cam", "GradCAM"),
+            fundus_preset={},
+            source="Selvaraju et al., ICCV 2017",
+        ),
+        ExplainerSpec(
+            "saliency",
+            "Saliency",
+            "gradient",
+            _factory("gradients", "Saliency"),
+            fundus_preset={},
+            source="Simonyan et al., ICLR workshop 2014",
+        ),
+        ExplainerSpec(
+            "occlusion",
+            "Occlusion",
+            "perturbation",
+            _factory("occlusion", "Occlusion"),
+            fundus_preset={},
+            source="Zeiler and Fergus, ECCV 2014",
+        ),
+        ExplainerSpec(
+            "rise",
+            "RISE",
+            "perturbation",
+            _factory("rise", "RISE"),
+            fundus_preset={},
+            source="Petsiuk, Das and Saenko, BMVC 2018",
+        ),
+        ExplainerSpec(
+            "lime",
+            "LIME",
+            "perturbation",
+            _factory("lime", "LIME"),
+            fundus_preset={},
+            source="Ribeiro, Singh and Guestrin, KDD 2016",
+        ),
+        ExplainerSpec(
+            "random",
+            "Random",
+            "control",
+            _factory("random_map", "RandomMap"),
+            fundus_preset={},
+            source="uniform noise",
+        ),
+    )
+}
+
+FUNDUS_METHODS: tuple[str, ...] = tuple(key for key, spec in EXPLAINERS.items() if spec.fundus_preset is not None)
+"""Names of the methods for fundus photographs."""
+
+
+def explainer_named(key: str) -> ExplainerSpec:
+    """The entry of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if key not in EXPLAINERS:
+        raise UsageError(f"unknown method {key!r}: choose one of {', '.join(EXPLAINERS)}")
+    return EXPLAINERS[key]
+
+
+def fundus_explainer(key: str) -> "Explainer":
+    """The method of that name with its settings for fundus photographs.
+
+    Raises:
+        UsageError: there is none, or it is not offered for fundus photographs.
+    """
+    if key not in FUNDUS_METHODS:
+        raise UsageError(f"unknown method {key!r}: choose one of {', '.join(FUNDUS_METHODS)}")
+    spec = EXPLAINERS[key]
+    return spec.factory(**(spec.fundus_preset or {}))
