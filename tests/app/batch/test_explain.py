@@ -11,8 +11,13 @@ from helpers.tiny_network import RULES, photographs
 from PIL import Image
 from safetensors.torch import save_file
 
+from retina_xai.explainers.cam import GradCAM
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.lime import LIME
+from retina_xai.explainers.random_map import RandomMap
+from retina_xai.explainers.rise import RISE
 from retina_xai.io.images import read_image
+from retina_xai.metrics.trust import TrustSettings, trust
 
 QUICK = ("--iterations", "6", "--lam", "1e-6")
 ENDINGS = {"mask", "complement", "explanation", "evidence", "heatmap", "panel"}
@@ -85,6 +90,41 @@ def test_a_chosen_class_and_a_method_without_a_mask(call, tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected", "other"),
+    [
+        (("--method", "rise", "--set", "masks=30", "--set", "cells=4", "--seed", "3"), RISE(30, 4, seed=3), "masks=31"),
+        (("--method", "lime", "--set", "samples=40", "--seed", "3"), LIME(40, seed=3), "segments=20"),
+        (("--method", "random", "--seed", "3"), RandomMap(3), "seed=4"),
+        (("--method", "grad-cam", "--set", "layer=first"), GradCAM("first"), "layer=second"),
+        (
+            (*QUICK, "--method", "fgvis-undefended", "--set", "reference=noise", "--seed", "3"),
+            FGVis(lam=1e-6, iterations=6, defended=False, reference="noise", seed=3),
+            "lr=0.2",
+        ),
+    ],
+    ids=["rise", "lime", "random", "grad-cam", "fgvis-undefended"],
+)
+def test_settings_and_seed_reach_the_method_and_its_trust_block(call, tmp_path, arguments, expected, other):
+    run = ("explain", "in/a.png", "--model", "tiny_factory:make", "--out", "out", *arguments)
+    code, _, err = call(*run)
+    assert (code, err) == (0, "")
+    network = TinyNet(5).eval()
+    image = RULES.to_tensor(read_image(tmp_path / "in" / "a.png").pixels)[None]
+    alone = expected(network, image)
+    evidence = read_png(tmp_path / "out" / "a_evidence.png")
+    assert np.abs(evidence - alone.evidence[0].numpy() * 65535).max() < 1
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert record["method"]["settings"] == expected.settings()
+    judged = trust(network, image[0], alone, TrustSettings(), expected).to_dict()
+    assert record["trust"] == {name: value and pytest.approx(value, abs=1e-4) for name, value in judged.items()}
+    if expected.seed is not None:
+        assert record["trust"]["seed_correlation"] < 0.999
+    code, _, err = call(*run[:6], "--method", arguments[arguments.index("--method") + 1], "--set", other)
+    assert code == 2
+    assert "made with other settings (method); choose another output folder" in one_line(err)
+
+
 def test_weights_from_a_file_and_randomised_networks(call, tmp_path):
     state = {name: tensor.clone() for name, tensor in TinyNet(5).state_dict().items()}
     state["head.bias"] += torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0])
@@ -122,6 +162,11 @@ def test_a_bad_photograph_is_listed_and_the_others_are_done(call, tmp_path):
         (["--model", "tiny_factory:make", "--method", "rise", "--lr", "1"], 2, "method rise takes no --lr: leave it"),
         (["--model", "tiny_factory:make", "--lr", "1", "--lr", "2"], 2, "--lr was given 2 times: give it once"),
         (["--model", "tiny_factory:make", "--no-trust", "--randomise"], 2, "--randomise with --no-trust"),
+        (["--model", "tiny_factory:make", "--set", "masks=3"], 2, "has no setting 'masks', it has game, lam, lr, iter"),
+        (["--model", "tiny_factory:make", "--set", "lam=x"], 2, "--set lam=x: expected a number, or several"),
+        (["--model", "tiny_factory:make", "--set", "reference=grey"], 2, "unknown reference 'grey': choose one of"),
+        (["--model", "tiny_factory:make", "--set", "lr=1", "--lr", "2"], 2, "--set lr=1: lr was given twice"),
+        (["--model", "tiny_factory:make", "--set", "masks"], 2, "--set masks: give name=value"),
     ],
 )
 def test_bad_requests_are_one_line_with_their_exit_code(call, tmp_path, arguments, code, message):

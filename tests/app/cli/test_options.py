@@ -148,7 +148,7 @@ def value_of(base, name):
     return base
 
 
-BASES = [spec.factory for spec in EXPLAINERS.values()] + list(EXPERIMENTS.values())
+BASES = [spec.factory for spec in EXPLAINERS.values()] + [spec.load() for spec in EXPERIMENTS.values()]
 
 
 @pytest.mark.parametrize("base", BASES, ids=[*EXPLAINERS, *EXPERIMENTS])
