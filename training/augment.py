@@ -5,13 +5,14 @@ Geometry: one affine map about the centre c, content at p goes to
     p' = c + t + R(angle) diag(f s, z) (p - c)
     log s, log z ~ U(-log 1.15, log 1.15)      f = +-1      t ~ U(-40, 40)^2 * size / 512
 
-resampled once, bilinearly, on uint8 (the source resamples the nearest pixel); what comes from outside is black like
-the photograph's own surround. Colour: the normalised image gets the constant U (a * EV), a ~ N(0, sigma)^3, along
-the principal axes U with standard deviations EV of the colours of EyePACS. Where the preprocessing takes off the local
-background, a constant would be lost, and the contrast is scaled instead: exp(g + g_c), g ~ N(0, gain), g_c ~ N(0,
-channel_gain) per channel (ours). Blur and noise (ours) stand for focus and sensors: on half of the images a Gaussian
-of deviation U(0, blur) px, and on all of them one plane of noise, common to the channels, of deviation U(0, noise)
-grey levels.
+resampled once, bilinearly, on uint8 (the source takes the nearest pixel); pixels from outside are black.
+
+Colour: the normalised image gets the constant U (a * EV), a ~ N(0, sigma)^3, along the principal axes U with standard
+deviations EV of the colours of EyePACS. Where the preprocessing subtracts the local background, a constant would have
+no effect; the contrast is scaled instead (ours): exp(g + g_c), g ~ N(0, gain), g_c ~ N(0, channel_gain) per channel.
+
+Blur and noise (ours) simulate focus and sensors: on half of the images a Gaussian of deviation U(0, blur) px, and on
+all of them one plane of noise, common to the channels, of deviation U(0, noise) grey levels.
 
 Balance: grade g is drawn (with replacement) with weight start_g decay^epoch + end_g (1 - decay^epoch); a set may get a
 fixed share of referable draws (ours).
@@ -62,7 +63,7 @@ class Warp:
 
 
 class Augment(RandomizableTransform):
-    """Maps uint8 pixels (S, S, 3) to a normalised float32 tensor (3, S, S), randomly; see the module's head.
+    """Maps uint8 pixels (S, S, 3) to a normalised float32 tensor (3, S, S), randomly (see the module's docstring).
 
     Seed it with MONAI's `set_random_state(seed)` before each call to make the result a function of the seed.
     """

@@ -1,11 +1,10 @@
 """Settings of a training, read from TOML and checked before anything runs.
 
 The defaults are the o_O team's recipe (Kaggle diabetic retinopathy detection, 2015;
-github.com/sveitser/kaggle_diabetic) with a modern optimiser (ours): AdamW with a linear warm-up and a cosine decay
-reaches the same place in tens of epochs instead of 250, and its step size hardly depends on the width, the size or
-the batch, so that one setting serves the phantoms of the demo, eighteen hundred photographs and the whole of
-EyePACS. `optimiser.name = "sgd"` is the published one: Nesterov 0.9, L2 5e-4, learning rate 0.003, divided by 10
-after 150 and 220 of 250 epochs (kept as shares of a stage).
+github.com/sveitser/kaggle_diabetic) with a newer optimiser (ours): AdamW with a linear warm-up and a cosine decay needs
+tens of epochs instead of 250, and one learning rate works for different widths, input sizes and batches.
+`optimiser.name = "sgd"` is the published one: Nesterov 0.9, L2 5e-4, learning rate 0.003, divided by 10 after 150 and
+220 of 250 epochs (as shares of a stage).
 """
 
 import json
@@ -78,7 +77,7 @@ class DataSettings(Section):
 
 
 class InputSettings(Section):
-    """What the network sees of a photograph: the fields of `Preprocessing`, but for the size."""
+    """The preprocessing of photographs: the fields of `Preprocessing` without the size."""
 
     mean: Triple = Preprocessing.mean
     std: Triple = Preprocessing.std
@@ -96,13 +95,13 @@ class InputSettings(Section):
 
 
 class StageSettings(Section):
-    """One stage: network input in pixels, epochs, and images a step and device; `lr` overrides the optimiser's.
+    """One stage: network input in pixels, epochs, and images per step and device; `lr` overrides the optimiser's.
 
     `kind`: whole "photographs" by grade, or "patches" (see `synthesis.patches`) of `size` pixels cut from disease-free
     photographs of `source_size` pixels, half of them with drawn lesions.
-    `draws`: samples an epoch; by default as many as there are photographs to draw from.
+    `draws`: samples per epoch; by default as many as there are photographs to draw from.
     `drawn`: share of a photographs stage's referable samples that are drawn lesions on disease-free photographs,
-    multiplied by `drawn_decay` after every epoch; a patches stage has none, half of its patches show lesions anyway.
+    multiplied by `drawn_decay` after every epoch. Not for patches, half of which show lesions.
     """
 
     kind: Literal["photographs", "patches"] = "photographs"
@@ -120,7 +119,9 @@ class StageSettings(Section):
         if self.kind == "patches" and self.size > self.source_size:
             raise ValueError(f"patches of {self.size} pixels do not fit in photographs of {self.source_size}")
         if self.kind == "patches" and self.drawn:
-            raise ValueError(f"drawn {self.drawn} is for photographs; half of the patches show lesions anyway")
+            raise ValueError(
+                f"drawn {self.drawn} is for photographs only; half of the patches show lesions already, so leave it out"
+            )
         return self
 
     @property
@@ -132,7 +133,7 @@ class StageSettings(Section):
 class AugmentationSettings(Section):
     """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma.
 
-    With a local background taken off, a constant colour is lost; instead the contrast is multiplied by log-normal
+    With `background`, a constant colour has no effect; instead the contrast is multiplied by log-normal
     factors of deviation `gain` (common to the channels) and `channel_gain` (each its own).
     `blur`: up to this deviation in pixels, on half of the images. `noise`: up to this deviation in grey levels.
     """
@@ -151,9 +152,9 @@ class AugmentationSettings(Section):
 class BalanceSettings(Section):
     """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch).
 
-    Epochs count over all stages of photographs. Grade 1 lies between the classes: a low weight makes it rare.
-    `referable`: share of the referable draws in every set of photographs, so that no camera tells the class; None
-    leaves it to the weights of the grades.
+    Epochs count over all stages of photographs. Grade 1 lies between the classes; give it a low weight.
+    `referable`: share of the referable draws in every set of photographs, so that the camera is not correlated with
+    the class; None keeps the weights of the grades.
     """
 
     start: GradeWeights = (1.36, 14.38, 6.64, 40.24, 49.61)
@@ -192,7 +193,7 @@ class HardwareSettings(Section):
 class TrainingConfig(Section):
     """Everything that decides the result of a training.
 
-    `patience`: a stage ends after so many epochs without a better validation AUROC (None: never).
+    `patience`: a stage ends after this number of epochs without a better validation AUROC (None: never).
     `threshold`: rule for the operating point on the validation part: Youden's J, or specificity of at least 0.9.
     """
 

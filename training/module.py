@@ -1,10 +1,10 @@
-"""What is optimised: cross-entropy of the two classes (RDR = grade >= 2), with running average of the weights.
+"""Loss, optimiser and validation of one stage: cross-entropy of the two classes, running average of the weights.
 
 AdamW's learning rate rises linearly over a share of the steps and falls along a cosine to a hundredth (ours, see
 `config`); `sgd` is the o_O recipe. Both are functions of the step alone, so a resumed run continues them exactly.
 
-The average is exponential, a_n = d_n a_(n-1) + (1 - d_n) w_n, with d_n = min(d, (1 + n) / (10 + n)) so that it
-forgets the initial weights at once; batch-norm statistics are averaged too. Validation and the result use the
+The average is exponential, a_n = d_n a_(n-1) + (1 - d_n) w_n, with d_n = min(d, (1 + n) / (10 + n)), so that the
+initial weights have little influence; batch-norm statistics are averaged too. Validation and the result use the
 average.
 """
 
@@ -39,7 +39,7 @@ class EpochScore:
 
     @property
     def rank(self) -> float:
-        """What epochs are compared by: AUROC, or the negative loss where AUROC is undefined."""
+        """The figure that the best epoch has the most of: AUROC, or the negative loss where AUROC is undefined."""
         return -self.loss if math.isnan(self.auroc) else self.auroc
 
 
@@ -54,6 +54,7 @@ class RdrModule(LightningModule):
         self.net = net.to(memory_format=self.memory_format)
         self.average = _averaged(self.net, self.settings.average) if self.settings.average else None
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.settings.label_smoothing)
+        # MONAI's AUROC gathers over processes and counts pairs, so that equal epochs are exactly equal
         self.roc = ROCAUCMetric()
         self.last = EpochScore(math.nan, math.nan, math.nan)
         self._train_losses: list[torch.Tensor] = []

@@ -3,6 +3,15 @@
 A checkpoint is Lightning's (weights, running average, optimiser, schedule, progress) and holds the state of
 `BestCheckpoint` too: scores of all epochs and best weights. It is one file, replaced in one step, and read with
 weights_only=True, so that opening it executes nothing.
+
+Of Lightning's callbacks (2.6.6, tried) none resumes exactly here:
+
+    CheckpointIO      writes to the system's temporary folder and moves: to another file system this is a copy, which a
+                      kill leaves half done under the final name
+    ModelCheckpoint   best weights and state are two files, and in a folder that was moved the best score is forgotten
+    EarlyStopping     does not save that the stage has ended: a resumed run trains one more epoch
+    WeightAveraging   wraps the same AveragedModel as `module`, but the average is not readable at the end of an epoch
+    CSVLogger         deletes the rows of the epochs before the interruption
 """
 
 import hashlib
@@ -97,7 +106,7 @@ class RunFolder:
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes beside the former checkpoint and renames; reads without executing anything."""
+    """Writes beside the former checkpoint and renames it; reads without executing anything."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Replace the file at `path` in one step."""
@@ -110,7 +119,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class BestCheckpoint(Checkpoint):
-    """After every epoch: note its score, keep the best weights, decide whether to stop, write state and log."""
+    """After every epoch: keep its score and the best weights, decide whether to stop, write state and log."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, stage: int) -> None:
         self.run, self.config, self.stage = run, config, stage
@@ -126,7 +135,7 @@ class BestCheckpoint(Checkpoint):
         return done or (self.config.patience is not None and waited >= self.config.patience)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Runs after validation, and after every other callback."""
+        """Runs after validation and after all other callbacks."""
         if not isinstance(pl_module, RdrModule):
             raise TypeError(f"BestCheckpoint expects an RdrModule, not a {type(pl_module).__name__}")
         self.note(pl_module.last, pl_module.result.state_dict())
@@ -135,7 +144,7 @@ class BestCheckpoint(Checkpoint):
         self.write_log()
 
     def note(self, score: EpochScore, weights: Mapping[str, torch.Tensor]) -> None:
-        """Take an epoch's score, and a copy of its weights if it is the best so far."""
+        """Keep an epoch's score, and a copy of its weights if it is the best so far (the first one of equals)."""
         self.scores.append(score)
         if self.best_epoch < 0 or score.rank > self.scores[self.best_epoch].rank:
             self.best_epoch = len(self.scores) - 1

@@ -1,8 +1,7 @@
-"""Photographs to the network: the dataset of photographs, the balanced sampler and the loaders of one stage.
+"""The dataset of prepared photographs, the balanced sampler and the loaders of one stage.
 
-Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and every process of many takes
-its share of one common sequence of draws: neither worker processes nor an interruption changes what a training
-sees.
+Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and each of several processes takes
+its share of one common sequence of draws. So worker processes and interruptions do not change the training data.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +96,7 @@ class BalancedSampler(Sampler[Draw]):
             yield Draw(index, (*self.seed, self.epoch, position, index), bool(drawn[position]))
 
     def _drawn(self, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Replace a share of the referable choices, in place, by disease-free ones of their source; says which.
+        """Replace a share of the referable choices, in place, by disease-free ones of their source; returns which.
 
         A source without disease-free photographs keeps its own.
         """
@@ -146,7 +145,7 @@ class StageData(LightningDataModule):
         return self.config.stages[self.stage]
 
     def _chosen(self, part: str) -> list[LabelledPhotograph]:
-        """The photographs that are drawn from: for patches the disease-free ones."""
+        """The photographs of the stage: for patches the disease-free ones."""
         if self.settings.kind == "photographs":
             return self.parts[part]
         return [photo for photo in self.parts[part] if photo.level == 0]
@@ -178,10 +177,10 @@ class StageData(LightningDataModule):
 
 
 def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: TrainingConfig) -> None:
-    """Refuse, before anything is trained, stages that draw lesions on disease-free photographs where there are none.
+    """Refuse stages that draw lesions on disease-free photographs where there are no such photographs.
 
     Raises:
-        InputError: names the part that lacks them and the stage that wants them.
+        InputError: names the part without them and the stage that needs them.
     """
     for number, stage in enumerate(config.stages, start=1):
         wanted, remedy = {
@@ -197,5 +196,5 @@ def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: Train
 
 
 def _single_thread(worker: int) -> None:
-    # a forked worker must not use the threads that OpenCV started in its parent
+    # a forked worker must not use the OpenCV threads of its parent
     cv2.setNumThreads(0)

@@ -1,13 +1,13 @@
 """Four simulated experts mark a phantom's lesions, in the XML of DiaretDB1 version 2.1.
 
-Each lesion (for hard exudates: each cluster) becomes a circle, an ellipse or a polygon around its exact mask, larger
-than it by a margin of the annotator's own and shifted by less than that margin, with whole-number coordinates and a
-confidence. At most one of the four overlooks a lesion, so at least three mark every one, and the consensus of three of
-four covers it. As in the real files there are also marks that are no lesions (the disc, seldom the field of view) and
-marks of one annotator that nobody else made.
+Each lesion (for hard exudates: each cluster) becomes a circle, an ellipse or a polygon around its exact mask. It is
+larger than the mask by a random margin per annotator and shifted by less than that margin; it has integer
+coordinates and a confidence. At most one of the four annotators misses a lesion, so the consensus of three of four
+covers every lesion. As in the real files, some markings are no lesions (the disc, rarely the field of view), and some
+markings exist for one annotator only.
 
 Format: a region's centroid comes before its vertices; an ellipse has two radii, "x" and "y", and its angle in degrees,
-counter-clockwise as seen on the screen; every marking has a representative point inside of it.
+counter-clockwise as seen on the screen; every marking has a representative point inside it.
 """
 
 from collections.abc import Callable
@@ -31,8 +31,8 @@ DOCTYPES: dict[str, str] = {
     'imgannotool_dataformat_v_0_1.dtd">',
     "_plain.xml": "<!DOCTYPE imgannotool>",
 }
-OVERLOOKED = 0.25  # share of the lesions that one of the four does not mark
-INVENTED = 0.3  # share of annotators that mark one thing which is none
+OVERLOOKED = 0.25  # share of the lesions that one of the four annotators misses
+INVENTED = 0.3  # share of the annotators that mark one place without a lesion
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Outline:
 
     @property
     def reach(self) -> float:
-        """Radius of the circle around the centre that holds the hull."""
+        """Radius of the circle around the centre that contains the hull."""
         return float(np.hypot(*(self.hull - self.centre).T).max())
 
 
@@ -93,7 +93,7 @@ def _outline(mask: np.ndarray, left: int, top: int) -> _Outline:
 
 
 def _mark(outline: _Outline, name: str, rng: np.random.Generator) -> str:
-    """One annotator's marking of one lesion, whose region holds the lesion wholly."""
+    """One annotator's marking of one lesion; its region contains the whole lesion."""
     margin = 2.0 + rng.uniform(0.1, 0.35) * outline.reach
     shift = rng.uniform(-0.4, 0.4, 2) * margin / np.sqrt(2.0)
     shapes: tuple[Callable[[_Outline, np.ndarray, float], str], ...] = (_circle, _ellipse, _polygon)
@@ -126,7 +126,7 @@ def _circle(outline: _Outline, shift: np.ndarray, margin: float) -> str:
 
 
 def _ellipse(outline: _Outline, shift: np.ndarray, margin: float) -> str:
-    """The least ellipse of the main axes' ratio that holds the hull, plus the margin."""
+    """The smallest ellipse with the aspect ratio of the principal axes that contains the hull, plus the margin."""
     offsets = outline.hull - outline.centre
     values, vectors = np.linalg.eigh(offsets.T @ offsets)
     along, across = offsets @ vectors[:, 1], offsets @ vectors[:, 0]
@@ -153,7 +153,7 @@ def _polygon(outline: _Outline, shift: np.ndarray, margin: float) -> str:
 
 
 def _invention(phantom: Phantom, rng: np.random.Generator) -> str:
-    """A mark of low confidence somewhere on the retina."""
+    """A marking of low confidence at a random place on the retina."""
     x, y, radius = phantom.field
     place = np.array([x, y]) + rng.uniform(-0.5, 0.5, 2) * radius
     size = int(np.ceil(rng.uniform(0.006, 0.02) * radius))
@@ -163,7 +163,7 @@ def _invention(phantom: Phantom, rng: np.random.Generator) -> str:
 
 
 def _add_anatomy(sheets: list[list[str]], phantom: Phantom, rng: np.random.Generator) -> None:
-    """The disc, marked by half of the annotators, and seldom the field of view: markings that are no lesions."""
+    """Markings that are no lesions: the disc (by half of the annotators) and, rarely, the field of view."""
     circles = [("Disc", phantom.disc, 0.5), ("Fundus_area", phantom.field, 0.05)]
     for sheet in sheets:
         for name, (x, y, radius), share in circles:

@@ -1,7 +1,7 @@
-"""Writes phantoms as data sets in the official layouts, so that the code for the real ones reads them unchanged.
+"""Writes phantoms as data sets in the official layouts, so that they are read like real data sets.
 
 EyePACS (Kaggle, 2015): `trainLabels.csv` with the columns image,level and `train/<patient>_left.jpeg`, `_right.jpeg`.
-The two eyes of a patient share the camera, and mostly the grade.
+Both eyes of a patient have the same camera and, in most cases, the same grade.
 
 DiaretDB1 version 2.1: `ddb1_v02_01/` with `images/diaretdb1_image001.png`, four annotators per image in
 `groundtruth/diaretdb1_image001_01.xml` to `_04.xml`, the same again as `_01_plain.xml` with a document type that needs
@@ -26,7 +26,7 @@ from retina_xai.training.phantoms.phantom import DEMO, GRADE_SHARES, GRADES, Pha
 TRAIN_SHARE = 28 / 89
 EYES: tuple[Literal["left", "right"], ...] = ("left", "right")
 JPEG_QUALITY = 92
-# lesion types of the images in turn: of ten images each type is in five and alone in one, and one has no lesion
+# lesion types of the images in turn: of ten images, each type is in five and the only type in one; one has no lesion
 TYPE_CYCLE: tuple[tuple[str, ...], ...] = (
     LESION_TYPES,
     ("red_small_dots",),
@@ -43,9 +43,9 @@ TYPE_CYCLE: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class PhantomSet:
-    """What a writer draws: photographs of (height, width), grades by these shares, and the phantoms' own settings.
+    """Size of the photographs, shares of the grades, and the settings of the phantoms.
 
-    same_grade: how often both eyes of a patient have one grade; otherwise the second differs by one.
+    same_grade: share of the patients whose eyes have the same grade; in the others the grades differ by one.
     """
 
     height: int = 448
@@ -56,7 +56,7 @@ class PhantomSet:
 
 
 OFFICIAL_DIARETDB1 = PhantomSet(height=1152, width=1500)
-# For a network that learns in minutes: small files, more than half referable, lesions that survive 190-220 pixels.
+# For a network that is trained in minutes: small files, more than half referable, lesions visible at 190-220 pixels.
 DEMO_EYEPACS = PhantomSet(height=288, width=352, grade_shares=(0.36, 0.12, 0.22, 0.16, 0.14), settings=DEMO)
 DEMO_DIARETDB1 = PhantomSet(height=576, width=750, settings=DEMO)
 
@@ -65,7 +65,7 @@ def write_eyepacs(folder: Path, patients: int, seed: int, design: PhantomSet | N
     """Write a phantom EyePACS of so many patients (two photographs each) and return its folder.
 
     Raises:
-        UsageError: no patient asked for, or grade shares that are no five shares of one.
+        UsageError: fewer than one patient, or grade shares that are not five numbers with the sum 1.
         InputError: the folder cannot be written.
     """
     design = design or PhantomSet()
@@ -93,8 +93,8 @@ def write_eyepacs(folder: Path, patients: int, seed: int, design: PhantomSet | N
 def write_diaretdb1(folder: Path, count: int, seed: int, design: PhantomSet | None = None) -> Path:
     """Write a phantom DiaretDB1 of so many images and return the folder `ddb1_v02_01` in `folder`.
 
-    The grade shares of the design are not used: the lesion types go in a fixed cycle, so that even a small set has
-    every type in both splits, and images without any.
+    The grade shares of the design are not used: the lesion types follow a fixed cycle, so that a small set also has
+    every type in both splits, and images without lesions.
 
     Raises:
         UsageError: fewer than 2 or more than 999 images.
@@ -129,7 +129,7 @@ def diaretdb1_phantom(number: int, seed: int, design: PhantomSet | None = None) 
 
 
 def diaretdb1_train_numbers(count: int) -> list[int]:
-    """The image numbers of the training split: spread evenly, 28 of 89 and at least one."""
+    """The image numbers of the training split: evenly spaced, 28 of 89, at least one."""
     size = max(1, round(count * TRAIN_SHARE))
     return [1 + (index * count) // size for index in range(size)]
 

@@ -1,11 +1,10 @@
-"""The healthy retina of a phantom and the camera that takes it: everything but the lesions.
+"""The healthy retina of a phantom and its camera: everything except the lesions.
 
-A photograph is composed as light takes its way: the retina's colour (one of several cameras), mottled texture and, in
-some eyes, choroidal vessels shining through, the darker macula, the optic disc with its cup, the vessel tree
-(`vessel_tree`), the sheen of nerve fibres, uneven illumination and vignetting. Reflections and dust are hard negatives:
-bright and dark things that are no lesions. The camera adds the tinted rim, the field of view (a circle, often cut above
-and below), optical blur and sensor noise. Arrays are planes, (3, H, W) float32 of 0-255 in R, G, B, until lesions are
-painted.
+Layers of a photograph, in this order: colour of the retina (by camera), mottled texture, choroidal vessels (in some
+eyes), the darker macula, the optic disc with its cup, the vessel tree (`vessel_tree`), reflexes of nerve fibres, uneven
+illumination and vignetting. Reflections and dust are hard negatives: bright and dark objects that are no lesions. The
+camera adds the tinted rim, the field of view (a circle, often cut at top and bottom), optical blur and sensor noise.
+Arrays are planes (3, H, W), float32, 0-255, R, G, B, until lesions are painted.
 
 Lengths are in radii of the field of view, x to the right, y downward, origin at its centre.
 """
@@ -17,7 +16,7 @@ import numpy as np
 
 from retina_xai.training.synthesis.vessel_tree import draw_vessels, grow_vessels
 
-# mean colour of the retina (R, G, B) per camera, and the tint of the rim; read off public photographs
+# mean colour of the retina (R, G, B) per camera, and the tint of the rim; measured on public photographs
 CAMERAS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "orange": ((162, 72, 20), (20, 10, 0)),
     "red": ((190, 62, 26), (25, 8, 0)),
@@ -31,12 +30,12 @@ CAMERAS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 @dataclass(frozen=True)
 class Camera:
-    """Hue and field of view of one camera: the part of a photograph that a patient's two eyes share."""
+    """Hue and field of view of one camera; both eyes of a patient have the same camera."""
 
     retina: np.ndarray
     rim: np.ndarray
     cut: float  # rows beyond this many radii above and below the centre are dark
-    fill: float  # share of the free room that the field takes
+    fill: float  # radius of the field, as a share of the largest that fits
     notch: bool
     vignetting: float
     noise: float
@@ -44,7 +43,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Eye:
-    """Where things are, in field radii, and the grids in which they are drawn."""
+    """Positions in field radii, and the coordinate grids of the drawing."""
 
     disc: tuple[float, float]
     disc_radius: float
@@ -56,7 +55,7 @@ class Eye:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """A camera at random."""
+    """A random camera."""
     retina, rim = CAMERAS[str(rng.choice(list(CAMERAS)))]
     colour = np.array(retina, dtype=np.float32) * rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, 3)
     return Camera(
@@ -71,7 +70,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 
 def draw_eye(height: int, width: int, camera: Camera, eye: str | None, rng: np.random.Generator) -> Eye:
-    """An eye at random in front of that camera; `eye` is "left", "right" or None for either."""
+    """A random eye for that camera; `eye` is "left", "right", or None for a random side."""
     room = min(width / 2.0, height / (2.0 * min(1.0, camera.cut)))
     radius = room * camera.fill * rng.uniform(0.97, 1.0)
     shift = rng.uniform(-0.9, 0.9, 2) * np.maximum(0.0, np.array([width, height]) / 2.0 - radius) * 0.25
@@ -89,9 +88,9 @@ def draw_eye(height: int, width: int, camera: Camera, eye: str | None, rng: np.r
 
 
 def retina(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """The healthy, unevenly lit retina: planes (3, H, W), 0-255."""
+    """The healthy retina with uneven illumination: planes (3, H, W), 0-255."""
     texture = 0.05 * _noise(eye, 2.0, rng) + 0.035 * _noise(eye, 7.0, rng) + 0.03 * _noise(eye, 30.0, rng)
-    if rng.random() < 0.45:  # choroidal vessels: winding dark and pale streaks, least in the macula
+    if rng.random() < 0.45:  # choroidal vessels: curved dark and pale streaks, weakest in the macula
         ridges = np.tanh(2.0 * (np.abs(_noise(eye, 9.0, rng) + 0.6 * _noise(eye, 17.0, rng)) - 0.6))
         texture -= np.float32(rng.uniform(0.02, 0.09)) * ridges * np.minimum(1.0, 0.2 + np.hypot(eye.x, eye.y))
     macula = _hill(eye, eye.fovea, 0.26) * 0.45 + _hill(eye, eye.fovea, 0.085) * 0.55
@@ -103,7 +102,7 @@ def retina(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     planes *= 1.0 - _coloured(layers.veins, np.array([0.2, 0.46, 0.36]) * depth)
     planes *= 1.0 - _coloured(layers.arteries, np.array([0.08, 0.34, 0.28]) * depth)
     planes *= 1.0 + _coloured(layers.reflex, np.array([0.12, 0.3, 0.3]))
-    if rng.random() < 0.2:  # sheen of the nerve fibres along the arcades
+    if rng.random() < 0.2:  # reflexes of the nerve fibres along the arcades
         near = cv2.GaussianBlur(layers.veins, (0, 0), 0.03 * eye.radius) * _hill(eye, eye.disc, 0.55)
         sheen = np.clip(near * np.clip(1.0 + _noise(eye, 14.0, rng), 0.0, 2.0), 0.0, 1.0)
         planes += _coloured(sheen, np.array([18.0, 30.0, 28.0]) * rng.uniform(0.5, 1.5))
@@ -112,7 +111,7 @@ def retina(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
 
 
 def distract(planes: np.ndarray, eye: Eye, rng: np.random.Generator) -> None:
-    """Add hard negatives: ghost reflections (bluish white, softer than exudates), a crescent of glare, dust."""
+    """Add hard negatives: bluish-white reflections with softer edges than exudates, a crescent of glare, dust."""
     if rng.random() < 0.25:
         for _ in range(int(rng.integers(1, 4))):
             (x, y), (width, height) = rng.uniform(-0.7, 0.7, 2), rng.uniform(0.015, 0.045, 2)
@@ -131,7 +130,7 @@ def distract(planes: np.ndarray, eye: Eye, rng: np.random.Generator) -> None:
 
 
 def expose(pixels: np.ndarray, eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Take the photograph of (H, W, 3) floats: rim, field of view, blur and noise; (H, W, 3) uint8."""
+    """Apply rim, field of view, blur and noise to floats (H, W, 3); returns uint8 (H, W, 3)."""
     distance = np.hypot(eye.x, eye.y)
     rim = np.clip((distance - 0.86) / 0.14, 0.0, 1.0) ** 2
     edge = np.float32(1.5 / eye.radius)
@@ -153,7 +152,7 @@ def _coloured(layer: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 
 def _noise(eye: Eye, cells: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise (H, W), unit variance at its knots, with `cells` knots per field radius."""
+    """Smooth noise (H, W) from `cells` random values of unit variance per field radius."""
     knots = rng.standard_normal((round(2 * cells) + 5, round(2 * cells) + 5)).astype(np.float32)
     map_x, map_y = (eye.x + 1.0) * np.float32(cells) + 2.0, (eye.y + 1.0) * np.float32(cells) + 2.0
     return np.asarray(cv2.remap(knots, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
@@ -169,7 +168,7 @@ def _window(eye: Eye, centre: tuple[float, float], reach: float) -> tuple[slice,
 
 
 def _hill(eye: Eye, centre: tuple[float, float], width: float, height: float | None = None) -> np.ndarray:
-    """A Gaussian hill (H, W) in [0, 1] of those standard deviations, cut off at four of them."""
+    """A Gaussian (H, W) in [0, 1] with these standard deviations, zero beyond four of them."""
     hill = np.zeros(eye.x.shape, dtype=np.float32)
     near = _window(eye, centre, 4.0 * max(width, height or width))
     dx, dy = (eye.x[near] - centre[0]) / width, (eye.y[near] - centre[1]) / (height or width)
@@ -178,7 +177,7 @@ def _hill(eye: Eye, centre: tuple[float, float], width: float, height: float | N
 
 
 def _within(distance: np.ndarray, edge: float, softness: float) -> np.ndarray:
-    """1 well inside of the edge, 0.5 on it, 0 outside: a logistic step."""
+    """A logistic step: 1 inside the edge, 0.5 on it, 0 outside."""
     return np.asarray(0.5 - 0.5 * np.tanh((distance - edge) / (2.0 * softness)), dtype=np.float32)
 
 
@@ -203,7 +202,7 @@ def _add_disc(planes: np.ndarray, eye: Eye, camera: Camera, rng: np.random.Gener
 
 
 def _illumination(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Brightness (H, W) about 1: a tilt, a bright spot and the loss of light towards the rim."""
+    """Brightness (H, W) about 1: a tilt, a bright spot and vignetting."""
     tilt = rng.uniform(-0.14, 0.14, 2)
     spot = rng.uniform(-0.6, 0.6, 2)
     squared = eye.x * eye.x + eye.y * eye.y

@@ -1,14 +1,14 @@
 """Phantoms: procedural fundus photographs with the four lesions of diabetic retinopathy and their exact masks.
 
-No patient is in them, so they can be shipped, shown and used to prove that training, localization and evaluation work.
-The healthy photograph comes from `phantom_retina`, the lesions from `lesion_painter`.
+They hold no patient data, so they can be shipped, shown and used to test training, localization and evaluation.
+The healthy photograph comes from `healthy_retina`, the lesions from `lesion_painter`.
 
 Lengths are in radii of the field of view, so one seed shows the same eye at every size.
 
-Grades follow the International Clinical Diabetic Retinopathy scale in what can be seen: 0 nothing; 1 a few red small
-dots only; 2 more of them and / or some other lesions; 3 and 4 many. Referable (RDR) is grade >= 2. Referable phantoms
-carry a random subset of the four types (in grade 2 each type alone occurs as well), so that no type can be ignored by
-a network that must tell referable from non-referable; dots alone are referable by their number.
+Grades follow the International Clinical Diabetic Retinopathy scale by visible lesions: 0 none; 1 a few red small dots
+only; 2 more of them or some other lesions; 3 and 4 many. Referable (RDR) is grade >= 2. Referable phantoms have a
+random subset of the four types (grade 2 may have one type only), so a network must use all types.
+Phantoms with red small dots only are referable by the number of the dots.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,8 @@ class PhantomSettings:
     """How phantoms are drawn. The defaults are realistic; DEMO is for small networks trained in minutes on a CPU.
 
     lesion_scale: lesion radii are multiplied by it.
-    dot_scale: those of red small dots by this as well (at an input of 200 pixels they vanish below about 1.6 in all).
+    dot_scale: radii of red small dots are also multiplied by it (at an input of 200 pixels dots are invisible below a
+        product of about 1.6).
     lesion_contrast: as in `paint_patch`.
     eye: "left" has its disc on the left; None draws one.
     camera_seed: photographs of one camera seed share hue and field shape; None takes the phantom's own seed.
@@ -66,7 +67,7 @@ DEMO = PhantomSettings(lesion_scale=1.2, dot_scale=1.5, lesion_contrast=1.5)
 
 @dataclass(frozen=True)
 class Phantom:
-    """A procedural photograph and its truth, in pixels of the photograph.
+    """A procedural photograph and its ground truth, in pixels of the photograph.
 
     pixels: (H, W, 3) uint8 RGB. masks: lesion type -> (H, W) bool, all four types. disc: x, y, radius.
     fovea: x, y. field: x, y, radius of the circle. lesions: one patch each, in the order painted.
@@ -103,7 +104,7 @@ def make_phantom(
         settings: None is PhantomSettings().
 
     Raises:
-        UsageError: a size below 64, a grade outside 0-4, a negative seed, or senseless settings.
+        UsageError: a size below 64, a grade outside 0-4, a negative seed, or settings out of range.
     """
     settings = settings or PhantomSettings()
     _check(seed, height, width, grade, settings)
@@ -155,7 +156,7 @@ def _paint_lesions(
     rng: np.random.Generator,
     settings: PhantomSettings,
 ) -> tuple[LesionPatch, ...]:
-    """Paint the planned lesions inside the field of view, clear of the disc."""
+    """Paint the planned lesions inside the field of view and outside the disc."""
     patches = []
     for kind, size in plan:
         x, y = _free_place(eye, camera, size, rng)
@@ -165,7 +166,7 @@ def _paint_lesions(
 
 
 def _free_place(eye: Eye, camera: Camera, size: float, rng: np.random.Generator) -> tuple[float, float]:
-    """A random place whose lesion lies in the field of view and off the disc."""
+    """A random place for a lesion inside the field of view and outside the disc."""
     reach = 0.93 - 1.3 * size
     while True:
         distance, angle = reach * np.sqrt(rng.random()), rng.uniform(0.0, 2.0 * np.pi)

@@ -1,14 +1,14 @@
-"""Draws lesions of diabetic retinopathy into disease-free photographs: training samples whose label is certain.
+"""Draws lesions of diabetic retinopathy into disease-free photographs: training samples with a certain label.
 
-The lesions are those of `lesion_painter`, of the sizes and contrasts seen in real moderate retinopathy; a plan says how
-many of which type. They lie anywhere in the field of view, most of them in one to three groups as real ones do, and
-never on the optic disc. Contrast is drawn per photograph and lesion (0.35-1 of the painter's), and each lesion
-is blurred a little more than it was painted: beside real photographs the painter's edges are too crisp.
+The lesions are those of `lesion_painter`, with the sizes and contrasts of real moderate retinopathy; a plan lists their
+types. They lie in the field of view outside the optic disc, most of them in one to three groups as in real photographs.
+Contrast is drawn per photograph and lesion (0.35-1 of the painter's). Each lesion is blurred, because the painter's
+edges are sharper than those of real photographs.
 
-A sample is a function of its generator's seed and of the photograph alone.
+A sample is a function of its seed and of the photograph only.
 
-Disc (crude, ours): the place within 0.85 of the field's radius where the photograph, blurred by 3 % of its size, stands
-out most from the same blurred by 12 %, in the sum of red and green.
+Disc (approximate, ours): the place within 0.85 of the field's radius with the largest difference between the photograph
+blurred by 3 % and by 12 % of its size, in the sum of red and green.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from retina_xai.fundus.preprocessing import shows_retina
 from retina_xai.training.synthesis.lesion_painter import LesionPatch, paint_patch
 
 Range = tuple[float, float]
-DISC_RADIUS = 0.085  # of the size; what must stay free of lesions
+DISC_RADIUS = 0.085  # of the size; no lesion lies there
 RADII: dict[str, Range] = {  # of the size, log-uniform
     "red_small_dots": (0.0024, 0.0046),
     "haemorrhages": (0.0055, 0.020),
@@ -69,7 +69,7 @@ class Retina:
     disc: tuple[float, float]
 
     def holds(self, x: float, y: float, radius: float) -> bool:
-        """Whether a lesion there lies inside the field of view and off the disc."""
+        """Whether a lesion there lies inside the field of view and outside the disc."""
         if not (0 <= x < self.size and 0 <= y < self.size):
             return False
         scale = len(self.inside) / self.size
@@ -103,7 +103,7 @@ def survey(pixels: np.ndarray) -> Retina:
 
 
 def referable_plan(rng: np.random.Generator) -> list[str]:
-    """Types of the lesions of one referable photograph: more than dots alone, each type few or many."""
+    """Types of the lesions of one referable photograph: one type besides red small dots at least, random counts."""
     while True:
         chosen = [kind for kind, share in SHARES.items() if rng.random() < share]
         if set(chosen) - {"red_small_dots"}:
@@ -113,7 +113,7 @@ def referable_plan(rng: np.random.Generator) -> list[str]:
 
 
 def draw_lesions(pixels: np.ndarray, plan: Sequence[str], rng: np.random.Generator) -> Lesions:
-    """Draw the lesions of a plan (types) into a copy of a prepared photograph; those that find no place are left out.
+    """Draw the lesions of a plan (types) into a copy of a prepared photograph; without a free place one is left out.
 
     Args:
         pixels: (S, S, 3) uint8 of `prepare`.
@@ -148,8 +148,8 @@ def paint_soft(
 ) -> LesionPatch:
     """Paint one lesion at (x, y, radius) into float planes (H, W, 3) in place, slightly blurred.
 
-    `strength` in [0, 1] says where in the type's range of contrasts this photograph's lesions lie; above 1 they are
-    plainer than real ones.
+    `strength` in [0, 1] is the position in the type's range of contrasts; above 1 the contrast is higher than in
+    real photographs.
     """
     x, y, radius = place
     low, high = CONTRASTS[kind]
@@ -166,7 +166,7 @@ def paint_soft(
 
 
 def finished(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Float planes as uint8; black stays black, and nothing else becomes black."""
+    """Float planes as uint8; exactly the black pixels of `pixels` are black."""
     whole = np.clip(np.round(planes), 0, 255).astype(np.uint8)
     return np.asarray(cv2.max(whole, np.minimum(pixels, 1)) * shows_retina(pixels)[..., None])
 

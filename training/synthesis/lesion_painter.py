@@ -1,19 +1,19 @@
 """Paints the four lesions of diabetic retinopathy into the pixels of any fundus photograph.
 
-A lesion is a *coverage* map a in [0, 1] with a soft edge and a *colour* relative to the local background b, the mean
-of the visible pixels around the centre. Dark lesions absorb, bright ones scatter light back:
+A lesion is a coverage map a in [0, 1] with a soft edge, and a colour relative to the local background b, the mean of
+the pixels inside the field of view around the centre:
 
     dark:    x <- x + a * (f * (x + b) / 2 - x)                   f below 1; half of the texture shows through
     bright:  x <- x + o * a * max(f * max(b) - b, l * max(b))      towards f * max(b), and at least l * max(b) brighter
 
-f, l per colour channel; o is the type's opacity. A lesion's three factors are drawn together (a deeper one is deeper in
-every channel), or else hues would appear that no lesion has.
+f, l per colour channel; o is the type's opacity. The three factors of a lesion are drawn together: a darker lesion is
+darker in every channel. Otherwise hues would appear that real lesions do not have.
 
 Shapes and factors follow what DiaretDB1's experts marked: red small dots are round and 0.5-1 % of the field's radius;
 haemorrhages are irregular blots or flames striped along the nerve fibres; hard exudates are sharp yellow specks in
 clusters or rings; soft exudates (cotton wool spots) are pale, fuzzy and larger. Inside such markings the darkest or
-brightest 30 % of the pixels have 0.77-0.92 (dark) or 1.06-1.24 (bright) of the surrounding green, which is the channel
-that tells; the factors below are for a lesion's core and therefore stronger.
+brightest 30 % of the pixels have 0.77-0.92 (dark) or 1.06-1.24 (bright) of the surrounding green, the channel with the
+highest contrast. The factors below are for a lesion's core and therefore stronger.
 
 The mask is a >= 0.5 where the photograph is lit, so it is the lesion's extent at half height.
 """
@@ -55,21 +55,6 @@ class LesionPatch:
         """Rows and columns of the photograph that the mask covers."""
         height, width = self.mask.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
-
-
-def paint_lesion(
-    pixels: np.ndarray,
-    lesion_type: str,
-    centre: tuple[float, float],
-    radius: float,
-    rng: np.random.Generator,
-    contrast: float = 1.0,
-) -> np.ndarray:
-    """Paint one lesion in place and return its mask (H, W) bool; arguments and errors as for `paint_patch`."""
-    patch = paint_patch(pixels, lesion_type, centre, radius, rng, contrast)
-    mask = np.zeros(pixels.shape[:2], dtype=bool)
-    mask[patch.box] = patch.mask
-    return mask
 
 
 def paint_patch(

@@ -1,13 +1,13 @@
-"""Patches for the warm-up: small squares of disease-free photographs, half of them with a drawn lesion.
+"""Patches for the first stage: small squares of disease-free photographs, half of them with drawn lesions.
 
-From whole photographs and grades alone a network of a few thousand examples finds no lesions: they cover a thousandth
-of the picture. A patch is a hundred times easier, its label is certain, and as many as wanted can be drawn. Without a
-lesion it shows what misleads: disc, vessels, reflections, pigment, dust.
+Lesions cover about a thousandth of a photograph. From a few thousand whole photographs and their grades a network does
+not learn to find them. In a patch a lesion covers a much larger share, the label is certain, and any number of patches
+can be drawn. Patches without lesions show structures that resemble lesions: disc, vessels, reflections, pigment, dust.
 
-One patch: a warp is drawn as in `augment`, and a centre inside the field of view; a margin round the patch is cut from
-the photograph, 1 to 8 lesions are painted into it before the warp, so that they are interpolated like everything else,
-and harmless things (a smooth shade, single odd pixels) are added, equally often with lesions and without. It is
-positive when at least half of one lesion's mask lies in the patch, which the first lesion is placed for.
+One patch: a warp as in `augment` and a centre inside the field of view are drawn. The patch is cut from the photograph
+with a margin; 1 to 8 lesions are painted into it before the warp, so that they are interpolated like the photograph.
+Distractors (a smooth shade, single bright or dark pixels) are added equally often with and without lesions. A patch is
+positive when it shows at least half of one lesion's mask; the first lesion is placed accordingly.
 
 Everything is a function of the draw's seed.
 """
@@ -28,9 +28,9 @@ from retina_xai.training.synthesis.drawn_lesions import RADII, Retina, drawn_rad
 from retina_xai.training.synthesis.lesion_painter import LesionPatch
 
 VALIDATION_PATCHES = 1000
-MARGIN = 64  # pixels round the patch: what the local background is taken from
+MARGIN = 64  # pixels around the patch, for the local background
 DISTRACTORS = 0.3
-STRENGTHS = (0.0, 3.0)  # many plainer than real ones: the faint ones alone teach nothing
+STRENGTHS = (0.0, 3.0)  # up to three times the real contrast: with faint lesions only, training fails
 LESIONS = (1, 8)  # both inclusive
 
 
@@ -51,7 +51,7 @@ class Patches(Dataset):
         self.size, self.augment, self.seed = size, augment, seed
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, int]:
-        """The patch of a draw, or of the draw that stands for a validation number."""
+        """The patch of a draw, or the validation patch of this number."""
         draw = index if isinstance(index, Draw) else Draw(index % len(self.data), (*self.seed, index))
         rng = np.random.default_rng(draw.seed)
         self.augment.set_random_state(seed=int(rng.integers(2**31)))
@@ -144,7 +144,7 @@ def _shown(lesion: LesionPatch, matrix: np.ndarray, size: int) -> float:
 
 
 def _distract(planes: np.ndarray, rng: np.random.Generator) -> None:
-    """A smooth large shade and a few odd pixels, in place: no lesions."""
+    """Add distractors in place: a large smooth shade and a few bright or dark pixels."""
     height, width = planes.shape[:2]
     if min(height, width) < 8:
         return

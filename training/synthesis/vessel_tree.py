@@ -1,11 +1,11 @@
-"""A plausible retinal vessel tree: arcades that leave the optic disc, arch around the macula and branch.
+"""A synthetic retinal vessel tree: vessels start at the optic disc, curve around the macula and branch.
 
 Lengths are in radii of the field of view, x to the right, y downward, origin at its centre. From the disc an artery and
-a vein run into each of the four quadrants along a cubic Bezier curve, the temporal ones arching around the fovea;
-each carries branches to the third order that leave at 30-65 degrees, keep 50-75 % of the width (close to Murray's
-cube law for two equal daughters, 2^(-1/3) = 0.79, seen from an uneven fork) and spare the fovea's avascular zone.
-Arteries are narrower and paler than veins and carry a central light reflex. Everything is drawn with anti-aliased
-poly-lines on a supersampled canvas; opacity falls with width, as the thinnest vessels absorb least.
+a vein run into each of the four quadrants along a cubic Bezier curve; the temporal ones curve around the fovea. Each
+has branches up to the third order, at angles of 30-65 degrees and with 50-75 % of the width (Murray's cube law gives
+2^(-1/3) = 0.79 for two equal branches; these are unequal). No vessel enters the avascular zone of the fovea. Arteries
+are narrower and paler than veins and have a central light reflex. All vessels are anti-aliased poly-lines on a
+supersampled canvas; opacity decreases with width, as thin vessels absorb less light.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ import numpy as np
 
 AVASCULAR = 0.13  # radius around the fovea without vessels
 FINEST = 0.003  # diameter below which no vessel is drawn
-BRANCH_DISTANCE = {3: 0.17, 2: 0.2, 1: 0.3}  # mean length of vessel between two branches, by orders still to come
-FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
+BRANCH_DISTANCE = {
+    3: 0.17,
+    2: 0.2,
+    1: 0.3,
+}  # mean length of vessel between two branches, by the number of remaining orders
+FRACTION_BITS = 4  # cv2 draws at positions of 1/16 pixel
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class VesselLayers:
 def grow_vessels(
     disc: tuple[float, float], fovea: tuple[float, float], rng: np.random.Generator, density: float = 1.0
 ) -> list[Vessel]:
-    """Grow the tree of an eye with its disc and fovea there; `density` scales the number of branches."""
+    """The vessels of an eye with this disc and fovea; `density` scales the number of branches."""
     temporal = 1.0 if fovea[0] > disc[0] else -1.0
     vessels: list[Vessel] = []
     for artery in (False, True):
@@ -50,7 +54,7 @@ def grow_vessels(
                 trunk = _trunk(np.array(disc), temporal, vertical, nasal, artery, rng)
                 vessels.append(trunk)
                 _branch(vessels, trunk, np.array(fovea), density, 3, rng)
-    for _ in range(int(rng.integers(3, 7))):  # fine vessels that leave the disc towards the macula and the nose
+    for _ in range(int(rng.integers(3, 7))):  # fine vessels from the disc towards the macula and the nose
         angle = rng.uniform(-0.9, 0.9) + (0.0 if temporal > 0 else np.pi) + np.pi * (rng.random() < 0.35)
         path = _walk(np.array(disc), angle, rng.uniform(0.3, 0.55), rng)
         vessels.append(Vessel(_spare(path, np.array(fovea)), 0.008, 0.003, bool(rng.random() < 0.5)))
@@ -60,7 +64,7 @@ def grow_vessels(
 def draw_vessels(
     vessels: list[Vessel], shape: tuple[int, int], centre: tuple[float, float], radius: float
 ) -> VesselLayers:
-    """Draw the tree into a photograph of (height, width), whose field has that centre and radius in pixels."""
+    """Draw the vessels for a photograph of (height, width) whose field of view has this centre and radius in pixels."""
     fine = 2 if radius < 420 else 1
     height, width = shape
     canvases = [np.zeros((height * fine, width * fine), np.uint8) for _ in range(3)]
@@ -111,7 +115,7 @@ def _branch(
     orders: int,
     rng: np.random.Generator,
 ) -> None:
-    """Append the branches of `parent`, and theirs."""
+    """Append the branches of `parent`, recursively."""
     count = len(parent.points)
     if orders == 0 or count < 8:
         return
@@ -134,7 +138,7 @@ def _branch(
 
 
 def _walk(start: np.ndarray, angle: float, length: float, rng: np.random.Generator, bend: float = 0.0) -> np.ndarray:
-    """A winding path from `start`; `bend` turns it back towards the direction of its parent."""
+    """A curved random path from `start`; `bend` turns it towards the direction of its parent."""
     steps = max(4, int(length / 0.025))
     places = np.arange(steps) / steps
     waves = np.sin(2.0 * np.pi * (places[:, None] * rng.uniform(0.5, 4.0, 3) + rng.random(3)))
@@ -153,13 +157,13 @@ def _wiggle(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _spare(path: np.ndarray, fovea: np.ndarray) -> np.ndarray:
-    """The path up to the avascular zone and the border of the photograph."""
+    """The part of the path before the avascular zone and the border of the photograph."""
     stop = (np.hypot(*(path - fovea).T) < AVASCULAR) | (np.hypot(*path.T) > 1.05)
     return path[: int(np.argmax(stop))] if stop.any() else path
 
 
 def _draw_tapered(canvas: np.ndarray, pixels: np.ndarray, start: float, end: float, scale: float) -> None:
-    """Draw a poly-line in up to six pieces of falling thickness; `scale` 0 draws at full opacity."""
+    """Draw a poly-line in up to six pieces of decreasing thickness; `scale` 0 draws at full opacity."""
     pieces = min(6, len(pixels) - 1)
     fixed = np.round(pixels * (1 << FRACTION_BITS)).astype(np.int32)
     cuts = np.linspace(0, len(pixels) - 1, pieces + 1).astype(int)
