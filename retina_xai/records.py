@@ -6,19 +6,18 @@ absent.
 """
 
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from retina_xai import __version__, drawing
+from retina_xai import drawing
 from retina_xai.errors import InputError
 from retina_xai.io.files import write_json
 from retina_xai.io.images import write_png
+from retina_xai.io.versions import versions
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.thresholds import FLOOR
 from retina_xai.localization import Localization, summary
@@ -85,11 +84,6 @@ def model_facts(classifier: RdrClassifier) -> dict[str, Any]:
         "preprocessing": facts.preprocessing.to_dict(),
         "threshold": facts.threshold,
     }
-
-
-def versions() -> dict[str, str]:
-    """Of the package and of what it computes with."""
-    return {"retina_xai": __version__, "torch": version("torch"), "python": platform.python_version()}
 
 
 def read_record(path: Path, command: str = "localize") -> dict[str, Any]:

@@ -21,10 +21,11 @@ from retina_xai.explainers.explainer import Explainer
 from retina_xai.explainers.registry import explainer_named
 from retina_xai.io.files import write_json
 from retina_xai.io.images import read_image, write_png
+from retina_xai.io.versions import versions
 from retina_xai.localization import summary
 from retina_xai.metrics.trust import TrustSettings, trust
 from retina_xai.models.network import Network
-from retina_xai.records import SCHEMA_VERSION, read_record, versions
+from retina_xai.records import SCHEMA_VERSION, read_record
 from retina_xai.runner import Codec, WorkItem, claim, run
 
 LISTED = 5

@@ -25,10 +25,10 @@ import numpy as np
 import pandas as pd
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.evaluation.lesions.report import versions
 from retina_xai.evaluation.tables import markdown
 from retina_xai.io.files import sha256_of, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
+from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
 from retina_xai.runner import Codec, ItemOutcome, RunOutcome, WorkItem, claim, key_of, run
 
