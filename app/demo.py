@@ -16,10 +16,10 @@ from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.batch.photographs import reporter
 from retina_xai.app.cli.console import console, progress_over, show_sensitivity
 from retina_xai.errors import InputError
-from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
-from retina_xai.evaluation.lesions.localization import Experiment, evaluate_diaretdb1
+from retina_xai.evaluation.datasets.registry import DATASETS
+from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
 from retina_xai.evaluation.lesions.sensitivity import Watch
-from retina_xai.evaluation.lesions.summary import Summary
+from retina_xai.evaluation.lesions.summary import SensitivitySummary
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.fit import train
@@ -30,6 +30,9 @@ ANNOTATED = 44
 SHOWN = 4
 SEED = 1
 METHOD = "retina"
+DATASET = "diaretdb1"
+"""The layout of the annotated phantoms, a key of `DATASETS`."""
+
 WANTED_AUROC = 0.95
 
 
@@ -42,27 +45,27 @@ def run_demo(out: Path) -> None:
     _claim(out)
     graded = _once(out / "phantoms" / "eyepacs", lambda folder: write_eyepacs(folder, PATIENTS, SEED, DEMO_EYEPACS))
     annotated = _once(
-        out / "phantoms" / "diaretdb1", lambda folder: write_diaretdb1(folder, ANNOTATED, SEED + 1, DEMO_DIARETDB1)
+        out / "phantoms" / DATASET, lambda folder: write_diaretdb1(folder, ANNOTATED, SEED + 1, DEMO_DIARETDB1)
     )
     with as_file(files("retina_xai.training") / "configs" / "demo.toml") as path:
         config = TrainingConfig.from_toml(path)
     trained = train(graded, out / "training", config, resume=True)
     classifier = load_classifier(trained.weights)
-    dataset = open_diaretdb1(annotated, "test")
+    dataset = DATASETS[DATASET].open(annotated, "test")
     shown = [case.image for case in dataset.cases[:SHOWN]]
     with progress_over(len(shown), "localizing") as on_done:
         localize_batch(shown, LocalizeRun(classifier, out / "localized", METHOD), on_done)
     with progress_over(len(dataset), "evaluating") as on_image:
         watch = Watch(reporter(on_image, lambda image, _: f"p(RDR) {image.score:.3f}"))
-        summary, settings = evaluate_diaretdb1(dataset, Experiment(classifier, METHOD), out / "evaluation", watch)
-    show_sensitivity(summary, settings, out / "evaluation")
-    _show_verdict(trained.metrics, summary)
+        report = evaluate_dataset(dataset, LocalizationSetup(classifier, METHOD), out / "evaluation", watch)
+    show_sensitivity(report, out / "evaluation")
+    _show_verdict(trained.metrics, report.summary)
     console.print(view_command(out, trained.weights), soft_wrap=True, highlight=False)
 
 
 def view_command(out: Path, weights: Path) -> str:
     """The command that opens all that a demo left in the viewer."""
-    options = {"--data": out / "phantoms" / "diaretdb1", "--weights": weights, "--results": out}
+    options = {"--data": out / "phantoms" / DATASET, "--weights": weights, "--results": out}
     named = " ".join(f"{name} {shlex.quote(str(place))}" for name, place in options.items())
     return f"look at it: retina-xai view {named} --method {METHOD}"
 
@@ -84,7 +87,7 @@ def _once(folder: Path, write: Callable[[Path], Path]) -> Path:
     return folder
 
 
-def _show_verdict(metrics: Mapping[str, Any], summary: Summary) -> None:
+def _show_verdict(metrics: Mapping[str, Any], summary: SensitivitySummary) -> None:
     area = metrics["auroc"]
     reached = "reached" if area >= WANTED_AUROC else "not reached"
     console.print(f"AUROC on held-out phantoms: {area:.3f} ({WANTED_AUROC} {reached})")

@@ -13,7 +13,7 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 
-from retina_xai.lesions.annotation import UNSPECIFIED
+from retina_xai.lesions.annotation import EQUIVALENT_TYPES, UNSPECIFIED
 from retina_xai.lesions.candidates import binarise
 from retina_xai.lesions.thresholds import FLOOR, FRACTION
 
@@ -27,6 +27,12 @@ LESION_COLOURS: dict[str, Colour] = {
     UNSPECIFIED: (255, 255, 255),
 }
 """RGB by annotation type (`lesions.annotation.ANNOTATION_TYPES`)."""
+
+FURTHER_COLOURS: dict[str, Colour] = {
+    "irma": (0, 200, 255),
+    "neovascularisation": (255, 0, 255),
+}
+"""RGB of lesion types of other data sets."""
 
 CANDIDATE_COLOUR: Colour = (255, 255, 255)
 SELECTED_COLOUR: Colour = (255, 243, 79)
@@ -87,8 +93,14 @@ def contours(pixels: np.ndarray, masks: Mapping[str, np.ndarray]) -> np.ndarray:
     picture = pixels.copy()
     for lesion_type, mask in masks.items():
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, LESION_COLOURS[lesion_type], line_width(pixels))
+        cv2.drawContours(picture, outlines, -1, lesion_colour(lesion_type), line_width(pixels))
     return picture
+
+
+def lesion_colour(lesion_type: str) -> Colour:
+    """RGB colour 0-255 of a lesion type of any data set; an unknown type has the colour of the unspecified one."""
+    name = EQUIVALENT_TYPES.get(lesion_type, lesion_type)
+    return (LESION_COLOURS | FURTHER_COLOURS).get(name, LESION_COLOURS[UNSPECIFIED])
 
 
 def line_width(pixels: np.ndarray) -> int:

@@ -14,9 +14,10 @@ import pandas as pd
 from retina_xai.app.batch.photographs import OnDone, reporter
 from retina_xai.io.files import sha256_of, write_csv, write_json
 from retina_xai.io.images import read_image
+from retina_xai.io.versions import versions
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
-from retina_xai.records import model_facts, versions
+from retina_xai.records import model_facts
 from retina_xai.runner import Codec, WorkItem, claim, key_of, run
 from retina_xai.verdict import Verdict
 

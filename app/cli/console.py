@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
     from retina_xai.evaluation.grades.run import GradesOutcome
     from retina_xai.evaluation.grades.scoring import OnScore
-    from retina_xai.evaluation.lesions.sensitivity import SensitivitySettings
-    from retina_xai.evaluation.lesions.summary import Summary
+    from retina_xai.evaluation.lesions.report import LesionReport
     from retina_xai.grades.layouts import Layout
     from retina_xai.training.fit import TrainingResult
 
@@ -42,14 +41,14 @@ def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """A table of texts with its index."""
+    from retina_xai.evaluation.tables import TextTable
+
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    for name in frame.index.names:
-        table.add_column(str(name), no_wrap=True)
-    for name in frame.columns:
-        table.add_column(str(name), justify="right", no_wrap=True)
-    for index, row in zip(frame.index, frame.itertuples(index=False), strict=True):
-        keys = index if isinstance(index, tuple) else (index,)
-        table.add_row(*map(str, keys), *map(str, row))
+    texts = TextTable.of(frame)
+    for number, name in enumerate(texts.head):
+        table.add_column(name, justify="left" if number < texts.keys else "right", no_wrap=True)
+    for row in texts.rows:
+        table.add_row(*row)
     console.print(title, soft_wrap=True, highlight=False)
     Console(width=max(console.width, 100)).print(table)
 
@@ -65,17 +64,18 @@ def show_training(result: "TrainingResult") -> None:
     console.print("All figures are in metrics.json beside the weights.")
 
 
-def show_sensitivity(summary: "Summary", settings: "SensitivitySettings", out: Path) -> None:
+def show_sensitivity(report: "LesionReport", out: Path) -> None:
     """The table of lesion sensitivity with its chance rows, and where the report is."""
-    from retina_xai.evaluation.lesions.report import brief, caption, separation, table
+    from retina_xai.evaluation.lesions.report_table import brief, caption, separation, table
 
-    print_table(brief(table(summary)), "Lesion sensitivity")
-    spread = {name: (figure.value, figure.chance) for name, figure in summary.figures.items()}
-    false, area = spread["false_positives_per_image"], spread["area_fraction"]
+    summary = report.summary
+    print_table(brief(table(summary)), f"Lesion sensitivity on {report.dataset.label}")
+    false, area = summary.figures["false_positives_per_image"], summary.figures["area_fraction"]
     console.print(
-        f"false positives per image {false[0]:.1f} (chance {false[1]:.1f}), area {area[0]:.1%}", highlight=False
+        f"false positives per image {false.value:.1f} (chance {false.chance:.1f}), area {area.value:.1%}",
+        highlight=False,
     )
-    console.print(caption(summary, settings), style="dim", highlight=False)
+    console.print(caption(report), style="dim", highlight=False)
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     console.print(f"report: {out / 'report.html'}", soft_wrap=True)
@@ -109,25 +109,25 @@ def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None
     console.print(f"results: {out / 'result.json'}", soft_wrap=True)
 
 
-def show_data(folder: Path, split: str, consensus: str) -> None:
-    """Counts of a folder of graded photographs in a layout that training knows, or else of a DiaretDB1 folder."""
+def show_data(folder: Path, split: str, consensus: str | None) -> None:
+    """Counts of a folder of graded photographs in a layout that training knows, or else of an annotated data set."""
     from retina_xai.grades.layouts import layout_of
 
     layout = layout_of(folder)
     if layout is None:
-        _show_diaretdb1(folder, split, consensus)
+        _show_annotated(folder, split, consensus)
     else:
         _show_graded(folder, layout)
 
 
-def _show_diaretdb1(folder: Path, split: str, consensus: str) -> None:
-    from retina_xai.evaluation.datasets.diaretdb1 import count_lesions, open_diaretdb1
+def _show_annotated(folder: Path, split: str, consensus: str | None) -> None:
+    from retina_xai.evaluation.datasets.counts import count_lesions
+    from retina_xai.evaluation.datasets.registry import dataset_in
 
-    dataset = open_diaretdb1(folder, split)
-    rule = "graded" if dataset.version == "1" else consensus
-    counts = count_lesions(dataset, rule)
-    title = f"DiaretDB1 v{dataset.version}, {split}: {len(dataset)} images, consensus: {rule}"
-    print_table(counts.astype(str), title)
+    dataset = dataset_in(folder).open(folder, split)
+    rule = dataset.consensus(consensus)
+    title = f"{dataset.label}, {split}: {len(dataset)} images, consensus: {rule}"
+    print_table(count_lesions(dataset, rule).astype(str), title)
 
 
 def _show_graded(folder: Path, layout: "Layout") -> None:

@@ -1,5 +1,6 @@
 """The commands: each parses its options, calls one function and reports."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,8 @@ import typer
 from retina_xai import __version__
 from retina_xai.app.cli import labels
 from retina_xai.app.cli.evaluate_grades import grades
+from retina_xai.evaluation.datasets.base import DatasetSpec
+from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 from retina_xai.explainers.registry import EXPLAINERS, FUNDUS_METHODS
 
@@ -26,21 +29,6 @@ app = typer.Typer(
 evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
 app.add_typer(evaluation_app, name="evaluate")
 evaluation_app.command()(grades)
-
-
-class Split(StrEnum):
-    """DiaretDB1's official lists."""
-
-    TRAIN = "train"
-    TEST = "test"
-    ALL = "all"
-
-
-class Consensus(StrEnum):
-    """How four annotators become one mask."""
-
-    VOTES = "votes"
-    GRADED = "graded"
 
 
 class Device(StrEnum):
@@ -233,39 +221,52 @@ def experiment(  # noqa: PLR0913
     outcome.cases.raise_failures()
 
 
-@evaluation_app.command()
-def diaretdb1(  # noqa: PLR0913
-    data: Annotated[Path, typer.Option(help="DiaretDB1 as distributed, v2.1 or v1.")],
-    out: Out,
-    split: Split = Split.TEST,
-    consensus: Consensus = Consensus.VOTES,
-    weights: Weights = None,
-    method: Method = "retina",
-    settings: Settings = None,
-    device: OnDevice = Device.AUTO,
-) -> None:
-    """Measure lesion sensitivity on DiaretDB1, beside chance."""
-    from retina_xai.app.batch.photographs import reporter
-    from retina_xai.app.cli.console import progress_over, show_sensitivity
-    from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
-    from retina_xai.evaluation.lesions.localization import Experiment, evaluate_diaretdb1
-    from retina_xai.evaluation.lesions.sensitivity import Watch
+def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
+    def evaluate(  # noqa: PLR0913
+        data: Annotated[Path, typer.Option(help=f"Folder of the data set: {spec.layout}.")],
+        out: Out,
+        split: Annotated[str, typer.Option(help=f"{', '.join(spec.splits)}.")] = spec.default_split,
+        consensus: Annotated[
+            str | None,
+            typer.Option(help=f"{', '.join(spec.consensus_rules)}; the first that the version has by default."),
+        ] = None,
+        weights: Weights = None,
+        method: Method = "retina",
+        settings: Settings = None,
+        device: OnDevice = Device.AUTO,
+    ) -> None:
+        from retina_xai.app.batch.photographs import reporter
+        from retina_xai.app.cli.console import progress_over, show_sensitivity
+        from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
+        from retina_xai.evaluation.lesions.sensitivity import Watch
 
-    dataset = open_diaretdb1(data, split.value)
-    explainer = _fundus_method(method, settings)
-    experiment = Experiment(_classifier(weights, device), method, consensus.value, explainer=explainer)
-    with progress_over(len(dataset), "evaluating") as on_done:
-        watch = Watch(reporter(on_done, lambda image, _: f"p(RDR) {image.score:.3f}"))
-        summary, counting = evaluate_diaretdb1(dataset, experiment, out, watch)
-    show_sensitivity(summary, counting, out)
+        dataset = spec.open(data, split)
+        explainer = _fundus_method(method, settings)
+        setup = LocalizationSetup(_classifier(weights, device), method, consensus, explainer=explainer)
+        with progress_over(len(dataset), "evaluating") as on_done:
+            watch = Watch(reporter(on_done, lambda image, _: f"p(RDR) {image.score:.3f}"))
+            report = evaluate_dataset(dataset, setup, out, watch)
+        show_sensitivity(report, out)
+
+    return evaluate
+
+
+for _spec in DATASETS.values():
+    _help = f"Measure lesion sensitivity on {_spec.title}, beside chance."
+    evaluation_app.command(_spec.key, help=_help)(_evaluate_command(_spec))
 
 
 @app.command()
 def check_data(
-    folder: Annotated[Path | None, typer.Argument(help="DiaretDB1, or graded photographs (EyePACS, IDRiD).")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help=f"Graded photographs (EyePACS, IDRiD), or an annotated data set ({', '.join(DATASETS)})."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
-    split: Split = Split.ALL,
-    consensus: Consensus = Consensus.VOTES,
+    split: Annotated[str, typer.Option(help="Split of an annotated data set.")] = "all",
+    consensus: Annotated[
+        str | None, typer.Option(help="Consensus rule of an annotated data set; its first rule by default.")
+    ] = None,
 ) -> None:
     """Count what a data set holds, and find its faults, without running any method."""
     from retina_xai.app.cli.console import show_data
@@ -274,7 +275,7 @@ def check_data(
     place = folder or data
     if place is None:
         raise UsageError("no data set given: retina-xai check-data FOLDER")
-    show_data(place, split.value, consensus.value)
+    show_data(place, split, consensus)
 
 
 @app.command()
@@ -290,7 +291,9 @@ def view(  # noqa: PLR0913
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Photographs, folders of them, or earlier results.")
     ] = None,
-    data: Annotated[list[Path] | None, typer.Option(help="The same, as an option; DiaretDB1 shows markings.")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="The same, as an option; annotated data sets show markings.")
+    ] = None,
     weights: Weights = None,
     method: Method = "retina",
     readings: Annotated[

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from retina_xai.errors import InputError
-from retina_xai.evaluation.lesions.operating_points import Measured, read_measured
+from retina_xai.evaluation.lesions.operating_points import MeasuredRun, read_measured
 from retina_xai.records import EVIDENCE_SCALE, read_record
 from retina_xai.runner import SETTINGS_FILE
 
@@ -24,7 +24,7 @@ class Earlier:
     """Records of localized photographs by SHA-256 of the photograph, and measured runs."""
 
     records: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    runs: tuple[Measured, ...] = ()
+    runs: tuple[MeasuredRun, ...] = ()
 
     def evidence(self, sha256: str, run: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray] | None:
         """Record and evidence (H, W) float32 of a photograph, of a run with the same `records.run_facts`; or None."""
@@ -34,7 +34,7 @@ class Earlier:
                 return record, _evidence(path.with_name(f"{path.stem}_evidence.png"))
         return None
 
-    def measured(self, run: Mapping[str, Any]) -> Measured | None:
+    def measured(self, run: Mapping[str, Any]) -> MeasuredRun | None:
         """The run of the evaluation that used these weights and this method, if there is one."""
         model, method = run["model"]["sha256"], run["method"]
         return next((one for one in self.runs if one.fits(model, method["name"], method["settings"])), None)

@@ -6,7 +6,6 @@ folder only.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,8 @@ from retina_xai.app.viewer.jobs import Worker
 from retina_xai.app.viewer.score_cache import ScoreBook
 from retina_xai.app.viewer.worklist import Folder, Item, items_of
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.datasets.diaretdb1 import Case, open_diaretdb1
+from retina_xai.evaluation.datasets.base import AnnotatedCase
+from retina_xai.evaluation.datasets.registry import detect_dataset
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.images import find_images
 from retina_xai.localization import DEFAULT_METHOD
@@ -31,14 +31,13 @@ from retina_xai.models.network import Network, load_network
 from retina_xai.records import run_facts
 
 NAME = "retina-xai"
-DIARETDB1_LIST = re.compile(r"ddb1_.*_t.*\.txt")
 
 
 @dataclass(frozen=True)
 class ViewSettings:
     """What `retina-xai view` was started with.
 
-    paths: photographs, folders of them, DiaretDB1 as distributed. results: folders of earlier results. readings: the
+    paths: photographs, folders of them, annotated data sets. results: folders of earlier results. readings: the
     store, in the user's data folder by default. cache: folder of score books, the user's cache folder by default.
     """
 
@@ -62,7 +61,7 @@ class Desk:
     network: Network | None
     store: ReadingStore
     folder: Folder
-    cases: Mapping[Path, Case]
+    cases: Mapping[Path, AnnotatedCase]
     earlier: Earlier
     book: ScoreBook
     calibration: Mapping[str, Any] | None
@@ -73,7 +72,7 @@ class Desk:
         """`records.run_facts` of the weights with a method."""
         return run_facts(self.classifier, method, fundus_explainer(method).settings())
 
-    def case(self, item: Item) -> Case | None:
+    def case(self, item: Item) -> AnnotatedCase | None:
         """Expert markings of a photograph of the folder, where there are some."""
         return None if item.uploaded else self.cases.get(item.path)
 
@@ -133,27 +132,18 @@ def _parted(settings: ViewSettings) -> tuple[list[Path], list[Path]]:
     return [path for path in settings.paths if path not in named], [*settings.results, *named]
 
 
-def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, Case]]:
-    cases: dict[Path, Case] = {}
+def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, AnnotatedCase]]:
+    cases: dict[Path, AnnotatedCase] = {}
     plain = []
     for path in paths:
-        if path.is_dir() and _is_diaretdb1(path):
-            cases |= {case.image: case for case in open_diaretdb1(path)}
+        if dataset := detect_dataset(path):
+            cases |= {case.image: case for case in dataset.open(path, "all")}
         else:
             plain.append(path)
     found = find_images(plain) if plain else []
     for path in plain:
         found = without_results(found, path)
     return items_of([*cases, *found], list(paths)), cases
-
-
-def _is_diaretdb1(folder: Path) -> bool:
-    """Whether the data set as distributed lies in a folder or directly below it."""
-    places = (folder, *(path for path in folder.iterdir() if path.is_dir()))
-    return any(
-        (place / "ddb1_groundtruth").is_dir() or any(DIARETDB1_LIST.fullmatch(path.name) for path in place.iterdir())
-        for place in places
-    )
 
 
 def _network(settings: ViewSettings) -> Network | None:

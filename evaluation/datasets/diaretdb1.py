@@ -1,40 +1,43 @@
-"""DiaretDB1, the fundus photographs with lesions marked by four experts (Kauppi et al., BMVC 2007), as distributed.
+"""DiaretDB1, fundus photographs with lesions marked by four experts (Kauppi et al., BMVC 2007), as distributed.
 
-Version 2.1: split lists `ddb1_v02_01_{train,test}[_plain].txt`, each line an image and its annotation files; the
-annotator is the files' suffix 01-04 (the creator field names one person throughout). Where a file exists plain and
-full, the plain one is read. Version 1: grey masks `ddb1_groundtruth/<type>/imageNNN.png` beside
-`ddb1_fundusimages/` and `ddb1_fundusmask/`, in which a pixel is 21 * the sum of the four annotators' confidences
-(Low 1, Medium 2, High 3), 252 at most.
+Version 2.1: split lists `ddb1_v02_01_{train,test}[_plain].txt`; each line is an image and its annotation files. The
+annotator is the suffix 01-04 of the file name; the creator field names one person in all files. Where a file exists
+both plain and full, the plain one is read. The photographs have 1500x1152 pixels, which the files do not state; a file
+for a photograph of another size must state it (`diaretdb1_markings`).
 
-Two consensus rules make one mask per lesion type of the four opinions, and they differ:
+Version 1: grey masks `ddb1_groundtruth/<type>/imageNNN.png` beside `ddb1_fundusimages/` and `ddb1_fundusmask/`. A pixel
+is 21 * the sum of the four annotators' confidences (Low 1, Medium 2, High 3), at most 252.
 
-    votes    at least 3 of the 4 annotators marked the pixel, whatever their confidence (the text of FGVis)
-    graded   grey >= 0.75 * 252, that is a sum of confidences of at least 9 of 12 (the data set's official scorer)
+Two consensus rules make one mask per lesion type of the four opinions, and their masks differ:
 
-Where regions of one annotator overlap, the highest confidence counts (ours: the same expert is not asked twice).
-Version 1 keeps only the sum, from which votes cannot be recovered, so it is read with the graded rule alone.
-Images are opened one at a time.
+    votes    at least 3 of the 4 annotators marked the pixel, with any confidence (the text of FGVis)
+    graded   grey >= 0.75 * 252: a sum of confidences of at least 9 of 12 (the official scorer of the data set)
+
+Where regions of one annotator overlap, the highest confidence counts (ours). Version 1 holds only sums of confidences,
+from which votes cannot be computed, so only the graded rule is offered for it. Images are opened one at a time.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.evaluation.datasets.diaretdb1_markings import confidence_map, read_markings
+from retina_xai.evaluation.datasets.base import AnnotatedCase, AnnotatedDataset, DatasetSpec, Mask, folders_below
 from retina_xai.io.files import sha256_of
-from retina_xai.io.images import Photograph, read_image
+from retina_xai.io.images import read_image
 from retina_xai.lesions.annotation import LESION_TYPES
-from retina_xai.lesions.candidates import label_regions
-from retina_xai.metrics.overlap import ANY
+
+if TYPE_CHECKING:
+    from retina_xai.evaluation.datasets.diaretdb1_markings import AnnotatorMarkings
 
 ANNOTATORS = ("01", "02", "03", "04")
+OFFICIAL_SIZE = (1500, 1152)
 GREY_STEP = 21
 GRADED_MINIMUM = 0.75 * 252
 SPLITS: Mapping[str, tuple[str, ...]] = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
@@ -45,8 +48,6 @@ V1_FOLDERS = {
     "red_small_dots": "redsmalldots",
 }
 V1_LISTS = {"train": ("trainset.txt",), "test": ("testset.txt",)}
-
-Mask = npt.NDArray[np.bool_]
 
 
 def votes(confidences: npt.NDArray[np.uint8]) -> Mask:
@@ -67,63 +68,59 @@ CONSENSUS_TEXT = {
 
 
 @dataclass(frozen=True)
-class CaseTruth:
-    """Consensus masks (H, W) of one photograph, one per lesion type, in the photograph's own pixels."""
+class MarkedCase(AnnotatedCase):
+    """A photograph of version 2.1 with the XML files of the four annotators, in the order of `ANNOTATORS`."""
 
-    name: str
-    masks: Mapping[str, Mask]
-    consensus: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """One photograph and its annotation files: v2.1 in the order of `ANNOTATORS`, v1 in that of `LESION_TYPES`."""
-
-    name: str
-    image: Path
+    consensus_rules: ClassVar[Mapping[str, str]] = CONSENSUS_TEXT
     annotations: tuple[Path, ...]
-    version: str
 
-    def photograph(self) -> Photograph:
-        """Read the image. Raises: InputError."""
-        return read_image(self.image)
+    def masks(self, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
+        """Draw the four annotators' markings and apply the rule."""
+        from retina_xai.evaluation.datasets.diaretdb1_markings import confidence_map, read_markings
 
-    def truth(self, consensus: str, shape: tuple[int, int]) -> CaseTruth:
-        """Masks of `shape` (H, W), the photograph's, under a rule of `CONSENSUS`.
-
-        Raises:
-            UsageError: an unknown rule, or votes for version 1.
-            InputError: an annotation file is missing, broken, or made for an image of another size.
-        """
-        check_consensus(consensus, self.version)
-        masks = READERS[self.version](self, consensus, shape)
-        return CaseTruth(self.name, masks, consensus)
+        opinions = [read_markings(path) for path in self.annotations]
+        for path, opinion in zip(self.annotations, opinions, strict=True):
+            _check_fits(path, opinion, self.image, shape)
+        rule = CONSENSUS[consensus]
+        return {
+            lesion_type: rule(np.stack([confidence_map(one.markings, lesion_type, shape) for one in opinions]))
+            for lesion_type in LESION_TYPES
+        }
 
     def fingerprint(self) -> str:
-        """SHA-256 over the annotation files' contents."""
-        return hashlib.sha256("".join(sha256_of(path) for path in self.annotations).encode()).hexdigest()
+        """SHA-256 over the contents of the annotation files."""
+        return _fingerprint(self.annotations)
 
 
 @dataclass(frozen=True)
-class Diaretdb1:
-    """The cases of one split, in the order of their names."""
+class SummedCase(AnnotatedCase):
+    """A photograph of version 1 with one grey mask per lesion type, in the order of `LESION_TYPES`."""
 
-    folder: Path
-    version: str
-    split: str
-    cases: tuple[Case, ...]
+    consensus_rules: ClassVar[Mapping[str, str]] = {"graded": CONSENSUS_TEXT["graded"]}
+    annotations: tuple[Path, ...]
 
-    def __len__(self) -> int:
-        return len(self.cases)
+    def masks(self, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
+        """Read the grey masks and cut them at the official limit."""
+        masks = {}
+        for lesion_type, path in zip(LESION_TYPES, self.annotations, strict=True):
+            grey = read_image(path).pixels[..., 0]
+            if grey.shape != shape:
+                raise InputError(
+                    f"{path}: mask of {grey.shape[1]}x{grey.shape[0]}, its image {self.image.name} has "
+                    f"{shape[1]}x{shape[0]}; give both at one size"
+                )
+            masks[lesion_type] = np.asarray(grey >= GRADED_MINIMUM)
+        return masks
 
-    def __iter__(self) -> Iterator[Case]:
-        return iter(self.cases)
+    def fingerprint(self) -> str:
+        """SHA-256 over the contents of the masks."""
+        return _fingerprint(self.annotations)
 
 
-def open_diaretdb1(folder: Path, split: str = "all") -> Diaretdb1:
-    """Find the data set in `folder` or directly below it, and list the split's cases without reading them.
+def open_diaretdb1(folder: Path, split: str = "all") -> AnnotatedDataset:
+    """Find the data set in `folder` or directly below it, and list the cases of the split without reading them.
 
-    "all" is the union of the lists that exist; version 1 without lists offers "all" only.
+    "all" is the union of the lists that exist; version 1 without lists has the split "all" only.
 
     Raises:
         UsageError: an unknown split.
@@ -133,78 +130,67 @@ def open_diaretdb1(folder: Path, split: str = "all") -> Diaretdb1:
         raise UsageError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the one that holds ddb1_v02_01")
-    for candidate in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-        if list(candidate.glob("ddb1_*_t*.txt")) or (candidate / "groundtruth").is_dir():
-            return Diaretdb1(candidate, "2.1", split, tuple(_cases_v2(candidate, split)))
-    truth = next((path for path in sorted(folder.rglob("ddb1_groundtruth")) if path.is_dir()), None)
-    if truth is None:
+    version_2, version_1 = _find_v2(folder), _find_v1(folder)
+    if version_2 is not None:
+        return AnnotatedDataset(DIARETDB1, TITLE, "2.1", split, LESION_TYPES, _cases_v2(version_2, split))
+    if version_1 is not None:
+        return AnnotatedDataset(DIARETDB1, TITLE, "1", split, LESION_TYPES, _cases_v1(version_1, split))
+    raise InputError(
+        f"{folder}: no DiaretDB1 here (neither ddb1_v02_01 with its lists nor ddb1_groundtruth); give its folder"
+    )
+
+
+def is_diaretdb1(folder: Path) -> bool:
+    """Whether the data set lies in a folder or directly below it."""
+    return _find_v2(folder) is not None or _find_v1(folder) is not None
+
+
+TITLE = "DiaretDB1"
+DIARETDB1 = DatasetSpec(
+    key="diaretdb1",
+    title=TITLE,
+    source="Kauppi et al., The DIARETDB1 diabetic retinopathy database and evaluation protocol, BMVC 2007",
+    layout="ddb1_v02_01 with its lists and XML files, or ddb1_groundtruth of version 1",
+    annotators="four experts, each on their own",
+    splits=tuple(SPLITS),
+    default_split="test",
+    consensus_rules=CONSENSUS_TEXT,
+    open=open_diaretdb1,
+    detect=is_diaretdb1,
+)
+
+
+def _find_v2(folder: Path) -> Path | None:
+    return next((place for place in folders_below(folder, 1) if any(place.glob("ddb1_*_t*.txt"))), None)
+
+
+def _find_v1(folder: Path) -> Path | None:
+    return next((place.parent for place in folders_below(folder, 4) if place.name == "ddb1_groundtruth"), None)
+
+
+def _check_fits(path: Path, opinion: "AnnotatorMarkings", image: Path, shape: tuple[int, int]) -> None:
+    """Raise InputError where the markings were made for another size than `shape`, or lie outside of it."""
+    height, width = shape
+    marked_width, marked_height = opinion.image_size or OFFICIAL_SIZE
+    if (marked_width, marked_height) != (width, height):
         raise InputError(
-            f"{folder}: no DiaretDB1 here (neither ddb1_v02_01 with its lists nor ddb1_groundtruth); give its folder"
+            f"{path}: markings for {marked_width}x{marked_height}, its image {image.name} has {width}x{height}; "
+            "give the image at the size that was annotated"
         )
-    return Diaretdb1(truth.parent, "1", split, tuple(_cases_v1(truth.parent, split)))
+    points = [point for marking in opinion.markings for point in marking.region.points]
+    outside = [(x, y) for x, y in points if not (0 <= x < width and 0 <= y < height)]
+    if outside:
+        raise InputError(
+            f"{path}: a marking at {outside[0][0]:g},{outside[0][1]:g} lies outside of its image {image.name} "
+            f"({width}x{height}); restore the original file"
+        )
 
 
-def check_consensus(consensus: str, version: str = "2.1") -> None:
-    """Raise UsageError for a rule that is not known or that the data set's version cannot serve."""
-    if consensus not in CONSENSUS:
-        raise UsageError(f"consensus {consensus!r}: expected one of {', '.join(CONSENSUS)}")
-    if version == "1" and consensus != "graded":
-        raise UsageError("DiaretDB1 v1 holds summed confidences, no votes; use the consensus 'graded' or version 2.1")
+def _fingerprint(files: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
 
 
-def count_lesions(
-    dataset: Diaretdb1, consensus: str = "votes", progress: Callable[[int, int], None] | None = None
-) -> pd.DataFrame:
-    """Per lesion type: images that hold it, 8-connected regions and pixels; "any" counts the union of the types.
-
-    `progress` is called with the number of images done and in all. Raises: as `Case.photograph`, `Case.truth`.
-    """
-    check_consensus(consensus, dataset.version)
-    table = pd.DataFrame(0, index=[*LESION_TYPES, ANY], columns=["images", "regions", "pixels"])
-    table.index.name = "lesion type"
-    for done, case in enumerate(dataset, start=1):
-        height, width = case.photograph().pixels.shape[:2]
-        masks = dict(case.truth(consensus, (height, width)).masks)
-        masks[ANY] = np.logical_or.reduce(list(masks.values()))
-        for name, mask in masks.items():
-            table.loc[name] += [int(mask.any()), label_regions(mask).count, int(mask.sum())]
-        if progress:
-            progress(done, len(dataset))
-    return table
-
-
-def _masks_v2(case: Case, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
-    opinions = [read_markings(path) for path in case.annotations]
-    for path, markings in zip(case.annotations, opinions, strict=True):
-        outside = [p for m in markings for p in m.region.points if not (0 <= p[0] < shape[1] and 0 <= p[1] < shape[0])]
-        if outside:
-            raise InputError(
-                f"{path}: a marking at {outside[0][0]:g},{outside[0][1]:g} lies outside of its image {case.image.name} "
-                f"({shape[1]}x{shape[0]}); give the image at the size that was annotated"
-            )
-    return {
-        lesion_type: CONSENSUS[consensus](np.stack([confidence_map(m, lesion_type, shape) for m in opinions]))
-        for lesion_type in LESION_TYPES
-    }
-
-
-def _masks_v1(case: Case, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
-    masks = {}
-    for lesion_type, path in zip(LESION_TYPES, case.annotations, strict=True):
-        grey = read_image(path).pixels[..., 0]
-        if grey.shape != shape:
-            raise InputError(
-                f"{path}: mask of {grey.shape[1]}x{grey.shape[0]}, its image {case.image.name} has "
-                f"{shape[1]}x{shape[0]}; give both at one size"
-            )
-        masks[lesion_type] = np.asarray(grey >= GRADED_MINIMUM)
-    return masks
-
-
-READERS: dict[str, Callable[[Case, str, tuple[int, int]], dict[str, Mask]]] = {"2.1": _masks_v2, "1": _masks_v1}
-
-
-def _cases_v2(folder: Path, split: str) -> list[Case]:
+def _cases_v2(folder: Path, split: str) -> tuple[AnnotatedCase, ...]:
     lines: dict[str, tuple[list[str], Path]] = {}
     for part in SPLITS[split]:
         # Sorted by length: the full list comes first, and the plain one replaces its lines.
@@ -219,10 +205,10 @@ def _cases_v2(folder: Path, split: str) -> list[Case]:
     cases = [_case_v2(folder, entries, path) for _, (entries, path) in sorted(lines.items())]
     _check_present([case.image for case in cases], f"images of the split {split!r}")
     _check_present([path for case in cases for path in case.annotations], f"annotation files of the split {split!r}")
-    return cases
+    return tuple(cases)
 
 
-def _case_v2(folder: Path, entries: Sequence[str], source: Path) -> Case:
+def _case_v2(folder: Path, entries: Sequence[str], source: Path) -> MarkedCase:
     image, *files = entries
     for entry in entries:
         if Path(entry).is_absolute() or ".." in Path(entry).parts:
@@ -238,10 +224,10 @@ def _case_v2(folder: Path, entries: Sequence[str], source: Path) -> Case:
             f"{source}: {image} has annotators {', '.join(sorted(found)) or 'none'}, expected {', '.join(ANNOTATORS)}; "
             "restore the original list"
         )
-    return Case(Path(image).stem, folder / image, tuple(found[name] for name in ANNOTATORS), "2.1")
+    return MarkedCase(Path(image).stem, folder / image, tuple(found[name] for name in ANNOTATORS))
 
 
-def _cases_v1(folder: Path, split: str) -> list[Case]:
+def _cases_v1(folder: Path, split: str) -> tuple[AnnotatedCase, ...]:
     images = {path.stem: path for path in sorted((folder / "ddb1_fundusimages").glob("image*.png"))}
     listed = _listed_v1(folder, split)
     if listed is None and split != "all":
@@ -251,11 +237,11 @@ def _cases_v1(folder: Path, split: str) -> list[Case]:
     if not names:
         raise InputError(f"{folder}: no image in ddb1_fundusimages; complete the data set")
     cases = [
-        Case(name, images[name], tuple(_mask_v1(folder, lesion_type, name) for lesion_type in LESION_TYPES), "1")
+        SummedCase(name, images[name], tuple(_mask_v1(folder, lesion_type, name) for lesion_type in LESION_TYPES))
         for name in names
     ]
     _check_present([path for case in cases for path in case.annotations], "ground truth masks")
-    return cases
+    return tuple(cases)
 
 
 def _mask_v1(folder: Path, lesion_type: str, name: str) -> Path:

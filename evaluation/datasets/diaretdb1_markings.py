@@ -1,22 +1,26 @@
 """Markings of one annotator on one photograph: the XML of DiaretDB1 v2.1, read and drawn into masks.
 
-A file holds a list of markings, each a region, a confidence (Low, Medium, High) and a type. Regions, in pixels of the
-photograph with the centre of the first pixel at (0, 0):
+A file holds a list of markings, each a region, a confidence (Low, Medium, High) and a type. Regions are in pixels of
+the photograph; the centre of the first pixel is (0, 0):
 
     circleregion    centre, radius r                      (x - cx)^2 + (y - cy)^2 <= r^2
     ellipseregion   centre, radii rx and ry, angle a      the axis of rx is turned by a degrees from the x axis,
                                                           counter-clockwise as seen on the screen (y points down)
     polygonregion   vertices                              interior and outline
 
-The outline belongs to the region in all three. A polygon's centroid holds a coords2d of its own that is no vertex.
+The outline belongs to the region in all three. A polygon's centroid holds a coords2d that is not a vertex.
 Types other than the four lesion types (optic disc, IRMA, neovascularisation, the field) are known and left out.
-Drawn by evaluation of the inequalities and by cv2.fillPoly; the data set's own toolkit draws in Matlab, and counts of
-regions may differ from it by one or two.
+Circles and ellipses are drawn by their inequalities, polygons by cv2.fillPoly. The data set's own toolkit draws in
+Matlab; counts of regions may differ from it by one or two.
 
-Files come from strangers: they are parsed by defusedxml, nothing external is fetched (the full files name a DTD on
-a server), and entities are refused.
+The official files do not state the size of the photograph. A file may state it (ours, for phantoms of other sizes):
+<imgannotooldata width="750" height="576">.
+
+The files are not trusted: defusedxml parses them, nothing external is fetched (the full files name a DTD on a server),
+and entities are refused.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +56,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Circle:
+class CircleRegion:
     """Centre and radius in pixels."""
 
     centre: Point
@@ -60,17 +64,17 @@ class Circle:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """What must lie in the photograph."""
+        """Points that must lie in the photograph."""
         return (self.centre,)
 
     def draw(self, mask: Mask) -> None:
         """Set the region's pixels of `mask` (H, W)."""
-        Ellipse(self.centre, (self.radius, self.radius), 0.0).draw(mask)
+        EllipseRegion(self.centre, (self.radius, self.radius), 0.0).draw(mask)
 
 
 @dataclass(frozen=True)
-class Ellipse:
-    """Centre, radii along its own x and y axes, and the turn of its x axis in degrees, counter-clockwise on screen."""
+class EllipseRegion:
+    """Centre, radii along its own axes, and the angle of its x axis in degrees, counter-clockwise on the screen."""
 
     centre: Point
     radii: tuple[float, float]
@@ -78,7 +82,7 @@ class Ellipse:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """What must lie in the photograph."""
+        """Points that must lie in the photograph."""
         return (self.centre,)
 
     def draw(self, mask: Mask) -> None:
@@ -98,14 +102,14 @@ class Ellipse:
 
 
 @dataclass(frozen=True)
-class Polygon:
-    """Vertices in their order; the last is joined to the first."""
+class PolygonRegion:
+    """Vertices in order; the last one is connected to the first."""
 
     vertices: tuple[Point, ...]
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """What must lie in the photograph."""
+        """Points that must lie in the photograph."""
         return self.vertices
 
     def draw(self, mask: Mask) -> None:
@@ -113,7 +117,7 @@ class Polygon:
         cv2.fillPoly(mask.view(np.uint8), [np.rint(np.array(self.vertices)).astype(np.int32)], (1,))
 
 
-Region = Circle | Ellipse | Polygon
+Region = CircleRegion | EllipseRegion | PolygonRegion
 
 
 @dataclass(frozen=True)
@@ -125,26 +129,36 @@ class Marking:
     region: Region
 
 
-def read_markings(path: Path) -> list[Marking]:
-    """The lesions marked in one XML file; markings of other things are left out.
+@dataclass(frozen=True)
+class AnnotatorMarkings:
+    """The lesions that one annotator marked, and (width, height) of the photograph where the file states it."""
+
+    markings: tuple[Marking, ...]
+    image_size: tuple[int, int] | None = None
+
+
+def read_markings(path: Path) -> AnnotatorMarkings:
+    """Read one XML file; markings that are not lesions are left out.
 
     Raises:
-        InputError: the file is missing, broken or holds a region, type or confidence that is not known.
+        InputError: the file is missing or damaged, or holds an unknown region, type, confidence or size.
     """
     try:
         root = parse(path).getroot()
     except FileNotFoundError as error:
         raise InputError(f"{path}: annotation file is missing; complete the groundtruth folder") from error
     except (ParseError, DefusedXmlException, OSError, ValueError) as error:
-        # expat's and defusedxml's own words may run over several lines.
+        # Messages of expat and defusedxml may have several lines.
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not readable as an annotation XML ({reason}); restore the original file") from error
-    markings = [_marking(element, path) for element in (() if root is None else root.iter("marking"))]
-    return [marking for marking in markings if marking is not None]
+    if root is None:
+        return AnnotatorMarkings(())
+    markings = (_marking(element, path) for element in root.iter("marking"))
+    return AnnotatorMarkings(tuple(marking for marking in markings if marking is not None), _size(root, path))
 
 
 def confidence_map(markings: Sequence[Marking], lesion_type: str, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """(H, W) uint8: this annotator's highest confidence in the type at each pixel, 0 where it is not marked."""
+    """(H, W) uint8: the annotator's highest confidence in the type at each pixel, 0 where it is not marked."""
     highest = np.zeros(shape, dtype=np.uint8)
     for confidence in sorted(CONFIDENCES.values()):
         drawn = np.zeros(shape, dtype=bool)
@@ -167,7 +181,7 @@ def _marking(element: "Element", path: Path) -> Marking | None:
 
 
 def _circle(element: "Element", path: Path) -> Region:
-    return Circle(_point(element.find("centroid/coords2d"), path), _number(element.find("radius"), path))
+    return CircleRegion(_point(element.find("centroid/coords2d"), path), _number(element.find("radius"), path))
 
 
 def _ellipse(element: "Element", path: Path) -> Region:
@@ -175,15 +189,15 @@ def _ellipse(element: "Element", path: Path) -> Region:
     if set(radii) != {"x", "y"}:
         raise InputError(f"{path}: an ellipse without radii x and y; restore the original file")
     centre = _point(element.find("centroid/coords2d"), path)
-    return Ellipse(centre, (radii["x"], radii["y"]), _number(element.find("angle"), path, signed=True))
+    return EllipseRegion(centre, (radii["x"], radii["y"]), _number(element.find("angle"), path, signed=True))
 
 
 def _polygon(element: "Element", path: Path) -> Region:
-    # Direct children only: the centroid's coords2d is no vertex.
+    # Direct children only: the centroid's coords2d is not a vertex.
     vertices = tuple(_point(vertex, path) for vertex in element.findall("coords2d"))
     if not vertices:
         raise InputError(f"{path}: a polygon without vertices; restore the original file")
-    return Polygon(vertices)
+    return PolygonRegion(vertices)
 
 
 REGION_READERS: dict[str, Callable[["Element", Path], Region]] = {
@@ -191,6 +205,17 @@ REGION_READERS: dict[str, Callable[["Element", Path], Region]] = {
     "ellipseregion": _ellipse,
     "polygonregion": _polygon,
 }
+
+
+def _size(root: "Element", path: Path) -> tuple[int, int] | None:
+    stated = root.get("width", ""), root.get("height", "")
+    if stated == ("", ""):
+        return None
+    if not all(re.fullmatch(r"[1-9][0-9]{0,5}", side) for side in stated):
+        raise InputError(
+            f"{path}: image size {stated[0]!r} x {stated[1]!r}, expected two whole numbers; restore the original file"
+        )
+    return int(stated[0]), int(stated[1])
 
 
 def _lookup(known: dict[str, T], name: str | None, noun: str, path: Path) -> T:

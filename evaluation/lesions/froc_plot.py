@@ -1,7 +1,7 @@
-"""FROC curves of all lesion types in one picture: drawn through for the explanation, dashed for chance.
+"""FROC curves of all lesion types in one picture: a solid line for the explanation, a dashed line for chance.
 
-The dashed curve is the mean over the repetitions of chance (`retina_xai.metrics.chance`), whose blobs keep their
-scores: where it lies as high as its neighbour of the same colour, the sensitivity says nothing.
+The dashed line is the mean over the repetitions of chance (`retina_xai.metrics.chance`), whose blobs keep their scores.
+Where it is as high as the solid line of the same colour, the sensitivity is no better than chance.
 """
 
 import io
@@ -10,21 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 
-from retina_xai.evaluation.lesions.summary import Summary, TypeSummary
+from retina_xai.drawing import lesion_colour
+from retina_xai.evaluation.lesions.summary import SensitivitySummary, TypeSummary
 from retina_xai.metrics.froc import RATES
 from retina_xai.metrics.overlap import ANY
 
-# The published colours: hard exudates green, soft exudates blue, haemorrhages orange, red small dots red.
-CURVE_COLOURS = {
-    "hard_exudates": "tab:green",
-    "soft_exudates": "tab:blue",
-    "haemorrhages": "tab:orange",
-    "red_small_dots": "tab:red",
-    ANY: "black",
-}
 
-
-def froc_png(summary: Summary) -> bytes:
+def froc_png(summary: SensitivitySummary) -> bytes:
     """PNG of sensitivity against false positives per image, logarithmic, for each lesion type that occurs."""
     plot = Plot(figsize=(6.4, 4.4), layout="constrained")
     axes = plot.add_subplot()
@@ -42,9 +34,9 @@ def froc_png(summary: Summary) -> bytes:
 
 
 def _draw(axes: Axes, name: str, one: TypeSummary) -> None:
-    colour = CURVE_COLOURS.get(name, "grey")
+    colour = "black" if name == ANY else np.divide(lesion_colour(name), 255).tolist()
     label = f"{name.replace('_', ' ')} ({one.counts.lesions} lesions)"
-    # A logarithmic axis has no 0.
+    # A logarithmic axis cannot show 0.
     rates = np.maximum(one.froc.curve.false_positives_per_image, RATES[0] / 2)
     axes.step(rates, one.froc.curve.sensitivity, where="post", label=label, color=colour)
     chance = one.froc.chance_curve

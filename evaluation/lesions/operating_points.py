@@ -1,12 +1,12 @@
-"""What a threshold on the evidence costs and finds, as an earlier run of the lesion sensitivity experiment measured it.
+"""Sensitivity and false positives at a threshold on the evidence, as an earlier lesion sensitivity run measured them.
 
-A candidate stays where its largest evidence reaches t. Then, over the images of that run (`retina_xai.metrics.froc`),
+A candidate remains if its largest evidence is at least t. Over the images of that run (`retina_xai.metrics.froc`):
 
     sensitivity(t)               = annotated regions in which a remaining candidate peaks / annotated regions
     false positives per image(t) = remaining candidates that peak in no region / images
 
-The scores come from the run's own records (OUT/images), which are matched with OUT/result.json by image hash. Figures
-hold for the weights and the method of that run only; `fits` says whether they are those asked for.
+The scores come from the records of the run (OUT/images), which are matched with OUT/result.json by image hash. The
+figures apply only to the weights and the method of that run; `fits` compares them with those in use.
 """
 
 import json
@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_xai.errors import InputError
+from retina_xai.evaluation.lesions.report import EXPERIMENT
 from retina_xai.evaluation.lesions.sensitivity import load_image_result
 from retina_xai.metrics.overlap import ANY
-
-EXPERIMENT = "lesion_sensitivity"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredRun:
     """One run: `lesions` best score of each annotated region (0: missed) and `false` those of false candidates."""
 
     lesions: npt.NDArray[np.float64]
@@ -63,16 +62,16 @@ class Measured:
         return OperatingPoint(found, len(self.lesions), int((self.false >= threshold).sum()), self.images)
 
     def fits(self, model_sha256: str, method: str, settings: Mapping[str, Any]) -> bool:
-        """Whether the run used these weights and this method with these settings."""
+        """Whether the run used these weights, and this method with these settings."""
         wanted = json.loads(json.dumps({"name": method, "settings": dict(settings)}))
         return self.model_sha256 == model_sha256 and dict(self.method) == wanted
 
 
-def read_measured(result: Path) -> Measured | None:
-    """The figures of a run whose result.json this is; None where it is no such file or its records are gone.
+def read_measured(result: Path) -> MeasuredRun | None:
+    """The figures of the run that wrote this result.json; None for another file, or if all records are absent.
 
     Raises:
-        InputError: the file names records that are absent or damaged.
+        InputError: some of the records that the file names are absent or damaged.
     """
     try:
         content = json.loads(result.read_text(encoding="utf-8"))
@@ -81,7 +80,7 @@ def read_measured(result: Path) -> Measured | None:
         wanted = {image["sha256"]: image["name"] for image in content["images"]}
         facts, consensus = content["settings"]["method"], content["consensus"]["meaning"]
         model, method = facts["model"]["sha256"], facts["method"]
-        data = f"DiaretDB1 {content['dataset']['split']}" if "dataset" in content else "another data set"
+        data = f"{content['dataset'].get('title', 'data set')} {content['dataset']['split']}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     records = [load_image_result(path) for path in sorted((result.parent / "images").glob("*.npz"))]
@@ -92,4 +91,4 @@ def read_measured(result: Path) -> Measured | None:
         raise InputError(f"{result}: no record of {lost[0]} ({len(lost)} lost); run the evaluation again")
     lesions = np.concatenate([one.lesion_scores[ANY] for one in found.values()])
     false = np.concatenate([one.scores[one.false] for one in found.values()])
-    return Measured(lesions, false, len(found), model, method, consensus, data)
+    return MeasuredRun(lesions, false, len(found), model, method, consensus, data)

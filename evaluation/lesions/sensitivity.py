@@ -17,14 +17,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, check_consensus
-from retina_xai.evaluation.lesions.summary import ImageResult, Statistics, Summary, summarise
+from retina_xai.evaluation.datasets.base import AnnotatedCase, CaseTruth
+from retina_xai.evaluation.lesions.summary import ImageResult, SensitivitySummary, Statistics, summarise
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.candidates import binarise, label_regions
@@ -42,9 +42,12 @@ TYPE_ARRAYS = ("lesion_scores", "chance_lesion_scores", "levels")
 
 @dataclass(frozen=True)
 class SensitivitySettings:
-    """What decides the figures. `method` describes the explanation (name, its settings, hash of the weights): JSON."""
+    """Settings that the figures depend on. `consensus` is a rule of the data set.
 
-    consensus: str = "votes"
+    `method` describes the explanation (name, its settings, hash of the weights) in JSON types.
+    """
+
+    consensus: str
     fraction: float = 0.04
     floor: float = 0.01
     minimum_area: int = 1
@@ -55,8 +58,7 @@ class SensitivitySettings:
     method: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise UsageError where a value makes no sense."""
-        check_consensus(self.consensus)
+        """Raise UsageError for a value outside of its range."""
         if self.chance_repetitions < 1 or self.resamples < 1 or self.minimum_area < 1 or not 0 < self.level < 1:
             raise UsageError(
                 f"chance_repetitions {self.chance_repetitions}, resamples {self.resamples}, minimum_area "
@@ -71,27 +73,6 @@ class Explained:
     evidence: npt.NDArray[np.float32]
     field_of_view: npt.NDArray[np.bool_]
     score: float
-
-
-class AnnotatedCase(Protocol):
-    """A photograph with ground truth; `retina_xai.evaluation.datasets.diaretdb1.Case` is one."""
-
-    @property
-    def name(self) -> str:
-        """Unique within the data set, fit for a file name."""
-
-    @property
-    def image(self) -> Path:
-        """The image file."""
-
-    def photograph(self) -> Photograph:
-        """Read the image."""
-
-    def truth(self, consensus: str, shape: tuple[int, int]) -> CaseTruth:
-        """Consensus masks of that shape."""
-
-    def fingerprint(self) -> str:
-        """A hash of the annotations."""
 
 
 def _silent(*_: object) -> None:
@@ -113,9 +94,9 @@ def evaluate(
     cases: Sequence[AnnotatedCase],
     explain: Explain,
     out: Path,
-    settings: SensitivitySettings | None = None,
+    settings: SensitivitySettings,
     watch: Watch | None = None,
-) -> Summary:
+) -> SensitivitySummary:
     """Explain and count all cases, one at a time, resuming from what OUT holds already.
 
     Raises:
@@ -124,7 +105,7 @@ def evaluate(
         OutputError: OUT cannot be written.
         UsageError: OUT was made with other settings.
     """
-    settings, watch = settings or SensitivitySettings(), watch or Watch()
+    watch = watch or Watch()
     if not cases:
         raise InputError("no photographs to evaluate; give a data set with at least one")
     claim(out, asdict(settings))

@@ -111,7 +111,7 @@ class Separation:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SensitivitySummary:
     """The whole experiment: one entry per lesion type and "any", the prediction's figures, and image by image."""
 
     separation: Separation
@@ -130,7 +130,7 @@ class Statistics:
     level: float = 0.95
 
 
-def summarise(results: Sequence[ImageResult], statistics: Statistics | None = None) -> Summary:
+def summarise(results: Sequence[ImageResult], statistics: Statistics | None = None) -> SensitivitySummary:
     """Sum up at least one image; the order of `results` changes nothing but the bootstrap's draws."""
     statistics = statistics or Statistics()
     rows = _rows([result.prediction for result in results])
@@ -142,7 +142,7 @@ def summarise(results: Sequence[ImageResult], statistics: Statistics | None = No
     false = _false_positives(results)
     types = {name: _summarise_type(name, results, false, statistics) for name in results[0].types}
     separation = _separate(results, statistics)
-    return Summary(separation, types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
+    return SensitivitySummary(separation, types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
 
 
 def _separate(results: Sequence[ImageResult], statistics: Statistics) -> Separation:

@@ -20,6 +20,9 @@ from retina_xai.lesions.shapes import SHAPES, Disk, Outline
 LESION_TYPES = ("haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots")
 UNSPECIFIED = "unspecified"
 ANNOTATION_TYPES = (*LESION_TYPES, UNSPECIFIED)
+EQUIVALENT_TYPES: Mapping[str, str] = {"microaneurysms": "red_small_dots"}
+"""Lesion types of other data sets, and the type of `LESION_TYPES` that has the same appearance."""
+
 MAX_ID_LENGTH = 100
 MAX_ANNOTATIONS = 10_000
 """Of one photograph."""

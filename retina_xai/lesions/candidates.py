@@ -82,10 +82,16 @@ def lesion_candidates(
 
 
 def expert_markings(mask: npt.NDArray[np.bool_], lesion_type: str) -> list[Annotation]:
-    """The 8-connected regions of a mask (H, W) that experts marked as lesions of one type."""
+    """The 8-connected regions of a mask (H, W) that experts marked as lesions of one type of any data set.
+
+    The id starts with that type. A type that is not one of `ANNOTATION_TYPES` becomes its `EQUIVALENT_TYPES` entry, or
+    else UNSPECIFIED.
+    """
     regions = label_regions(mask)
+    equivalent = EQUIVALENT_TYPES.get(lesion_type, lesion_type)
+    shown = equivalent if equivalent in ANNOTATION_TYPES else UNSPECIFIED
     return [
-        Annotation(f"{lesion_type} {index + 1}", lesion_type, _outline(regions, index), "expert")
+        Annotation(f"{lesion_type} {index + 1}", shown, _outline(regions, index), "expert")
         for index in range(regions.count)
     ]
 

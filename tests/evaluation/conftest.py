@@ -22,9 +22,11 @@ def circle_xml(x: int, y: int, radius: int, lesion_type: str = "Haemorrhages", c
     return region_xml(f"<circleregion>{region}</circleregion>", lesion_type, confidence)
 
 
-def file_xml(*markings: str, doctype: str = "<!DOCTYPE imgannotool>") -> str:
+def file_xml(*markings: str, doctype: str = "<!DOCTYPE imgannotool>", size: tuple[int, int] | None = (120, 90)) -> str:
+    stated = f' width="{size[0]}" height="{size[1]}"' if size else ""
     return (
-        f'<?xml version="1.0" standalone="no"?>\n{doctype}\n<imgannotooldata><header><creator>One</creator></header>\n'
+        f'<?xml version="1.0" standalone="no"?>\n{doctype}\n'
+        f"<imgannotooldata{stated}><header><creator>One</creator></header>\n"
         f"<markinglist>\n{''.join(markings)}\n</markinglist></imgannotooldata>\n"
     )
 

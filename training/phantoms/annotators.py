@@ -70,8 +70,11 @@ def annotate(phantom: Phantom, rng: np.random.Generator) -> list[list[str]]:
     return sheets
 
 
-def annotation_file(markings: list[str], suffix: str) -> str:
-    """The whole XML file of one annotator; `suffix` is a key of DOCTYPES."""
+def annotation_file(markings: list[str], suffix: str, size: tuple[int, int]) -> str:
+    """The whole XML file of one annotator; `suffix` is a key of DOCTYPES, `size` the photograph's (height, width).
+
+    The official files do not state the size, because all photographs have 1500x1152 pixels; phantoms may have others.
+    """
     header = (
         "<header>\n<creator>Phantom</creator>\n"
         '<software version="1">retina-xai</software>\n'
@@ -80,7 +83,8 @@ def annotation_file(markings: list[str], suffix: str) -> str:
     )
     body = "".join(f"{marking}\n" for marking in markings)
     return (
-        f'<?xml version="1.0" standalone="no"?>\n{DOCTYPES[suffix]}\n<imgannotooldata>\n{header}\n'
+        f'<?xml version="1.0" standalone="no"?>\n{DOCTYPES[suffix]}\n'
+        f'<imgannotooldata width="{size[1]}" height="{size[0]}">\n{header}\n'
         f"<markinglist>\n{body}</markinglist>\n</imgannotooldata>\n"
     )
 

@@ -111,7 +111,7 @@ def write_diaretdb1(folder: Path, count: int, seed: int, design: PhantomSet | No
         for annotator, markings in zip(ANNOTATORS, annotate(phantom, rng), strict=True):
             for suffix in DOCTYPES:
                 name = f"diaretdb1_image{number:03}_{annotator}{suffix}"
-                write_text(root / "groundtruth" / name, annotation_file(markings, suffix))
+                write_text(root / "groundtruth" / name, annotation_file(markings, suffix, phantom.pixels.shape[:2]))
     train = diaretdb1_train_numbers(count)
     for split, numbers in (("train", train), ("test", sorted(set(range(1, count + 1)) - set(train)))):
         for suffix, ending in ((".xml", ""), ("_plain.xml", "_plain")):

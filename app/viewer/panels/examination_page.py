@@ -155,7 +155,7 @@ def _experts(state: Session, item: Item, photograph: Photograph, served: Desk) -
     if item.key not in state.experts:
         found: tuple[Annotation, ...] = ()
         try:
-            truth = case.truth("graded" if case.version == "1" else "votes", photograph.pixels.shape[:2])
+            truth = case.truth(None, photograph.pixels.shape[:2])
             found = tuple(one for name, mask in truth.masks.items() for one in expert_markings(mask, name))
         except InputError as error:
             st.warning(plain(f"Expert markings: {line_of(error, item)}"))

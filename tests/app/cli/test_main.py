@@ -168,7 +168,9 @@ def test_without_weights_those_of_the_package_are_used(folder, tmp_path):
         ),
         (["train", "--data", "{folder}", "--out", "{out}"], 3, "trainLabels.csv"),
         (["train", "--data", "{folder}", "--out", "{out}", "--config", "{missing}"], 3, "cannot read the settings"),
-        (["check-data", "{folder}"], 3, "no DiaretDB1 here"),
+        (["check-data", "{folder}"], 3, "no data set found; expected one of: DiaretDB1 ("),
+        (["check-data", "{missing}"], 3, "no such folder; check the path"),
+        (["evaluate", "masks-folder", "--data", "{folder}", "--out", "{out}"], 3, "no masks of the split 'all'"),
         (["check-data"], 2, "no data set given"),
     ],
 )
@@ -242,7 +244,8 @@ def test_evaluate_prints_the_table_with_chance_rows_and_resumes(weights, tmp_pat
     assert (code, err) == (0, "")
     assert "chance" in out
     result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert result["dataset"] == {"version": "2.1", "split": "all", "images": 4}
+    named = {"name": "diaretdb1", "title": "DiaretDB1"}
+    assert result["dataset"] == {**named, "version": "2.1", "split": "all", "images": 4}
     assert result["consensus"]["rule"] == "votes"
     assert set(result["lesion_types"]) >= {"haemorrhages", "hard_exudates", "soft_exudates", "red_small_dots", "any"}
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 8

@@ -6,8 +6,9 @@ from PIL import Image
 from skimage import draw, measure
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.evaluation.datasets.diaretdb1 import count_lesions, graded, open_diaretdb1, votes
-from retina_xai.evaluation.datasets.diaretdb1_markings import Circle, Ellipse, read_markings
+from retina_xai.evaluation.datasets.counts import count_lesions
+from retina_xai.evaluation.datasets.diaretdb1 import graded, open_diaretdb1, votes
+from retina_xai.evaluation.datasets.diaretdb1_markings import CircleRegion, EllipseRegion, read_markings
 
 SHAPE = (90, 120)
 
@@ -114,8 +115,29 @@ def test_ground_truth_of_another_size_is_refused(diaretdb1):
     with pytest.raises(InputError) as error:
         case.truth("votes", (60, 120))
     assert str(error.value) == (
-        f"{case.annotations[0]}: a marking at 60,70 lies outside of its image diaretdb1_image001.png (120x60); "
+        f"{case.annotations[0]}: markings for 120x90, its image diaretdb1_image001.png has 120x60; "
         "give the image at the size that was annotated"
+    )
+
+
+def test_markings_without_a_stated_size_are_for_the_official_one(diaretdb1, xml):
+    case = open_diaretdb1(diaretdb1, "train").cases[0]
+    case.annotations[1].write_text(xml["file"](xml["circle"](5, 6, 7), size=None))
+    with pytest.raises(InputError, match=r"image001_02_plain\.xml: markings for 1500x1152, its image .* has 120x90"):
+        case.truth("votes", SHAPE)
+    for path in case.annotations:
+        path.write_text(xml["file"](xml["circle"](1400, 1100, 2), size=None))
+    assert case.truth("votes", (1152, 1500)).masks["haemorrhages"][1100, 1400]
+
+
+def test_a_marking_outside_of_the_image_is_refused(diaretdb1, xml):
+    case = open_diaretdb1(diaretdb1, "train").cases[0]
+    case.annotations[1].write_text(xml["file"](xml["circle"](60, 90, 7)))
+    with pytest.raises(InputError) as error:
+        case.truth("votes", SHAPE)
+    assert str(error.value) == (
+        f"{case.annotations[1]}: a marking at 60,90 lies outside of its image diaretdb1_image001.png (120x90); "
+        "restore the original file"
     )
 
 
@@ -161,7 +183,8 @@ def test_version_1_is_read_with_the_graded_rule(version_1):
     table = count_lesions(dataset, "graded")
     assert table.loc["haemorrhages"].tolist() == [1, 1, 100]
     assert table.loc["any"].tolist() == [1, 1, 100]
-    with pytest.raises(UsageError, match="v1 holds summed confidences, no votes; use the consensus 'graded'"):
+    assert dataset.consensus() == "graded"
+    with pytest.raises(UsageError, match="consensus 'votes': expected one of graded for DiaretDB1 v1; choose one"):
         count_lesions(dataset, "votes")
 
 
@@ -182,9 +205,9 @@ def test_version_1_lists_and_sizes(version_1):
 def independent(region, shape):
     """The same region by scikit-image, which leaves out some of the outline."""
     mask = np.zeros(shape, dtype=bool)
-    if isinstance(region, Circle):
+    if isinstance(region, CircleRegion):
         rows, columns = draw.disk(region.centre[::-1], region.radius + 1e-6, shape=shape)
-    elif isinstance(region, Ellipse):
+    elif isinstance(region, EllipseRegion):
         (x, y), (rx, ry) = region.centre, region.radii
         # rotation: anti-clockwise from the horizontal, radii in the order rows, columns
         turn = np.radians(region.angle)
@@ -206,7 +229,7 @@ def test_real_markings_agree_with_another_rasteriser(real_data):
     for lesion_type, mask in truth.items():
         seen = np.zeros((4, *shape), dtype=bool)
         for annotator, path in enumerate(case.annotations):
-            for marking in read_markings(path):
+            for marking in read_markings(path).markings:
                 if marking.lesion_type == lesion_type:
                     seen[annotator] |= independent(marking.region, shape)
         other = seen.sum(axis=0) >= 3

@@ -7,10 +7,10 @@ from skimage.draw import polygon
 
 from retina_xai.errors import InputError
 from retina_xai.evaluation.datasets.diaretdb1_markings import (
-    Circle,
-    Ellipse,
+    CircleRegion,
+    EllipseRegion,
     Marking,
-    Polygon,
+    PolygonRegion,
     confidence_map,
     read_markings,
 )
@@ -25,16 +25,16 @@ def draw(region, shape=SHAPE):
 
 
 def test_area_and_extent_of_a_circle():
-    mask = draw(Circle((150, 100), 40))
+    mask = draw(CircleRegion((150, 100), 40))
     assert mask.sum() == pytest.approx(math.pi * 40**2, rel=0.01)
     rows, columns = np.nonzero(mask)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 140, 110, 190)
-    assert draw(Circle((5, 5), 1)).sum() == 5
-    assert draw(Circle((5, 5), 0)).sum() == 1
+    assert draw(CircleRegion((5, 5), 1)).sum() == 5
+    assert draw(CircleRegion((5, 5), 0)).sum() == 1
 
 
 def test_area_and_axes_of_an_ellipse():
-    mask = draw(Ellipse((150, 100), (60, 20), 0))
+    mask = draw(EllipseRegion((150, 100), (60, 20), 0))
     assert mask.sum() == pytest.approx(math.pi * 60 * 20, rel=0.01)
     rows, columns = np.nonzero(mask)
     assert (rows.max() - rows.min(), columns.max() - columns.min()) == (40, 120)
@@ -42,7 +42,7 @@ def test_area_and_axes_of_an_ellipse():
 
 @pytest.mark.parametrize("angle", [0, 30, 45, 90, 131, 172])
 def test_angles_turn_counter_clockwise_on_the_screen(angle):
-    rows, columns = np.nonzero(draw(Ellipse((150, 100), (60, 20), angle)))
+    rows, columns = np.nonzero(draw(EllipseRegion((150, 100), (60, 20), angle)))
     # Principal axis with y pointing up, as the eye sees it.
     covariance = np.cov(columns - 150.0, 100.0 - rows)
     x, y = np.linalg.eigh(covariance)[1][:, -1]
@@ -51,15 +51,15 @@ def test_angles_turn_counter_clockwise_on_the_screen(angle):
 
 
 def test_a_turned_ellipse_points_up_to_the_right():
-    mask = draw(Ellipse((150, 100), (60, 10), 45))
+    mask = draw(EllipseRegion((150, 100), (60, 10), 45))
     assert mask[70, 180]
     assert not mask[130, 180]
 
 
 def test_a_polygon_holds_its_outline():
-    mask = draw(Polygon(((10, 20), (40, 20), (40, 60), (10, 60))))
+    mask = draw(PolygonRegion(((10, 20), (40, 20), (40, 60), (10, 60))))
     assert mask.sum() == 31 * 41
-    triangle = draw(Polygon(((50, 50), (150, 60), (90, 170))))
+    triangle = draw(PolygonRegion(((50, 50), (150, 60), (90, 170))))
     inner = np.zeros(SHAPE, dtype=bool)
     inner[polygon([50, 60, 170], [50, 150, 90])] = True
     assert (inner & ~triangle).sum() == 0
@@ -68,8 +68,8 @@ def test_a_polygon_holds_its_outline():
 
 
 def test_regions_are_cut_at_the_image():
-    assert draw(Circle((0, 0), 10))[:11, :11].sum() == draw(Circle((0, 0), 10)).sum() > 0
-    assert draw(Polygon(((290, 190), (400, 190), (290, 300)))).any()
+    assert draw(CircleRegion((0, 0), 10))[:11, :11].sum() == draw(CircleRegion((0, 0), 10)).sum() > 0
+    assert draw(PolygonRegion(((290, 190), (400, 190), (290, 300)))).any()
 
 
 def test_all_regions_are_read_and_a_polygons_centroid_is_no_vertex(tmp_path, xml):
@@ -90,15 +90,15 @@ def test_all_regions_are_read_and_a_polygons_centroid_is_no_vertex(tmp_path, xml
             *(xml["circle"](9, 9, 9, other) for other in ("Disc", "IRMA", "Neovascularisation", "Fundus_area")),
         )
     )
-    assert read_markings(path) == [
-        Marking("haemorrhages", 1, Circle((5, 6), 7)),
-        Marking("hard_exudates", 2, Ellipse((50, 60), (20, 10), 30)),
-        Marking("red_small_dots", 3, Polygon(((10, 10), (20, 10), (20, 20)))),
+    assert list(read_markings(path).markings) == [
+        Marking("haemorrhages", 1, CircleRegion((5, 6), 7)),
+        Marking("hard_exudates", 2, EllipseRegion((50, 60), (20, 10), 30)),
+        Marking("red_small_dots", 3, PolygonRegion(((10, 10), (20, 10), (20, 20)))),
     ]
 
 
 def test_overlapping_regions_of_one_annotator_count_with_the_highest_confidence():
-    high, low = Circle((20, 20), 5), Circle((24, 20), 5)
+    high, low = CircleRegion((20, 20), 5), CircleRegion((24, 20), 5)
     markings = [Marking("haemorrhages", 3, high), Marking("haemorrhages", 1, low), Marking("soft_exudates", 2, low)]
     grey = confidence_map(markings, "haemorrhages", (50, 60))
     assert np.array_equal(grey == 3, draw(high, (50, 60)))
@@ -115,7 +115,7 @@ def test_nothing_is_fetched_for_a_doctype(tmp_path, xml, monkeypatch):
     path = tmp_path / "a_01.xml"
     external = '<!DOCTYPE imgannotool SYSTEM "http://192.0.2.1/imgannotool_dataformat.dtd">'
     path.write_text(xml["file"](xml["circle"](5, 6, 7), doctype=external))
-    assert len(read_markings(path)) == 1
+    assert len(read_markings(path).markings) == 1
 
 
 CIRCLE = (
@@ -179,3 +179,14 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, xml, content, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="annotation file is missing; complete the groundtruth folder"):
         read_markings(tmp_path / "none_01.xml")
+
+
+def test_the_size_of_the_image_is_read_where_it_is_stated(tmp_path, xml):
+    path = tmp_path / "a_01.xml"
+    path.write_text(xml["file"](size=(750, 576)))
+    assert read_markings(path).image_size == (750, 576)
+    path.write_text(xml["file"](size=None))
+    assert read_markings(path).image_size is None
+    path.write_text(xml["file"](size=(0, 576)))
+    with pytest.raises(InputError, match="image size '0' x '576', expected two whole numbers; restore the original"):
+        read_markings(path)

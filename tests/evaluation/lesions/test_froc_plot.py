@@ -17,7 +17,7 @@ def summary(diaretdb1, tmp_path):
         evidence[37:44, 27:34] = 0.5
         return Explained(evidence, np.ones((90, 120), dtype=bool), 0.9)
 
-    settings = SensitivitySettings(chance_repetitions=4, resamples=50)
+    settings = SensitivitySettings("votes", chance_repetitions=4, resamples=50)
     return evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", settings)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from retina_xai.errors import InputError
 from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
-from retina_xai.evaluation.lesions.localization import Experiment
 from retina_xai.evaluation.lesions.operating_points import OperatingPoint, read_measured
-from retina_xai.evaluation.lesions.report import write_result
+from retina_xai.evaluation.lesions.report import LesionReport, write_result
+from retina_xai.evaluation.lesions.run import LocalizationSetup
 from retina_xai.evaluation.lesions.sensitivity import Explained, evaluate
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.localization import localize
@@ -25,21 +25,21 @@ def run(tmp_path_factory, weights):
     write_diaretdb1(folder / "data", 4, 1, PhantomSet(height=96, width=120))
     dataset = open_diaretdb1(folder / "data")
     classifier = load_classifier(weights)
-    counting = replace(Experiment(classifier, "saliency").settings(), resamples=5, chance_repetitions=1)
+    counting = replace(LocalizationSetup(classifier, "saliency").settings(dataset), resamples=5, chance_repetitions=1)
 
     def explain(photograph):
         found = localize(photograph, classifier, fundus_explainer("saliency"), ungradable=True)
         return Explained(found.evidence, found.field_of_view, found.verdict.score)
 
     summary = evaluate(dataset.cases, explain, folder / "out", counting)
-    write_result(folder / "out" / "result.json", summary, counting, {"dataset": {"split": "all"}})
+    write_result(folder / "out" / "result.json", LesionReport(dataset, counting, summary))
     return folder / "out", summary
 
 
 def test_every_point_of_the_curve_is_met_at_some_threshold(run, weights):
     out, summary = run
     measured = read_measured(out / "result.json")
-    assert measured.images == 4
+    assert (measured.images, measured.data) == (4, "DiaretDB1 all")
     scores = sorted({*measured.lesions, *measured.false} - {0})
     points = {(p.false_positives_per_image, p.sensitivity) for p in map(measured.at, scores)}
     curve = summary.types[ANY].froc.curve

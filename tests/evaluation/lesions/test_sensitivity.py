@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import BatchError, InputError, UsageError
-from retina_xai.evaluation.datasets.diaretdb1 import CaseTruth, open_diaretdb1
-from retina_xai.evaluation.lesions.report import result_of
+from retina_xai.evaluation.datasets.base import CaseTruth
+from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
+from retina_xai.evaluation.lesions.report import LesionReport, result_of
 from retina_xai.evaluation.lesions.sensitivity import (
     Explained,
     SensitivitySettings,
@@ -21,7 +22,7 @@ from retina_xai.io.images import Photograph, write_png
 from retina_xai.lesions.candidates import binarise, label_regions
 from retina_xai.metrics.intervals import Interval
 
-SETTINGS = SensitivitySettings(chance_repetitions=5, resamples=50)
+SETTINGS = SensitivitySettings("votes", chance_repetitions=5, resamples=50)
 WHOLE = np.ones((90, 120), dtype=bool)
 
 
@@ -33,8 +34,8 @@ def explain(photograph):
     return Explained(evidence, WHOLE, 0.9)
 
 
-def result_text(summary):
-    return json.dumps(result_of(summary, SETTINGS))
+def result_text(summary, dataset):
+    return json.dumps(result_of(LesionReport(dataset, SETTINGS, summary)))
 
 
 def photograph_and_truth(**masks):
@@ -60,7 +61,8 @@ def test_figures_of_two_photographs(diaretdb1, tmp_path):
 
 
 def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(diaretdb1, tmp_path):
-    cases = open_diaretdb1(diaretdb1).cases
+    dataset = open_diaretdb1(diaretdb1)
+    cases = dataset.cases
     explained = []
 
     def counted(photograph):
@@ -77,12 +79,13 @@ def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(diaretdb1, t
     resumed = evaluate(cases, counted, tmp_path / "a", SETTINGS)
     assert explained == ["diaretdb1_image001.png", "diaretdb1_image002.png"]
     whole = evaluate(cases, explain, tmp_path / "b", SETTINGS)
-    assert result_text(resumed) == result_text(whole)
+    assert result_text(resumed, dataset) == result_text(whole, dataset)
     assert not list((tmp_path / "a").rglob(".partial-*"))
 
 
 def test_damaged_records_and_changed_annotations_are_computed_again(diaretdb1, tmp_path):
-    cases = open_diaretdb1(diaretdb1).cases
+    dataset = open_diaretdb1(diaretdb1)
+    cases = dataset.cases
     explained = []
 
     def counted(photograph):
@@ -94,7 +97,7 @@ def test_damaged_records_and_changed_annotations_are_computed_again(diaretdb1, t
     first = next((out / "images").glob("diaretdb1_image001-*.npz"))
     first.write_bytes(first.read_bytes()[:500])
     assert load_image_result(first) is None
-    assert result_text(evaluate(cases, counted, out, SETTINGS)) == result_text(before)
+    assert result_text(evaluate(cases, counted, out, SETTINGS), dataset) == result_text(before, dataset)
     path = cases[1].annotations[0]
     path.write_text(path.read_text().replace("<markinglist>", "<markinglist> "))
     evaluate(cases, counted, out, SETTINGS)
@@ -276,8 +279,6 @@ def test_arrays_of_another_shape_are_refused():
 
 def test_senseless_settings_and_no_cases_are_refused(tmp_path):
     with pytest.raises(UsageError, match="chance_repetitions 0, resamples 2000"):
-        SensitivitySettings(chance_repetitions=0)
-    with pytest.raises(UsageError, match="consensus 'majority': expected one of votes, graded"):
-        SensitivitySettings(consensus="majority")
+        SensitivitySettings("votes", chance_repetitions=0)
     with pytest.raises(InputError, match="no photographs to evaluate"):
-        evaluate([], explain, tmp_path)
+        evaluate([], explain, tmp_path, SETTINGS)

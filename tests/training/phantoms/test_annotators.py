@@ -41,7 +41,7 @@ def test_annotators_disagree() -> None:
 
 def test_confidences_and_types_are_the_official_ones() -> None:
     sheets = annotate(make_phantom(2, 288, 375, 4), np.random.default_rng(0))
-    roots = [ElementTree.fromstring(annotation_file(sheet, "_plain.xml")) for sheet in sheets]
+    roots = [ElementTree.fromstring(annotation_file(sheet, "_plain.xml", (64, 64))) for sheet in sheets]
     assert {element.text for root in roots for element in root.iter("confidencelevel")} == {"High", "Medium", "Low"}
     names = {element.text for root in roots for element in root.iter("markingtype")}
     assert names <= {*MARKING_TYPES.values(), "Disc", "Fundus_area"}
@@ -59,7 +59,7 @@ def vote_maps(phantom: Phantom, seed: int) -> dict[str, np.ndarray]:
     votes = {kind: np.zeros(phantom.pixels.shape[:2], dtype=int) for kind in LESION_TYPES}
     for sheet in annotate(phantom, np.random.default_rng(seed)):
         drawn = {kind: np.zeros(phantom.pixels.shape[:2], dtype=bool) for kind in LESION_TYPES}
-        for marking in ElementTree.fromstring(annotation_file(sheet, "_plain.xml")).iter("marking"):
+        for marking in ElementTree.fromstring(annotation_file(sheet, "_plain.xml", (64, 64))).iter("marking"):
             kind = kinds.get(marking.findtext("markingtype", ""))
             if kind is not None:
                 draw(marking[0], drawn[kind])
