@@ -27,7 +27,7 @@ from retina_xai.evaluation.datasets.base import AnnotatedCase, CaseTruth
 from retina_xai.evaluation.lesions.summary import ImageResult, SensitivitySummary, Statistics, summarise
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.images import Photograph
-from retina_xai.lesions.candidates import binarise, label_regions
+from retina_xai.lesions.candidates import binarise
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
 from retina_xai.metrics.chance import throw
 from retina_xai.metrics.froc import lesion_scores, peaks
@@ -50,7 +50,6 @@ class SensitivitySettings:
     consensus: str
     fraction: float = 0.04
     floor: float = 0.01
-    minimum_area: int = 1
     chance_repetitions: int = 20
     resamples: int = 2000
     level: float = 0.95
@@ -59,10 +58,10 @@ class SensitivitySettings:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a value outside of its range."""
-        if self.chance_repetitions < 1 or self.resamples < 1 or self.minimum_area < 1 or not 0 < self.level < 1:
+        if self.chance_repetitions < 1 or self.resamples < 1 or not 0 < self.level < 1:
             raise UsageError(
-                f"chance_repetitions {self.chance_repetitions}, resamples {self.resamples}, minimum_area "
-                f"{self.minimum_area}, level {self.level}: expected at least 1 of each and a level between 0 and 1"
+                f"chance_repetitions {self.chance_repetitions}, resamples {self.resamples}, level {self.level}: "
+                "expected at least 1 of each and a level between 0 and 1"
             )
 
 
@@ -128,8 +127,7 @@ def measure_image(
     _check_shapes(photograph, truth, explained)
     inside = explained.field_of_view
     predicted = binarise(explained.evidence, settings.fraction, settings.floor)
-    kept = _large(predicted & inside, settings.minimum_area)
-    blobs, reference = blobs_of(kept), Truth.of(truth.masks)
+    blobs, reference = blobs_of(predicted & inside), Truth.of(truth.masks)
     area = int(inside.sum())
     highest = peaks(blobs, explained.evidence)
     scores = explained.evidence.ravel()[blobs.pixels[highest]].astype(np.float64)
@@ -198,13 +196,6 @@ def load_image_result(path: Path) -> ImageResult | None:
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-
-
-def _large(mask: npt.NDArray[np.bool_], minimum_area: int) -> npt.NDArray[np.bool_]:
-    if minimum_area == 1:
-        return mask
-    regions = label_regions(mask)
-    return np.append(False, regions.areas >= minimum_area)[regions.labels]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from retina_xai.evaluation.lesions.sensitivity import (
     measure_image,
 )
 from retina_xai.evaluation.lesions.summary import Statistics, summarise
+from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, write_png
 from retina_xai.lesions.candidates import binarise, label_regions
 from retina_xai.metrics.intervals import Interval
@@ -126,7 +127,8 @@ def test_each_setting_belongs_to_the_record_of_an_image(diaretdb1, tmp_path, cha
 
 
 def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, tmp_path):
-    cases, out, seen = open_diaretdb1(diaretdb1).cases, tmp_path / "out", []
+    dataset, out, seen = open_diaretdb1(diaretdb1), tmp_path / "out", []
+    cases = dataset.cases
     content = cases[0].image.read_bytes()
     cases[0].image.write_bytes(b"no image")
     with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(diaretdb1_image001\); the others are done"):
@@ -137,7 +139,25 @@ def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, 
     cases[0].image.write_bytes(content)
     resumed = evaluate(cases, explain, out, SETTINGS, Watch(seen.append))
     assert [one.seconds is None for one in seen[2:]] == [False, True]
-    assert result_text(resumed) == result_text(evaluate(cases, explain, tmp_path / "whole", SETTINGS))
+    whole = evaluate(cases, explain, tmp_path / "whole", SETTINGS)
+    assert result_text(resumed, dataset) == result_text(whole, dataset)
+
+
+def test_a_changed_photograph_is_computed_again(diaretdb1, tmp_path):
+    cases = open_diaretdb1(diaretdb1).cases
+    explained = []
+
+    def counted(photograph):
+        explained.append(photograph.sha256)
+        return explain(photograph)
+
+    before = evaluate(cases, counted, tmp_path / "out", SETTINGS)
+    write_png(cases[0].image, 255 - cases[0].photograph().pixels)
+    after = evaluate(cases, counted, tmp_path / "out", SETTINGS)
+    changed = sha256_of(cases[0].image)
+    assert explained == [image.sha256 for image in before.images] + [changed]
+    assert [image.sha256 for image in after.images] == [changed, before.images[1].sha256]
+    assert after.images[0].chance != before.images[0].chance, "its random numbers follow from its content"
 
 
 def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
@@ -250,16 +270,33 @@ def test_evidence_outside_of_the_field_is_not_judged_but_counted():
     assert result.prediction.field_pixels == 90 * 60
 
 
-def test_small_blobs_can_be_left_out():
+def test_chance_blobs_stay_in_the_field_of_view():
+    field = np.zeros((90, 120), dtype=bool)
+    field[30:60, 40:80] = True
+    photograph, truth = photograph_and_truth(haemorrhages=~field)
+    evidence = np.zeros((90, 120), dtype=np.float32)
+    evidence[31:59:4, 41:79:4] = 1
+    result = measure_image(photograph, truth, Explained(evidence, field, 0.8), SETTINGS)
+    assert len(result.chance["haemorrhages"]) == SETTINGS.chance_repetitions
+    for counts, prediction in zip(result.chance["haemorrhages"], result.chance_prediction, strict=True):
+        assert counts.pixels_found == 0, "every annotated pixel lies outside of the field of view"
+        assert (prediction.predicted_pixels, prediction.field_pixels) == (70, 1200)
+    assert not any(scores.any() for scores in result.chance_lesion_scores["haemorrhages"])
+    assert result.chance_false.all()
+
+
+def test_the_candidate_threshold_decides_what_is_predicted():
     photograph, truth = photograph_and_truth()
     evidence = np.zeros((90, 120), dtype=np.float32)
-    evidence[5, 5] = 1
-    evidence[20:23, 20:23] = 0.5
+    evidence[5, 5], evidence[20, 20], evidence[40, 40], evidence[60, 60] = 1, 0.3, 0.05, 0.02
     explained = Explained(evidence, WHOLE, 0.8)
-    assert measure_image(photograph, truth, explained, SETTINGS).prediction.blobs == 2
-    fewer = measure_image(photograph, truth, explained, replace(SETTINGS, minimum_area=2))
-    assert fewer.prediction.blobs == 1
-    assert (fewer.scores.tolist(), fewer.false.tolist()) == ([0.5], [True])
+    blobs = {
+        (fraction, floor): measure_image(
+            photograph, truth, explained, replace(SETTINGS, fraction=fraction, floor=floor)
+        ).prediction.blobs
+        for fraction, floor in ((0.04, 0.01), (0.3, 0.01), (0.31, 0.01), (0.01, 0.01), (0.04, 0.1))
+    }
+    assert list(blobs.values()) == [3, 2, 1, 4, 2]
 
 
 def test_no_evidence_is_no_prediction():
