@@ -97,7 +97,7 @@ def test_an_interrupted_run_resumes_and_equals_an_uninterrupted_one(eyes, classi
         (("model", "threshold"), 0.9, "model"),
         (("model", "preprocessing", "background"), 0.1, "model"),
         (("ungradable",), True, "ungradable"),
-        (("versions", "retina_xai"), "0.0.9", "versions"),
+        (("versions", "retina-xai"), "0.0.9", "versions"),
     ],
 )
 def test_each_setting_of_the_folder_is_compared_on_resume(eyes, classifier, tmp_path, said, place, value, changed):
