@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
+from retina_xai.lesions.annotation import ANNOTATION_TYPES, EQUIVALENT_TYPES, UNSPECIFIED, Annotation
 from retina_xai.lesions.outlines import outline_of
 from retina_xai.lesions.shapes import Outline
 from retina_xai.lesions.thresholds import FLOOR, FRACTION

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retina_xai import drawing
-from retina_xai.lesions.annotation import ANNOTATION_TYPES
+from retina_xai.lesions.annotation import ANNOTATION_TYPES, LESION_TYPES
 
 GREY = np.full((60, 80, 3), 90, np.uint8)
 
@@ -52,3 +52,9 @@ def test_without_evidence_the_heat_table_is_transparent():
 def test_casings_are_dark_below_light_colours_and_light_below_dark_ones():
     assert drawing.casing_of((255, 255, 255)) == drawing.casing_of(drawing.SELECTED_COLOUR) == drawing.DARK_CASING
     assert drawing.casing_of((0, 0, 0)) == drawing.casing_of((51, 105, 229)) == drawing.LIGHT_CASING
+
+
+def test_lesion_types_of_other_data_sets_have_a_colour():
+    assert drawing.lesion_colour("microaneurysms") == drawing.LESION_COLOURS["red_small_dots"]
+    assert drawing.lesion_colour("drusen") == drawing.LESION_COLOURS["unspecified"]
+    assert len({drawing.lesion_colour(name) for name in (*LESION_TYPES, "irma", "neovascularisation")}) == 6

@@ -17,10 +17,11 @@ from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.fundus.quality import Gradability
 from retina_xai.io.files import sha256_of
-from retina_xai.io.images import read_image
+from retina_xai.io.images import read_image, write_png
 from retina_xai.localization import localize, predict
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.datasets import PhantomSet, write_diaretdb1
+from retina_xai.training.phantoms.phantom import make_phantom
 from retina_xai.verdict import Verdict
 
 
@@ -170,3 +171,13 @@ def test_a_photograph_is_scored_once_however_often_the_page_is_made(tmp_path, we
     finish(state)
     state.score(items, served)
     assert (state.scoring, len(state.scored)) == ({}, len(items))
+
+
+def test_a_folder_of_masks_is_listed_without_its_masks_and_with_markings(tmp_path, weights):
+    folder = tmp_path / "masked"
+    write_png(folder / "images" / "a.png", make_phantom(1, 96, 120).pixels)
+    write_png(folder / "Microaneurysms" / "a_MA.png", np.full((96, 120), 255, np.uint8))
+    served = open_at(tmp_path, weights, paths=(folder,))
+    (item,) = served.folder.items
+    assert item.name == "a.png"
+    assert served.case(item).truth(None, (96, 120)).masks["microaneurysms"].all()

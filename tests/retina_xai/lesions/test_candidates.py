@@ -72,6 +72,12 @@ def test_expert_markings_are_the_regions_of_the_mask_with_their_holes():
     assert expert_markings(np.zeros((5, 5), bool), "haemorrhages") == []
 
 
+@pytest.mark.parametrize(("named", "shown"), [("microaneurysms", "red_small_dots"), ("irma", "unspecified")])
+def test_expert_markings_of_other_types_keep_their_name_in_the_id(named, shown):
+    (dot,) = expert_markings(np.eye(5, dtype=bool), named)
+    assert (dot.id, dot.type) == (f"{named} 1", shown)
+
+
 def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():
     evidence = np.random.default_rng(1).random((40, 50)) ** 6
     mask = binarise(evidence)
