@@ -12,9 +12,10 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.masks_folder import open_masks_folder
 from retina_xai.evaluation.lesions import run
 from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
+from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.fundus.quality import gradability
 from retina_xai.io.images import read_image
-from retina_xai.localization import localize, method_named
+from retina_xai.localization import localize
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.phantom import PhantomSettings, make_phantom
 
@@ -40,7 +41,7 @@ def test_settings_have_the_methods_candidate_threshold_and_the_rule_of_the_data_
     assert (retina.fraction, retina.consensus, retina.seed) == (0.07, "single", 5)
     saliency = LocalizationSetup(classifier, "saliency").settings(dataset)
     assert (saliency.fraction, saliency.seed) == (0.04, 0)
-    assert saliency.method["method"] == {"name": "saliency", "settings": method_named("saliency").settings()}
+    assert saliency.method["method"] == {"name": "saliency", "settings": fundus_explainer("saliency").settings()}
     assert saliency.method["model"]["sha256"] == classifier.sha256
     with pytest.raises(UsageError, match="consensus 'votes': expected one of single for data"):
         LocalizationSetup(classifier, "saliency", "votes").settings(dataset)
@@ -59,7 +60,7 @@ def test_result_pictures_and_page_of_a_data_set_with_two_lesion_types(dataset, c
     truth = dataset.cases[0].truth(None, (96, 120)).masks
     for name, mask in truth.items():
         assert result["lesion_types"][name]["counts"]["pixels"] == mask.sum() > 0
-    found = localize(dataset.cases[0].photograph(), classifier, method_named("saliency"), ungradable=True)
+    found = localize(dataset.cases[0].photograph(), classifier, fundus_explainer("saliency"), ungradable=True)
     predicted = (found.evidence >= 0.04 * found.evidence.max()) & (found.evidence > 0.01)
     assert report.summary.prediction.predicted_pixels == predicted.sum() > 0
     assert report.summary.prediction.field_pixels == found.field_of_view.sum()
