@@ -106,6 +106,14 @@ EXPLAINERS: dict[str, ExplainerSpec] = {
             source="Simonyan et al., ICLR workshop 2014",
         ),
         ExplainerSpec(
+            "integrated-gradients",
+            "Integrated gradients",
+            "gradient",
+            _factory("integrated_gradients", "IntegratedGradients"),
+            fundus_preset={},
+            source="Sundararajan, Taly and Yan, ICML 2017",
+        ),
+        ExplainerSpec(
             "occlusion",
             "Occlusion",
             "perturbation",
