@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from retina_xai.errors import InputError
+from retina_xai.io.images import SUFFIXES
 
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 GRADES = tuple("01234")
 REFERABLE = 2
 OFFICIAL_NAMES = {"eyepacs": re.compile(r"(\d+)_(?:left|right)"), "idrid": re.compile(r"IDRiD_(\d+)")}

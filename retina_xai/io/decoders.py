@@ -1,4 +1,4 @@
-"""The readers of JPEG, PNG and TIFF: from a path to RGB uint8 as displayed.
+"""The readers of JPEG, PNG, TIFF and BMP: from a path to RGB uint8 as displayed.
 
 Size limits are checked on the header, before any pixel is decoded, so that a decompression bomb costs no memory.
 Conversions to 8 bit RGB:
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import tifffile
 from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -94,6 +95,12 @@ def read_png(path: Path, frame: int | None) -> Decoded:
         bits = file.read(25)[24]
     with _open(path, "PNG") as image:
         return _decoded(path, image, bits)
+
+
+def read_bmp(path: Path, frame: int | None) -> Decoded:
+    """Read a BMP. The format has no checksum: of damage, only missing pixel data is noticed."""
+    with _open(path, "BMP") as image:
+        return _decoded(path, image, 8)
 
 
 def read_tiff(path: Path, frame: int | None) -> Decoded:
@@ -228,4 +235,9 @@ _TO_RGB: dict[str, Callable[[Path, Image.Image, int], np.ndarray]] = {
 }
 
 # The classes themselves: Image.open would warn of large files, and guess the kind once more.
-_PILLOW: dict[str, type[ImageFile.ImageFile]] = {"JPEG": JpegImageFile, "PNG": PngImageFile, "TIFF": TiffImageFile}
+_PILLOW: dict[str, type[ImageFile.ImageFile]] = {
+    "BMP": BmpImageFile,
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "TIFF": TiffImageFile,
+}

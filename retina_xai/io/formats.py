@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from retina_xai.io.decoders import Decoded, read_jpeg, read_png, read_tiff
+from retina_xai.io.decoders import Decoded, read_bmp, read_jpeg, read_png, read_tiff
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ FORMATS: dict[str, ImageFormat] = {
     "TIFF": ImageFormat(
         "TIFF", (".tif", ".tiff"), ((b"II*\0", 0), (b"MM\0*", 0), (b"II+\0", 0), (b"MM\0+", 0)), read_tiff
     ),
+    "BMP": ImageFormat("BMP", (".bmp",), ((b"BM", 0),), read_bmp),
 }
 
 REFUSED: tuple[tuple[bytes, int, str], ...] = (
@@ -42,7 +43,6 @@ REFUSED: tuple[tuple[bytes, int, str], ...] = (
     (b"PK\x03\x04", 0, "zip archive"),
     (b"\x1f\x8b", 0, "gzip archive"),
     (b"GIF8", 0, "GIF"),
-    (b"BM", 0, "BMP"),
     (b"WEBP", 8, "WebP"),
     (b"\0\0\0\x0cjP  ", 0, "JPEG 2000"),
 )

@@ -36,7 +36,7 @@ class Photograph:
 
 
 def read_image(path: Path, frame: int | None = None, sha256: str | None = None) -> Photograph:
-    """Read a JPEG, PNG or TIFF file; `frame` chooses the page of a multi-page TIFF (from 0).
+    """Read a file of one of the formats in `formats.FORMATS`; `frame` chooses the page of a multi-page TIFF (from 0).
 
     `sha256` is the hash of the file's bytes where it is known already; it is computed otherwise.
 

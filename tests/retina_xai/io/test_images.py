@@ -16,7 +16,7 @@ from retina_xai.io.files import sha256_of
 from retina_xai.io.images import find_images, read_image, write_png
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
 def test_lossless_files_are_read_exactly(tmp_path, suffix):
     path = save(tmp_path / f"a{suffix}", RGB)
     photograph = read_image(path)
@@ -206,5 +206,5 @@ def test_find_images(tmp_path):
     with pytest.raises(InputError, match="gone: no such file or folder; check the path"):
         find_images([tmp_path / "gone"])
     (tmp_path / "void").mkdir()
-    with pytest.raises(InputError, match=r"void: no image found; expected files ending in \.jpeg, \.jpg"):
+    with pytest.raises(InputError, match=r"void: no image found; expected files ending in \.bmp, \.jpeg, \.jpg"):
         find_images([tmp_path / "void"])

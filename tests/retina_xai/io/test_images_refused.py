@@ -72,11 +72,11 @@ def test_zip_is_refused(tmp_path):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.png", b"x")
     (tmp_path / "a.png").write_bytes(buffer.getvalue())
-    assert refusal(tmp_path / "a.png").startswith("is zip archive; expected JPEG, PNG or TIFF")
+    assert refusal(tmp_path / "a.png").startswith("is zip archive; expected JPEG, PNG, TIFF or BMP")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.99])
-@pytest.mark.parametrize("name", ["t.jpg", "progressive.jpg", "t.png", "t.tif", "lzw.tif", "deep.tif"])
+@pytest.mark.parametrize("name", ["t.jpg", "progressive.jpg", "t.png", "t.tif", "lzw.tif", "deep.tif", "t.bmp"])
 def test_truncated_files_are_refused(tmp_path, name, share):
     path = tmp_path / name
     if name == "deep.tif":
