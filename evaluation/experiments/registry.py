@@ -38,6 +38,7 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
     "colour-bias": ExperimentSpec("colour-bias", "colour_bias:ColourBias", "FGVis A3"),
     "deletion": ExperimentSpec("deletion", "deletion:Faithfulness", "FGVis table 2"),
     "gallery": ExperimentSpec("gallery", "gallery:Gallery", "FGVis figures A2 and A10 to A15"),
+    "randomisation": ExperimentSpec("randomisation", "randomisation:Randomisation", "Adebayo et al., 2018"),
     "reference-entropy": ExperimentSpec("reference-entropy", "reference_entropy:ReferenceEntropy", "FGVis table A2"),
     "two-objects": ExperimentSpec("two-objects", "two_objects:TwoObjects", "FGVis A3.2"),
 }
