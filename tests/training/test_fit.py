@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.models.checkpoint import load_classifier
+from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.models.checkpoint import ModelFacts, load_classifier, save_weights
+from retina_xai.training import fit
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.fit import SIGTERM_EXIT, train
 
@@ -334,6 +338,59 @@ def test_a_given_split_is_used(phantoms: Path, tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text(mixed)
     with pytest.raises(InputError, match="patient eyepacs:3 is in training and in validation"):
         train(phantoms, tmp_path / "other", _small(data={"split": tmp_path / "split.csv"}), progress=False)
+
+
+class _Prepared(Exception):
+    """Ends a training after its data are split and recorded."""
+
+
+@pytest.fixture
+def prepared(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
+    """Split and left-out photographs, as text, of a training with these settings of its data."""
+
+    def stop(config: TrainingConfig) -> None:
+        raise _Prepared
+
+    def of(folder: Path = phantoms, **data: Any) -> tuple[str, str]:
+        out = tmp_path / f"out {len(list(tmp_path.iterdir()))}"
+        monkeypatch.setattr(fit, "_first_network", stop)
+        with pytest.raises(_Prepared):
+            train(folder, out, _small(data=data), progress=False)
+        return (out / "split.csv").read_text(), (out / "left_out.csv").read_text()
+
+    return of
+
+
+def test_fold_and_seed_of_the_split_are_used(prepared: Callable[..., tuple[str, str]]) -> None:
+    first = prepared()[0]
+    assert prepared()[0] == first
+    others = [prepared(split_seed=1)[0], prepared(fold=1)[0], prepared(folds=3)[0]]
+    assert len({first, *others}) == 4
+
+
+def test_ungradable_photographs_are_left_out_on_request(
+    phantoms: Path, tmp_path: Path, prepared: Callable[..., tuple[str, str]]
+) -> None:
+    data = tmp_path / "with black"
+    (data / "train").mkdir(parents=True)
+    for file in (phantoms / "train").iterdir():
+        (data / "train" / file.name).symlink_to(file)
+    cv2.imwrite(str(data / "train" / "99_left.png"), np.zeros((96, 128, 3), np.uint8))
+    (data / "trainLabels.csv").write_text((phantoms / "trainLabels.csv").read_text() + "99_left,0\n")
+    split, left_out = prepared(data)
+    assert "\n99_left," in split and left_out.count("\n") == 1
+    split, left_out = prepared(data, drop_ungradable=True)
+    assert "\n99_left," not in split and "\n99_left,ungradable" in left_out.replace('"', "")
+
+
+def test_the_first_weights_depend_on_the_seed_or_are_those_to_start_from(tmp_path: Path) -> None:
+    nets = [fit._first_network(_small(seed=seed)) for seed in (0, 0, 1)]
+    first, same, other = (net.classifier.weight for net in nets)
+    assert torch.equal(first, same) and not torch.equal(first, other)
+    facts = ModelFacts("rdr5x5", 0.05, Preprocessing(32))
+    save_weights(tmp_path / "start.safetensors", nets[2], facts)
+    started = fit._first_network(_small(network={"width": 0.05, "start": tmp_path / "start.safetensors"}))
+    assert torch.equal(started.classifier.weight, other)
 
 
 def test_missing_photographs_are_an_error_unless_allowed(phantoms: Path, tmp_path: Path) -> None:

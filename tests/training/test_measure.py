@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
+from retina_xai.metrics.classification import auroc_interval, sensitivity_at_specificity, youden_point
+from retina_xai.metrics.classifier_figures import ScoredPhotographs, figures_at
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
@@ -29,15 +31,15 @@ def _photographs(levels: list[int]) -> list[LabelledPhotograph]:
     return [LabelledPhotograph(*name, level, Path("x")) for name, level in zip(names, levels, strict=True)]
 
 
-def _measured(folder: Path, levels: list[int]) -> tuple[dict[str, Any], np.ndarray]:
+def _measured(folder: Path, levels: list[int], config: TrainingConfig = CONFIG) -> tuple[dict[str, Any], np.ndarray]:
     """The content of metrics.json, and the scores (N,) by the weights that were written."""
     torch.manual_seed(0)
     images, photographs = torch.randn(len(levels), 3, SIZE, SIZE), _photographs(levels)
-    checkpoint = BestCheckpoint(RunFolder(folder), CONFIG, 0)
+    checkpoint = BestCheckpoint(RunFolder(folder), config, 0)
     checkpoint.note(EpochScore(1.0, 1.0, 0.5), {})
     parts = {"training": photographs[:1], "validation": photographs}
     found = LabelledSet(tuple(photographs), 0, 0)
-    trained = Trained(RdrNet(width=0.05), CONFIG, found, parts, {}, [checkpoint])
+    trained = Trained(RdrNet(width=0.05), config, found, parts, {}, [checkpoint])
     loader = [(images[start : start + 4], torch.zeros(4)) for start in range(0, len(levels), 4)]
     write_results(RunFolder(folder), trained, loader)
     scores = load_classifier(folder / "rdr.safetensors").scores(images).double().numpy()
@@ -67,6 +69,30 @@ def test_every_set_has_its_own_figures(tmp_path: Path) -> None:
     assert metrics["auroc"] == pytest.approx(_slow_auroc(np.array(levels), scores))
     assert [metrics["sources"][source]["patients"] for source in ("eyepacs", "idrid")] == [4, 3]
     assert metrics["training"]["validation"]["sources"] == {"eyepacs": 8, "idrid": 3}
+
+
+def test_intervals_are_by_patient_and_by_the_seed(tmp_path: Path) -> None:
+    levels = [0, 2, 1, 3, 0, 4, 0, 2, 0, 2, 1]
+    config = CONFIG.model_copy(update={"seed": 5})
+    metrics, scores = _measured(tmp_path, levels, config)
+    patients = [photo.patient for photo in _photographs(levels)]
+    exact = auroc_interval(np.array(levels) >= 2, scores, np.array(patients), 1000, seed=5)
+    assert metrics["auroc_interval"] == [exact.low, exact.high]
+    sample = ScoredPhotographs.of(np.array(levels) >= 2, scores, patients, seed=5)
+    assert metrics["at_threshold"] == figures_at(sample, metrics["threshold"])
+    assert metrics["at_threshold"]["rate_intervals"] == "bootstrap over patients"
+
+
+def test_the_threshold_follows_the_rule_of_the_settings(tmp_path: Path) -> None:
+    levels = [0, 2, 1, 3, 0, 4, 0, 2, 0, 2, 1]
+    for name, rule in (("youden", youden_point), ("specificity", sensitivity_at_specificity)):
+        config = CONFIG.model_copy(update={"threshold": name})
+        metrics, scores = _measured(tmp_path / name, levels, config)
+        point = rule(np.array(levels) >= 2, scores)
+        assert point is not None
+        assert metrics["threshold"] == (point.threshold if point.threshold <= 1 else 0.5)
+        assert load_classifier(tmp_path / name / "rdr.safetensors").facts.threshold == metrics["threshold"]
+    assert json.loads((tmp_path / "youden" / "metrics.json").read_text())["threshold"] != metrics["threshold"]
 
 
 @pytest.mark.parametrize(("grades", "positives"), [([0, 1, 0], 0), ([2, 3, 4], 3)])

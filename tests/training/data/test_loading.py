@@ -24,14 +24,14 @@ TWO_SETS = [(level, "eyepacs") for level in LEVELS] + [(level, "idrid") for leve
 EVEN = BalanceSettings(start=(1,) * 5, end=(1,) * 5)
 
 
-def _stage(folder: Path, workers: int = 0, count: int = 11) -> StageData:
+def _stage(folder: Path, workers: int = 0, count: int = 11, seed: int = 0) -> StageData:
     rng = np.random.default_rng(0)
     (folder / "32").mkdir(parents=True, exist_ok=True)
     photographs = [LabelledPhotograph(f"{n}_left", f"eyepacs:{n}", n % 5, folder) for n in range(count)]
     for photo in photographs:
         np.save(folder / "32" / f"{photo.image}.npy", rng.integers(0, 256, (32, 32, 3)).astype(np.uint8))
     cache = Cache(folder, {photo.image: photo.image for photo in photographs}, {})
-    settings = {"stages": [{"size": 32, "epochs": 2, "batch": 4}], "hardware": {"workers": workers}}
+    settings = {"seed": seed, "stages": [{"size": 32, "epochs": 2, "batch": 4}], "hardware": {"workers": workers}}
     parts = {"training": photographs, "validation": photographs[:5]}
     return StageData(parts, cache, TrainingConfig.from_mapping(settings), 0)
 
@@ -56,6 +56,11 @@ def test_epochs_differ_and_repeat() -> None:
     sampler.set_epoch(0)
     assert list(sampler) == first != second
     assert len({draw.seed for draw in first + second}) == 2 * len(LEVELS)
+
+
+def test_the_seed_of_the_training_decides_the_draws(tmp_path: Path) -> None:
+    draws = [list(_stage(tmp_path, seed=seed).train_dataloader().sampler) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
 
 
 def test_processes_share_one_sequence() -> None:
