@@ -1,4 +1,4 @@
-"""One experiment of the paper from the command line's options: networks, photographs, settings, run."""
+"""From the command line's options to an experiment and what it is run on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from retina_xai.models.throughput import keep_freed_memory
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: the experiment's name, networks with their weights files, photographs, output folder (whose
-    own pictures are none of the photographs), and the choice of photographs.
+    """The options: name of the experiment, networks with their weights files, folder of photographs, output folder (its
+    pictures are not taken as photographs), number and seed of the chosen photographs, device.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Request:
 
 
 def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
-    """The experiment with the settings given, and what it is run on.
+    """The experiment with its settings, and the networks and photographs that it is run on.
 
     Raises:
         UsageError: unknown experiment, or settings that it does not have or refuses.
@@ -45,12 +45,13 @@ def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
 
 
 def load_networks(models: Sequence[str], weights: Sequence[Path], device: str) -> tuple[Network, ...]:
-    """The networks, each with the weights file at its place, or all without; in a process that keeps freed memory.
+    """Load the networks, each with the weights file of the same position or all without files.
 
-    Networks of one name get the first digits of their weights' hash: squeezenet1_0@6db7ae0e.
+    Networks of equal names get the first digits of their weights' hash appended: squeezenet1_0@6db7ae0e. The process
+    keeps freed memory from now on (see `models.throughput`).
 
     Raises:
-        UsageError: another number of weights files than of networks.
+        UsageError: the number of weights files is not that of the networks.
     """
     if weights and len(weights) != len(models):
         raise UsageError(f"{len(weights)} weights files for {len(models)} models: give one for each, or none")

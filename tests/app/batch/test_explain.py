@@ -126,6 +126,19 @@ def test_settings_and_seed_reach_the_method_and_its_trust_block(call, tmp_path, 
     assert "made with other settings (method); choose another output folder" in one_line(err)
 
 
+def test_a_record_of_another_photograph_or_class_is_not_taken(call, tmp_path):
+    run = ("explain", "in", "--model", "tiny_factory:make", "--out", "out", "--method", "saliency", "--no-trust")
+    assert call(*run)[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    code, _, err = call(*run, "--class", "3")
+    assert (code, "made with other settings (class)" in one_line(err)) == (2, True)
+    photographs(tmp_path / "in", ("a",), seed=9)
+    code, text, err = call(*run)
+    assert (code, one_line(err)) == (5, "error: 1 of 2 photographs failed (a.png); the others are done\n")
+    assert "a.json is the result of another photograph; choose another output folder" in " ".join(text.split())
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
 def test_weights_from_a_file_and_randomised_networks(call, tmp_path):
     state = {name: tensor.clone() for name, tensor in TinyNet(5).state_dict().items()}
     state["head.bias"] += torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0])

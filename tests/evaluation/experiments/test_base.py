@@ -131,6 +131,13 @@ def test_other_settings_networks_and_seeds_are_refused(subject, tmp_path):
             run_experiment(experiment, other, tmp_path / "out")
 
 
+def test_records_of_other_settings_are_not_taken_even_where_the_settings_file_is_lost(subject, tmp_path):
+    run_experiment(Brightness(), subject, tmp_path / "out")
+    (tmp_path / "out" / "settings.json").unlink()
+    with pytest.raises(UsageError, match="holds records of cases that are not among these 4"):
+        run_experiment(Brightness(scale=2.0), subject, tmp_path / "out")
+
+
 def test_a_larger_limit_goes_on_with_what_is_there(subject, tmp_path, hook):
     run_experiment(Brightness(), subject, tmp_path / "out")
     larger = Subject(subject.networks, subject.images, None, 1)
