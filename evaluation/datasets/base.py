@@ -45,9 +45,9 @@ class AnnotatedCase(ABC):
     image: Path
     consensus_rules: ClassVar[Mapping[str, str]]
 
-    def photograph(self) -> Photograph:
-        """Read the photograph. Raises: InputError."""
-        return read_image(self.image)
+    def photograph(self, sha256: str | None = None) -> Photograph:
+        """Read the photograph; `sha256` is the hash of its file where it is known. Raises: InputError."""
+        return read_image(self.image, sha256=sha256)
 
     def truth(self, consensus: str | None, shape: tuple[int, int]) -> CaseTruth:
         """Masks of `shape` (H, W), which is the photograph's, under a consensus rule; None is the default rule.

@@ -108,8 +108,10 @@ def evaluate(
     if not cases:
         raise InputError("no photographs to evaluate; give a data set with at least one")
     claim(out, asdict(settings))
-    items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{_key(case, settings)}.npz") for case in cases]
-    work = partial(_compute, explain=explain, settings=settings, watch=watch)
+    hashes = {case.name: _or_empty(partial(sha256_of, case.image)) for case in cases}
+    keys = {case.name: _key(hashes[case.name], case, settings) for case in cases}
+    items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{keys[case.name]}.npz") for case in cases]
+    work = partial(_compute, hashes=hashes, explain=explain, settings=settings, watch=watch)
     outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item)
     outcome.raise_failures()
     results = [result for _, result in outcome.results]
@@ -221,8 +223,10 @@ def _look(blobs: Blobs, detections: _Detections, reference: Truth, area: int) ->
     return _Look(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
 
 
-def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySettings, watch: Watch) -> ImageResult:
-    photograph = case.photograph()
+def _compute(
+    case: AnnotatedCase, hashes: Mapping[str, str], explain: Explain, settings: SensitivitySettings, watch: Watch
+) -> ImageResult:
+    photograph = case.photograph(hashes[case.name])
     height, width = photograph.pixels.shape[:2]
     # The truth first: a broken annotation must not cost an explanation.
     truth = case.truth(settings.consensus, (height, width))
@@ -232,17 +236,17 @@ def _compute(case: AnnotatedCase, explain: Explain, settings: SensitivitySetting
     return result
 
 
-def _key(case: AnnotatedCase, settings: SensitivitySettings) -> str:
+def _key(content: str, case: AnnotatedCase, settings: SensitivitySettings) -> str:
     """16 hexadecimal digits: image, annotations, settings and record format."""
-    parts = [_content(case.image), case.fingerprint(), json.dumps(asdict(settings), sort_keys=True)]
-    return key_of([str(RECORD_VERSION), *parts])
+    annotations = _or_empty(case.fingerprint)
+    return key_of([str(RECORD_VERSION), content, annotations, json.dumps(asdict(settings), sort_keys=True)])
 
 
-def _content(path: Path) -> str:
-    """SHA-256 of the file; empty where it cannot be read, which reading it will report."""
+def _or_empty(hashed: Callable[[], str]) -> str:
+    """A hash; empty where the file cannot be read, which is reported when the case is computed."""
     try:
-        return sha256_of(path)
-    except OSError:
+        return hashed()
+    except (OSError, InputError):
         return ""
 
 

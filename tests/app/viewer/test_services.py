@@ -57,6 +57,8 @@ def test_evidence_of_localize_is_read_where_all_hashes_match(tmp_path, weights):
     assert served.earlier.evidence(sha256_of(path), served.run_facts("retina")) is None
     other = {**facts, "model": {**facts["model"], "sha256": "0" * 64}}
     assert served.earlier.evidence(sha256_of(path), other) is None
+    changed = {**facts, "method": {**facts["method"], "settings": {**facts["method"]["settings"], "seed": 7}}}
+    assert served.earlier.evidence(sha256_of(path), changed) is None
 
 
 @pytest.mark.parametrize(

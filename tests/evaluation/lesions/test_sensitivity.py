@@ -126,6 +126,16 @@ def test_each_setting_belongs_to_the_record_of_an_image(diaretdb1, tmp_path, cha
     assert len(list((out / "images").iterdir())) == 4, "records of both settings, under names of their own"
 
 
+def test_each_photograph_is_hashed_once(diaretdb1, tmp_path, monkeypatch):
+    hashed = []
+    for module in ("evaluation.lesions.sensitivity", "io.images"):
+        monkeypatch.setattr(f"retina_xai.{module}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    cases = open_diaretdb1(diaretdb1).cases
+    summary = evaluate(cases, explain, tmp_path / "out", SETTINGS)
+    assert hashed == [case.image for case in cases]
+    assert [image.sha256 for image in summary.images] == [sha256_of(case.image) for case in cases]
+
+
 def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, tmp_path):
     dataset, out, seen = open_diaretdb1(diaretdb1), tmp_path / "out", []
     cases = dataset.cases
@@ -141,6 +151,15 @@ def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, 
     assert [one.seconds is None for one in seen[2:]] == [False, True]
     whole = evaluate(cases, explain, tmp_path / "whole", SETTINGS)
     assert result_text(resumed, dataset) == result_text(whole, dataset)
+
+
+def test_missing_annotations_are_the_failure_of_their_case(diaretdb1, tmp_path):
+    cases, seen = open_diaretdb1(diaretdb1).cases, []
+    cases[0].annotations[0].unlink()
+    with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(diaretdb1_image001\); the others are done"):
+        evaluate(cases, explain, tmp_path / "out", SETTINGS, Watch(seen.append))
+    assert cases[0].annotations[0].name in str(seen[0].error)
+    assert seen[1].result.name == "diaretdb1_image002"
 
 
 def test_a_changed_photograph_is_computed_again(diaretdb1, tmp_path):
