@@ -8,6 +8,7 @@ import pytest
 from retina_xai.app.viewer.findings import Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.jobs import Cancelled, Job
 from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.lesions.candidates import lesion_candidates
 from retina_xai.localization import localize
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.records import record_of, run_facts
@@ -27,6 +28,18 @@ def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-5)
     assert {game for game, _, _ in job.progress} == {0, 1, 2, 3}
     assert 0 <= found.alone <= 1
+
+
+def test_candidates_begin_where_the_method_or_the_record_says(classifier, phantom_photograph):
+    found = find_evidence(phantom_photograph, classifier, Question("retina"), Job(lambda _: None))
+    assert found.candidate_fraction == 0.07
+    plain = localize(phantom_photograph, classifier, fundus_explainer("retina"), ungradable=True)
+    record = record_of(plain, run_facts(classifier, "retina", fundus_explainer("retina").settings()))
+    record["binarisation"]["fraction_of_maximum"] = 0.5
+    earlier = evidence_of_record(record, plain.evidence, Question("retina"))
+    assert earlier.candidate_fraction == 0.5
+    assert earlier.candidates == tuple(lesion_candidates(plain.evidence, 0.5))
+    assert 0 < len(earlier.candidates) != len(found.candidates)
 
 
 def test_the_other_class_scores_the_rest(classifier, phantom_photograph):

@@ -65,6 +65,13 @@ def test_games_are_counted_by_their_first_steps():
     assert job.progress == [(0, 0, pytest.approx(0.9)), (0, 1, 0.5), (1, 0, 0.75), (1, 1, 0.25)]
 
 
+def test_a_step_that_is_not_above_the_last_one_begins_the_next_game():
+    job = Job(lambda _: None)
+    for step in (4, 8, 12, 4, 8, 1, 1):
+        job.on_step(step, torch.tensor([0.5]))
+    assert [game for game, _, _ in job.progress] == [0, 0, 0, 1, 1, 2, 3]
+
+
 def fail(_):
     raise InputError("a.png: is empty\n(0 bytes)")
 

@@ -9,8 +9,10 @@ from helpers.tiny_network import photographs, tiny_network
 from retina_xai.evaluation.experiments.base import DETAIL, Subject, run_experiment
 from retina_xai.evaluation.experiments.deletion import METHODS, Faithfulness
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.lime import LIME
 from retina_xai.explainers.random_map import RandomMap
 from retina_xai.explainers.registry import EXPLAINERS
+from retina_xai.explainers.rise import RISE
 from retina_xai.metrics.deletion import area_under
 
 SMALL = Faithfulness(iterations=4, masks=12, samples=12, resamples=50, shown=1)
@@ -74,6 +76,12 @@ def test_the_protocol_is_that_of_table_2():
     }
     assert (explainers["rise"].masks, explainers["lime"].samples) == (4000, 1000)
     assert tuple(explainers) == ("fgvis", "grad-cam", "saliency", "occlusion", "rise", "lime", "random")
+
+
+def test_settings_of_the_comparison_reach_their_methods():
+    explainers = Faithfulness(0.2, (1e-5,), 7, 0.5, masks=12, samples=13).explainers(4)
+    assert explainers["fgvis"] == FGVis("deletion", (1e-5,), 0.2, 7, stop_ratio=0.5, seed=4)
+    assert (explainers["rise"], explainers["lime"]) == (RISE(masks=12, seed=4), LIME(samples=13, seed=4))
 
 
 def test_every_photograph_is_measured_with_a_seed_of_its_own(ran, monkeypatch):

@@ -1,7 +1,7 @@
 """One contract for every explanation method of the registry."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,7 @@ from helpers.networks import smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.explainer import NOT_REPORTED, Explainer
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.registry import EXPLAINERS
 
@@ -107,6 +107,18 @@ def test_settings_name_the_method_and_are_plain(name):
         assert type(EXPLAINERS[settings["method"]].factory()) is type(explainer)
         plain = (str, int, float, bool, list, type(None))
         assert all(isinstance(value, plain) for value in settings.values())
+
+
+@EVERY
+def test_settings_hold_every_field_that_a_result_depends_on(name):
+    explainer = quick(name)
+    held = {field.name: getattr(explainer, field.name) for field in fields(explainer)}
+    if isinstance(held.get("game"), FGVis):
+        held |= {field.name: getattr(held["game"], field.name) for field in fields(held["game"])}
+    settings = explainer.settings()
+    assert settings.keys() == {"method", *held} - NOT_REPORTED
+    for key in settings.keys() - {"method", "lam"}:
+        assert settings[key] == held[key]
 
 
 @EVERY

@@ -1,0 +1,29 @@
+"""The seed of the command reaches everything random in an experiment."""
+
+from dataclasses import replace
+
+import pytest
+from helpers.tiny_network import photographs, tiny_network
+
+from retina_xai.evaluation.experiments.base import Subject
+from retina_xai.evaluation.experiments.registry import EXPERIMENTS
+
+QUICK = {
+    "adversarial-evidence": {"iterations": 3, "judged_every": 1, "shown": 0},
+    "black-image": {"iterations": 3, "judged_every": 1, "shown": 0},
+    "deletion": {"iterations": 3, "masks": 6, "samples": 6, "shown": 0},
+    "gallery": {"iterations": 3, "game": ("deletion",), "lam": (1e-6,)},
+    "two-objects": {"iterations": 3},
+}
+UNSEEDED = {"colour-bias"}
+"""Experiments in which nothing is random but the choice of photographs."""
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_another_seed_changes_what_is_measured_and_the_same_seed_does_not(name, tmp_path):
+    experiment = EXPERIMENTS[name].load()(**QUICK.get(name, {}))
+    subject = Subject((tiny_network(),), photographs(tmp_path, ("a",)), limit=1)
+    case = experiment.cases(subject)[0]
+    first, again, other = (experiment.measure(replace(subject, seed=seed), case).record for seed in (0, 0, 1))
+    assert first == again
+    assert (first == other) == (name in UNSEEDED)
