@@ -2,11 +2,11 @@
 
     photograph -> gradability, field of view, network input -> p(RDR) -> explanation -> evidence -> candidates
 
-The paper's protocol ("fgvis") is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10,
-learning rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. Ours ("retina"), the default, is in
-`explainers.retina`. Evidence outside the field of view is dropped (ours): the black border is no retina; so is evidence
-of at most `lesions.FLOOR`, the noise of the start mask. An ungradable photograph is scored but not explained, and never
-reported as free of disease.
+The protocol of the paper (method "fgvis") is FGVis supplement A4.2: the defended deletion game for the class RDR,
+lambda 1e-10, learning rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. The default is our own (method "retina",
+`explainers.retina`). Ours, too: evidence outside the field of view is set to 0, because the black border is no retina,
+and so is evidence of at most `thresholds.FLOOR`, the noise of the start mask. An ungradable photograph is scored but
+not explained, and never reported as free of disease.
 """
 
 import math

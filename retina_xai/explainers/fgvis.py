@@ -1,7 +1,10 @@
 """FGVis: fine-grained explanations by the defended optimisation games (Wagner et al., CVPR 2019).
 
-    explain = FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1, reference="zero", seed=0)
-    result = explain(model, images)
+>>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+>>> explain = FGVis(game="deletion", lam=1e-4, iterations=5)
+>>> result = explain(model, torch.rand(2, 3, 16, 16), targets=1)
+>>> result.evidence.shape, result.mask.shape, result.polarity
+(torch.Size([2, 16, 16]), torch.Size([2, 3, 16, 16]), 'removes')
 
 The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the step) and `games.line_search`.
 """
@@ -34,7 +37,7 @@ from retina_xai.models.inference import inference
 
 @dataclass(frozen=True)
 class FGVis(Explainer):
-    """One of the four games with its settings.
+    """One of the four games with its settings; every image plays a game of its own.
 
     Args:
         game: a key of `games.GAMES`: preservation, generation, deletion or repression.

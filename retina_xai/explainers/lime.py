@@ -1,13 +1,13 @@
 """LIME (Ribeiro, Singh and Guestrin, 2016): a linear model of the score over superpixels that are shown or hidden.
 
-    z in {0, 1}^K,  each z_k a fair coin;   x(z) shows superpixel k where z_k = 1, and r = 0 elsewhere
+    z in {0, 1}^K,  each z_k 1 with probability 1/2;   x(z) shows superpixel k where z_k = 1, and r = 0 elsewhere
     w = argmin  sum_i pi(z_i) (p_c(x(z_i)) - w . z_i - b)^2 + |w|^2,   evidence = relu(w_k) on all of superpixel k
     pi(z) = exp(-D(z)^2 / (2 sigma^2)),   D = 1 - sqrt(sum z / K), the cosine distance to "all shown",  sigma 0.25
 
 Sampling and regression are Captum's (with scikit-learn's ridge), superpixels scikit-image's SLIC on the image scaled
 to its own range. 1000 samples, the ridge of weight 1 and the kernel (sqrt(exp(-D^2 / sigma^2))) are those of the
-authors' image code. Ours: SLIC with about 50 superpixels, where they take quickshift with as many as it finds, and the
-mean colour r = 0 for what is hidden, where they take each superpixel's own mean.
+authors' image code. Ours: SLIC with about 50 superpixels instead of quickshift, and the mean colour r = 0 for hidden
+superpixels instead of the mean of each.
 """
 
 import math
@@ -32,10 +32,10 @@ class LIME(PerturbationExplainer):
     """Superpixel LIME.
 
     Args:
-        samples: images shown to the network, at least 2.
+        samples: number of images with hidden superpixels, at least 2.
         segments: superpixels asked for; SLIC gives about as many.
-        seed: of the coin throws; every image gets the same ones.
-        batch: samples shown at once, None for what is quick on the device; it changes the result by rounding only.
+        seed: of the samples; all images of a call get the same ones.
+        batch: samples per forward pass, None for the default of the device; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.

@@ -2,10 +2,10 @@
 
     evidence(pixel) = relu( mean over the windows W that cover it of  p_c(x) - p_c(x with W set to r) ),   r = 0
 
-in the model's normalised space, so a covered pixel has the mean colour. Computed by Captum; each map is divided by
-its own maximum.
+in the model's normalised space, so a covered pixel has the mean colour. Captum computes it; each map is divided by its
+own maximum.
 
-Window and stride are shares of the longer side, so that one setting serves all input sizes. The defaults are 32 and
+Window and stride are shares of the longer side, so that one setting fits all input sizes. The defaults are 32 and
 8 of 224 pixels (ours): Zeiler and Fergus give no size, and the networks' last maps resolve 32 pixels.
 """
 
@@ -28,7 +28,7 @@ class Occlusion(PerturbationExplainer):
     Args:
         window: side of the covered square, as a share of the longer side, in (0, 1]; at least one pixel.
         stride: step of the square, likewise; not above `window`, or pixels would be skipped.
-        batch: squares tried at once, None for what is quick on the device; it changes the result by rounding only.
+        batch: squares per forward pass, None for the default of the device; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.

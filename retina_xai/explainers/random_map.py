@@ -1,9 +1,9 @@
-"""Random importance: what a method reaches that looks neither at the network nor at the image.
+"""Random importance, the control: a map that depends neither on the network nor on the image.
 
     evidence ~ U(0, 1), independently for every pixel
 
 One map (H, W) per seed and size, the same for all images of a call and for every call, so a batch equals its images
-one by one. Take another seed per photograph where independent maps are wanted.
+one by one. For independent maps, use another seed per photograph.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from retina_xai.models.inference import inference
 
 @dataclass(frozen=True)
 class RandomMap(Explainer):
-    """Uniform noise from `seed` and nothing else; the network is asked for the scores in the explanation only."""
+    """Uniform noise that depends on `seed` alone; the network only gives the scores of the explanation."""
 
     method: ClassVar[str] = "random"
     seed: int = 0

@@ -3,6 +3,9 @@
 `EXPLAINERS` is the only list of methods: command line, viewer, comparison table and contract tests read it. A new
 method is one file in this package and one entry here. Importing the registry imports no method: a factory does so when
 it is called.
+
+>>> explainer_named("rise").factory(masks=2000, seed=1)
+RISE(masks=2000, cells=7, probability=0.5, seed=1, batch=None)
 """
 
 from collections.abc import Callable, Mapping

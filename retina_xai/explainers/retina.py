@@ -1,25 +1,26 @@
-"""The retina protocol (ours): FGVis evidence as a clinician can read it.
+"""The retina protocol: evidence of FGVis that a clinician can read. The protocol is ours.
 
-The game is the paper's, with the same defence; six things make lesions of its masks:
+The game is that of the paper, with the same defence. Six steps turn its masks into lesions:
 
     change_F = mean over channels of F^-1[ (1 - m_F) min(|F x - r|, 1) ]      for every flip F
     e        = (mean over flips of sqrt(G * change_F))^2,       evidence = p_c(x) e / max e
 
-1. Weight by the change that the deletion makes: a pixel that equals its reference is not changed by deleting it, so
-   whatever its mask says, nothing was shown to depend on it. Beyond one unit of the network's input more contrast
-   counts no more, or bright exudates would hide the haemorrhages. What the start mask deleted by chance (at most 0.01)
-   counts as nothing, so a photograph whose score is low from the start has no evidence at all.
-2. A Gaussian G of a few network pixels, the width of small lesions: the mask is a scatter of pixels, a lesion a blob.
-3. Both flips and their product: a retina has no up and down for this network, so what only one of the four games
-   deletes is chance. The power mean lies between the mean, which shows all of it, and the product, which shows what all
-   four agree on.
-4. Fewer steps: the score of a fundus photograph falls at once or swings for hundreds of steps, which only add paint.
-5. Scaled by the score p_c(x): evidence for a disease that the network hardly sees is weak, and weaker than that of a
-   photograph which it refers, so evidence of one strength means the same in all photographs.
-6. A candidate begins at 7 % of the maximum, not at 4 %: below lie the feet of the Gaussians. They stay in the map.
+1. Weight the mask by the change of the image. Deleting a pixel that equals its reference changes nothing, so its mask
+   is no evidence. The change is cut at one unit of the network's input; without the cut, bright exudates would hide
+   the haemorrhages. A deletion of at most 0.01 is part of the random start mask and counts as 0. A photograph whose
+   score is low from the start therefore has no evidence.
+2. Smooth with a Gaussian G of a few network pixels, the width of small lesions: masks are scattered pixels, lesions
+   are connected.
+3. Average over the image, both flips and their product. The network has no preferred orientation, so a pixel that is
+   deleted in one of the four games only is noise. The power mean of exponent 1/2 lies between the mean, which keeps
+   such pixels, and the product, which keeps only what all four games delete.
+4. Use fewer steps. The score of a fundus photograph falls within a few steps or oscillates for hundreds; the later
+   steps only enlarge the mask.
+5. Scale by the score p_c(x), so that evidence of the same strength has the same meaning in all photographs.
+6. Begin a candidate at 7 % of the maximum instead of 4 %: the margins of the Gaussians lie below. They stay in the map.
 
-It wants weights whose preprocessing takes the local background off: then r = 0 is the surroundings of a pixel, and the
-change |x - r| its contrast against them.
+The protocol needs weights whose preprocessing subtracts the local background: then r = 0 is the surroundings of a
+pixel, and the change |x - r| is its contrast with them.
 """
 
 from dataclasses import dataclass, replace
@@ -44,12 +45,12 @@ FLIPS = ((3,), (2,), (2, 3))
 
 @dataclass(frozen=True)
 class RetinaFGVis(Explainer):
-    """FGVis whose evidence is weighted by the change, smoothed, averaged over flips and scaled by the score.
+    """FGVis with evidence that is weighted by the change, smoothed, averaged over flips and scaled by the score.
 
     Mask, explained image, scores and iterations of its explanations are those of the game on the image as it is.
 
     Args:
-        game: the deletion game that is played.
+        game: the deletion game.
         smoothing: standard deviation of G as a share of the longer side; 0 leaves it out.
         fraction: share of the maximum at which a lesion candidate begins; it changes no evidence.
 
@@ -111,7 +112,7 @@ class RetinaFGVis(Explainer):
         return {**self.game.settings(), "method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
 
     def _change(self, played: Explanation, images: Tensor) -> Tensor:
-        """What the deletion changes, mean over channels, (N, 1, H, W)."""
+        """The change of the image by the deletion, mean over channels, (N, 1, H, W)."""
         reference = reference_for(self.game.reference, images, self.game.seed)
         deleted = torch.zeros_like(images) if played.mask is None else 1 - played.mask
         deleted = deleted * (deleted > 1 - START)

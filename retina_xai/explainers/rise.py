@@ -1,15 +1,16 @@
-"""RISE (Petsiuk, Das and Saenko, 2018): the mean score of random views in which a pixel is seen.
+"""RISE (Petsiuk, Das and Saenko, 2018): the mean score over random masks that show a pixel.
 
     evidence(pixel) ~ sum_i p_c(M_i * x) M_i(pixel) / sum_i M_i(pixel)
 
-Masks M_i: a grid of cells x cells coins (1 with the given probability), upsampled bilinearly to one cell more than
-the image holds, and cut to the image's size at a random offset of up to one cell, so that values are in [0, 1] and no
-cell edge is special. What a mask hides is 0 in normalised space. The published code uses 4000 to 8000 masks of 7 x 7 or
-8 x 8 cells with probability 0.5.
+Mask M_i is a grid of cells x cells independent bits (1 with the given probability). It is upsampled bilinearly to one
+cell more than the image and cut to the image's size at a random offset of up to one cell. Values are in [0, 1], and no
+position is a cell edge in all masks. What a mask hides is 0 in normalised space. The published code uses 4000 to 8000
+masks of 7 x 7 or 8 x 8 cells with probability 0.5.
 
 Ours: the estimate is divided by the sum of the masks at each pixel instead of by its expectation N * probability, which
-takes the masks' own unevenness out; and the map is scaled from its minimum and maximum to [0, 1] (a flat one is 0),
-because its level is the mean score of all views and says nothing about places. All images of a call see the same masks.
+removes the unevenness of the masks themselves. The map is scaled from its minimum and maximum to [0, 1] (a constant map
+is 0), because its level is the mean score of all masked images and does not depend on the position. All images of a
+call get the same masks.
 """
 
 from collections.abc import Iterator
@@ -28,14 +29,14 @@ from retina_xai.models.throughput import batch_for
 
 @dataclass(frozen=True)
 class RISE(PerturbationExplainer):
-    """Random views.
+    """RISE.
 
     Args:
-        masks: number of views, at least 1.
-        cells: coins along each side of a grid, at least 1.
-        probability: that a coin shows its cell, in (0, 1).
+        masks: number of masks, at least 1.
+        cells: along each side of a grid, at least 1.
+        probability: that a cell is shown, in (0, 1).
         seed: of grids and offsets.
-        batch: views shown at once, None for what is quick on the device; it changes the result by rounding only.
+        batch: masks per forward pass, None for the default of the device; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -56,7 +57,7 @@ class RISE(PerturbationExplainer):
             raise UsageError(f"probability {self.probability:g}: give a number between 0 and 1, such as 0.5")
 
     def plan(self) -> Plan:
-        """One view for each mask."""
+        """One step for each mask."""
         return Plan(games=1, steps=self.masks)
 
     def draw(self, height: int, width: int, batch: int) -> Iterator[Tensor]:
@@ -74,7 +75,7 @@ class RISE(PerturbationExplainer):
             yield torch.stack([mask[:, top : top + height, left : left + width] for mask, (top, left) in cuts])
 
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The mean score of the views that show a pixel, scaled to [0, 1]."""
+        """The mean score over the masks that show a pixel, scaled to [0, 1]."""
         height, width = image.shape[-2:]
         weighted, seen = image.new_zeros(height, width), image.new_zeros(height, width)
         for drawn in self.draw(height, width, batch_for(image, self.batch)):
