@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from retina_xai.app.readings.model import ImageFile, ReaderDecision, Reading
+from retina_xai.app.readings.model import ImageFile, Opinion, Reading
 from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
 from retina_xai.verdict import Verdict
 
@@ -34,31 +33,18 @@ class Edits:
     rejected: Set[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Opinion:
-    """What the reader says, and when."""
-
-    reader: str
-    time: datetime
-    decision: ReaderDecision = "none"
-    comment: str = ""
-
-
 def compose_reading(shown: Shown, edits: Edits, opinion: Opinion) -> Reading:
     """The reading that would be stored.
 
     Raises:
-        InputError: a name, comment or lesion that no reading may hold.
+        InputError: a lesion that no reading may hold.
     """
     return Reading(
-        reader=opinion.reader.strip(),
-        time=opinion.time,
+        **{**vars(opinion), "reader": opinion.reader.strip()},
         image=shown.image,
         model_sha256=shown.model_sha256,
         verdict=shown.verdict,
-        decision=opinion.decision,
         lesions=_lesions(shown, edits),
-        comment=opinion.comment,
         settings=shown.settings,
     )
 

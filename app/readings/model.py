@@ -57,11 +57,8 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One reader's reading of one photograph with one set of weights.
-
-    `time` has a time zone. `verdict` is what the system said. `settings` is what the system ran with, plain values only
-    and no paths. `number` is the reading's place in its store, from 1; 0 before it is stored.
+class Opinion:
+    """What a reader says of a photograph, and when; `time` has a time zone.
 
     Raises:
         InputError: a value that no reading may hold.
@@ -69,23 +66,40 @@ class Reading:
 
     reader: str
     time: datetime
-    image: ImageFile
-    model_sha256: str
-    verdict: Verdict
     decision: ReaderDecision = "none"
-    lesions: tuple[Annotation, ...] = ()
     comment: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    number: int = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
         check_text("reader name", self.reader, MAX_READER_LENGTH, required=True)
         if self.time.utcoffset() is None:
             raise InputError(f"time {self.time} of a reading: expected one with a time zone; use UTC")
-        _check_hash("weights", self.model_sha256)
         check_one_of("reader's decision", self.decision, get_args(ReaderDecision))
         check_text("comment", self.comment, MAX_COMMENT_LENGTH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(Opinion):
+    """One reader's reading of one photograph with one set of weights: the opinion with its context.
+
+    `verdict` is what the system said. `settings` is what the system ran with, plain values only and no paths. `number`
+    is the reading's place in its store, from 1; 0 before it is stored.
+
+    Raises:
+        InputError: a value that no reading may hold.
+    """
+
+    image: ImageFile
+    model_sha256: str
+    verdict: Verdict
+    lesions: tuple[Annotation, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        _check_hash("weights", self.model_sha256)
         _check_lesions(self.lesions)
         _check_settings(self.settings)
 

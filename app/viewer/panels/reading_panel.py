@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from retina_xai.app.readings.compose import Opinion, compose_reading
+from retina_xai.app.readings.compose import compose_reading
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer, FormState, Submission, reading_form
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.services import Desk
@@ -22,8 +22,8 @@ def store_submission(state: Session, opened: OpenPhotograph, submission: Submiss
     draft = state.draft(opened.item)
     if draft.answer is not None and draft.answer.id == submission.id:
         return
-    opinion = Opinion(submission.reader, datetime.now(UTC), submission.decision, submission.comment)
     try:
+        opinion = submission.opinion(datetime.now(UTC))
         shown = opened.shown(state.threshold, desk.classifier.sha256)
         stored = state.store(compose_reading(shown, draft.edits, opinion), desk)
     except RetinaXaiError as error:

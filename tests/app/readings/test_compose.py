@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from helpers.readings import IMAGE, MODEL, READING
 
-from retina_xai.app.readings.compose import Edits, Opinion, Shown, compose_reading, edited_copy
+from retina_xai.app.readings.compose import Edits, Shown, compose_reading, edited_copy
+from retina_xai.app.readings.model import Opinion
 from retina_xai.errors import InputError
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.shapes import Disk

@@ -86,7 +86,7 @@ def press(page, label):
 
 def say(state, item, served, decision="none", comment="", reader="Ada"):
     """Store what the browser sends when a reading is stored."""
-    submission = Submission(uuid4().hex, item.key, reader, decision, comment)
+    submission = Submission(uuid4().hex, item.key, {"reader": reader, "decision": decision, "comment": comment})
     take_submission(state, submission, served)
     return state.draft(item).answer
 
@@ -188,7 +188,7 @@ def test_without_a_name_nothing_is_stored(served):
 
 def test_a_reading_that_arrives_twice_is_stored_once(served):
     _, state, item = opened(examination, served)
-    submission = Submission("one", item.key, "Ada")
+    submission = Submission("one", item.key, {"reader": "Ada"})
     take_submission(state, submission, served)
     take_submission(state, submission, served)
     assert len(served.store.all()) == 1
@@ -205,10 +205,25 @@ def test_a_photograph_without_a_score_is_not_read(served):
 
 @pytest.mark.parametrize(
     "message",
-    [None, "text", {}, {"id": 1}, {"id": "x" * 65, "image": "i", "reader": "r", "decision": "agree", "comment": ""}],
+    [
+        None,
+        "text",
+        {},
+        {"id": 1},
+        {"id": "x" * 65, "image": "i", "values": {"reader": "r"}},
+        {"id": "x", "image": None, "values": {"reader": "r"}},
+        {"id": "x", "image": "i", "values": {}},
+        {"id": "x", "image": "i", "values": {"reader": "r", "comment": 5}},
+        {"id": "x", "image": "i", "values": "text"},
+    ],
 )
-def test_what_is_no_reading_is_not_heard(message):
+def test_a_message_that_is_not_a_submission_is_ignored(message):
     assert submission_in(message) is None
+
+
+def test_a_submission_has_the_fields_of_an_opinion_and_no_others():
+    message = {"id": "x", "image": "i", "values": {"reader": "r", "decision": "agree", "time": "now", "other": 5}}
+    assert submission_in(message) == Submission("x", "i", {"reader": "r", "decision": "agree"})
 
 
 @pytest.mark.parametrize(("message", "name"), [("Ada", "Ada"), (None, ""), (5, ""), ("x" * 1000, "")])

@@ -7,8 +7,7 @@ import { onPage } from "../shared/page_memory.js";
 
 /**
  * @typedef {object} Draft
- * @property {"agree" | "disagree" | "none"} decision
- * @property {string} comment
+ * @property {Record<string, string>} values by field; a field without a value is not entered
  * @property {string | null} sent id of the reading that was sent and not answered yet
  * @property {string | null} session the session of the server that it was sent to
  * @property {Answer | null} answer
@@ -27,7 +26,7 @@ const entered = onPage("reading", () => ({
  */
 export function draftOf(image) {
   /** @type {Draft} */
-  const draft = entered.drafts.get(image) ?? { decision: "none", comment: "", sent: null, session: null, answer: null };
+  const draft = entered.drafts.get(image) ?? { values: {}, sent: null, session: null, answer: null };
   entered.drafts.set(image, draft);
   return draft;
 }

@@ -1,6 +1,7 @@
-// Decision, comment and the button that stores them. All of it acts at once in the browser; one message carries the
-// whole reading. The message stays the state of the component until a newer one replaces it, so that no rerun loses it,
-// and it has an id, so that Python takes it once. The form is always that of the photograph that the canvas shows.
+// The form for a reading: fields of the HTML with data-field, and the button that stores them. A button with data-value
+// is a choice. All of it acts at once in the browser; one message carries the whole reading. The message stays the state
+// of the component until a newer one replaces it, so that no rerun loses it, and it has an id, so that Python takes it
+// once. The form is always that of the photograph that the canvas shows.
 
 import { find, findAll, setText } from "../shared/elements.js";
 import { isTaken } from "../shared/keyboard.js";
@@ -10,13 +11,13 @@ import { onPhotographChange, shownPhotograph } from "../shared/shown_photograph.
 import { draftOf, onReaderChange, readerName } from "./drafts.js";
 
 /** @import { ComponentCall } from "../shared/component_call.js" */
-/** @import { Answer, Draft } from "./drafts.js" */
+/** @import { Answer } from "./drafts.js" */
 
 /**
- * @typedef {object} FormData
+ * @typedef {object} FormState
  * @property {string} session of the server
  * @property {string} image
- * @property {number} maxLength of a comment
+ * @property {Record<string, number>} maxLengths of texts, by field
  * @property {boolean} ready whether there is a verdict
  * @property {Answer | null} answer
  */
@@ -27,24 +28,22 @@ const NEEDS_READER = "Enter your name at the top to store readings.";
 const RESTARTED = { id: null, failed: true, line: "The viewer was restarted: check whether the reading is stored." };
 
 class ReadingForm {
-  /** @type {FormData} */
-  data = { session: "", image: "", maxLength: 0, ready: false, answer: null };
+  /** @type {FormState} */
+  data = { session: "", image: "", maxLengths: {}, ready: false, answer: null };
   /** @type {(reading: object) => void} */
   send = () => {};
   listening = new AbortController();
 
   /** @param {HTMLElement} root */
   constructor(root) {
-    this.comment = find(root, "textarea", HTMLTextAreaElement);
     this.button = find(root, ".store", HTMLButtonElement);
     this.status = find(root, "[role=status]", HTMLElement);
-    this.decisions = findAll(root, "[data-decision]", HTMLButtonElement);
+    this.texts = findAll(root, "textarea[data-field]", HTMLTextAreaElement);
+    this.choices = findAll(root, "button[data-field]", HTMLButtonElement);
     const { signal } = this.listening;
-    for (const button of this.decisions) {
-      button.addEventListener("click", () => this.decide(/** @type {Draft["decision"]} */ (button.dataset.decision)));
-    }
+    for (const button of this.choices) button.addEventListener("click", () => this.choose(button));
+    for (const text of this.texts) text.addEventListener("input", () => this.enter(fieldOf(text), text.value));
     this.button.addEventListener("click", () => this.store());
-    this.comment.addEventListener("input", () => this.change({ comment: this.comment.value }));
     document.addEventListener("keydown", (event) => this.press(event), { signal });
     onReaderChange(() => this.show(), signal);
     onPhotographChange(() => this.show(), signal);
@@ -54,20 +53,23 @@ class ReadingForm {
     return draftOf(shownPhotograph());
   }
 
-  /** @param {FormData} data */
+  /** @param {FormState} data */
   take(data) {
     this.data = data;
     const draft = draftOf(data.image);
     const answer = data.session === draft.session ? data.answer : RESTARTED;
     if (draft.sent && answer && [draft.sent, null].includes(answer.id)) Object.assign(draft, { sent: null, answer });
-    this.comment.maxLength = data.maxLength;
+    for (const text of this.texts) text.maxLength = data.maxLengths[fieldOf(text)];
     this.show();
   }
 
   show() {
-    const { decision, comment, sent, answer } = this.draft;
-    for (const button of this.decisions) button.ariaPressed = String(button.dataset.decision === decision);
-    if (this.comment.value !== comment) this.comment.value = comment;
+    const { values, sent, answer } = this.draft;
+    for (const button of this.choices) button.ariaPressed = String(values[fieldOf(button)] === button.dataset.value);
+    for (const text of this.texts) {
+      const value = values[fieldOf(text)] ?? "";
+      if (text.value !== value) text.value = value;
+    }
     this.button.disabled = Boolean(this.missing || sent);
     this.status.dataset.failed = String(Boolean(answer?.failed && !sent));
     setText(this.status, sent ? "Storing …" : (answer?.line ?? this.missing));
@@ -80,17 +82,26 @@ class ReadingForm {
   }
 
   /**
-   * Change the draft; an answer to the former one no longer holds.
-   * @param {Partial<Draft>} changes
+   * Set the value of a field; an answer to the former values no longer holds.
+   * @param {string} field
+   * @param {string} value "" for none
    */
-  change(changes) {
-    Object.assign(this.draft, changes, { sent: null, answer: null });
+  enter(field, value) {
+    const { draft } = this;
+    if (value) draft.values[field] = value;
+    else delete draft.values[field];
+    Object.assign(draft, { sent: null, answer: null });
     this.show();
   }
 
-  /** @param {Draft["decision"]} decision */
-  decide(decision) {
-    this.change({ decision: this.draft.decision === decision ? "none" : decision });
+  /**
+   * Take a choice, or take it back.
+   * @param {HTMLButtonElement} button
+   */
+  choose(button) {
+    const field = fieldOf(button);
+    const { value = "" } = button.dataset;
+    this.enter(field, this.draft.values[field] === value ? "" : value);
   }
 
   store() {
@@ -99,25 +110,29 @@ class ReadingForm {
     const { image, session } = this.data;
     Object.assign(draft, { sent: crypto.randomUUID(), session });
     this.show();
-    const { sent, decision, comment } = draft;
-    this.send({ id: sent, image, reader: readerName().trim(), decision, comment });
+    this.send({ id: draft.sent, image, values: { ...draft.values, reader: readerName().trim() } });
   }
 
   /** @param {KeyboardEvent} event */
   press(event) {
     if (event.repeat || isTaken(event)) return;
     const key = event.key.toLowerCase();
-    if (key === "a") this.decide("agree");
-    else if (key === "b") this.decide("disagree");
-    else if (key === "f") this.store();
-    else return;
+    const buttons = [...this.choices, this.button];
+    const button = buttons.find((one) => one.getAttribute("aria-keyshortcuts") === key);
+    if (!button) return;
+    button.click();
     event.preventDefault();
   }
 }
 
+/** @param {HTMLElement} element */
+function fieldOf({ dataset }) {
+  return dataset.field ?? "";
+}
+
 const forms = onPage("reading forms", () => /** @type {WeakMap<Element, ReadingForm>} */ (new WeakMap()));
 
-/** @param {ComponentCall<FormData>} call */
+/** @param {ComponentCall<FormState>} call */
 export default function ({ data, parentElement, setStateValue }) {
   const root = find(parentElement, ".reading", HTMLElement);
   const form = forms.get(root) ?? new ReadingForm(root);

@@ -4,30 +4,43 @@ It is a component of this package: decision and comment stay in the browser unti
 message. Buttons and text fields of Streamlit lose what is clicked and typed while the script runs.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 
 import streamlit as st
 
-from retina_xai.app.readings.model import MAX_COMMENT_LENGTH, ReaderDecision
+from retina_xai.app.readings.model import MAX_COMMENT_LENGTH, Opinion
 from retina_xai.app.viewer.components.component import client_component
 
 KEY = "reading"
 MAX_ID_LENGTH = 64
+FIELDS = tuple(field.name for field in fields(Opinion) if field.name != "time")
+MAX_LENGTHS = {"comment": MAX_COMMENT_LENGTH}
+"""Of the texts that the form lets a reader enter, by field."""
 
 _reading_form = client_component(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What the reader submits on the photograph with the key `image`, under an id of its own."""
+    """What the reader submits on the photograph with the key `image`, under an id of its own: values by field.
+
+    Fields that the reader left empty are missing, except for the reader's name.
+    """
 
     id: str
     image: str
-    reader: str
-    decision: ReaderDecision = "none"
-    comment: str = ""
+    values: Mapping[str, str]
+
+    def opinion(self, time: datetime) -> Opinion:
+        """The opinion that it holds.
+
+        Raises:
+            InputError: a value that no reading may hold.
+        """
+        return Opinion(time=time, **self.values)  # type: ignore[arg-type]  # checked by Opinion
 
 
 @dataclass(frozen=True)
@@ -57,12 +70,17 @@ def reading_form(state: FormState, on_submission: Callable[[Submission], None]) 
         if submission is not None:
             on_submission(submission)
 
-    _reading_form(key=KEY, data={**asdict(state), "maxLength": MAX_COMMENT_LENGTH}, on_reading_change=take)
+    _reading_form(key=KEY, data={**asdict(state), "maxLengths": MAX_LENGTHS}, on_reading_change=take)
 
 
 def submission_in(message: object) -> Submission | None:
     """The submission in a message from the browser, if it is one; its values are checked when it is stored."""
-    names = ("id", "image", "reader", "decision", "comment")
-    if not isinstance(message, dict) or not all(isinstance(message.get(name), str) for name in names):
+    if not isinstance(message, dict) or not isinstance(message.get("values"), dict):
         return None
-    return Submission(*(message[name] for name in names)) if len(message["id"]) <= MAX_ID_LENGTH else None
+    name, image = message.get("id"), message.get("image")
+    values = {field: text for field, text in message["values"].items() if field in FIELDS}
+    if not isinstance(name, str) or not isinstance(image, str) or len(name) > MAX_ID_LENGTH:
+        return None
+    if "reader" not in values or not all(isinstance(text, str) for text in values.values()):
+        return None
+    return Submission(name, image, values)
