@@ -1,10 +1,10 @@
-"""Lesion sensitivity: how much of what experts marked does an explanation find? (FGVis table 3)
+"""Lesion sensitivity: the share of the lesions marked by experts that an explanation finds (FGVis table 3).
 
-For every photograph the evidence map is binarised (`retina_xai.lesions.candidates`), cut at the field of view, and its
+For every photograph the evidence map is binarised (`retina_xai.lesions.candidates`) and cut at the field of view. Its
 8-connected blobs are counted against the experts' consensus masks at image, lesion and pixel level
-(`retina_xai.metrics.overlap`), beside the same blobs thrown at random (`retina_xai.metrics.chance`). Images without a
-lesion type are left out of that type's denominators and counted. Evidence outside of the field of view is not
-judged; its pixels are counted in `outside_pixels`.
+(`retina_xai.metrics.overlap`), and so are the same blobs at random places (`retina_xai.metrics.chance`). Images
+without a lesion type are left out of that type's denominators and counted. Evidence outside of the field of view is
+not evaluated; its pixels are counted in `outside_pixels`.
 
 Each photograph's result lies under OUT/images/ in a file whose name holds a hash of the image, its annotations and the
 settings. An interrupted run continues where it stopped (see `runner`) and ends with the same result, bit for bit,
