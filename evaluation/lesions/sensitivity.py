@@ -29,7 +29,7 @@ from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.candidates import binarise
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
-from retina_xai.metrics.chance import throw
+from retina_xai.metrics.chance import place_at_random
 from retina_xai.metrics.froc import lesion_scores, peaks
 from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
 from retina_xai.runner import Codec, ItemOutcome, WorkItem, claim, key_of, run
@@ -121,7 +121,7 @@ def evaluate(
 def measure_image(
     photograph: Photograph, truth: CaseTruth, explained: Explained, settings: SensitivitySettings
 ) -> ImageResult:
-    """Count one photograph's evidence against its masks, and the same blobs thrown at random.
+    """Count one photograph's evidence against its masks, and the same blobs at random places.
 
     Raises:
         UsageError: evidence, field of view or masks of another shape than the photograph.
@@ -134,10 +134,10 @@ def measure_image(
     highest = peaks(blobs, explained.evidence)
     scores = explained.evidence.ravel()[blobs.pixels[highest]].astype(np.float64)
     detections = _Detections(highest, scores)
-    seen = _look(blobs, detections, reference, area)
+    seen = _compare(blobs, detections, reference, area)
     rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
     repetitions = range(settings.chance_repetitions)
-    thrown = [_look(throw(blobs, inside, rng), detections, reference, area) for _ in repetitions]
+    moved = [_compare(place_at_random(blobs, inside, rng), detections, reference, area) for _ in repetitions]
     levels = evidence_levels(explained.evidence)
     return ImageResult(
         name=truth.name,
@@ -146,15 +146,13 @@ def measure_image(
         outside_pixels=int((predicted & ~inside).sum()),
         types=seen.overlap.types,
         prediction=seen.overlap.prediction,
-        chance={name: [one.overlap.types[name] for one in thrown] for name in reference.regions},
-        chance_prediction=[one.overlap.prediction for one in thrown],
+        chance={name: [one.overlap.types[name] for one in moved] for name in reference.regions},
+        chance_prediction=[one.overlap.prediction for one in moved],
         scores=scores,
         false=seen.false,
-        chance_false=np.array([one.false for one in thrown]),
+        chance_false=np.array([one.false for one in moved]),
         lesion_scores=seen.lesion_scores,
-        chance_lesion_scores={
-            name: np.array([one.lesion_scores[name] for one in thrown]) for name in reference.regions
-        },
+        chance_lesion_scores={name: np.array([one.lesion_scores[name] for one in moved]) for name in reference.regions},
         levels={
             name: level_counts(levels, inside & (regions.labels > 0)) for name, regions in reference.regions.items()
         },
@@ -202,25 +200,25 @@ def load_image_result(path: Path) -> ImageResult | None:
 
 @dataclass(frozen=True)
 class _Detections:
-    """Each blob's largest evidence (B,) and its index (B,) in `Blobs.pixels`, which a thrown blob keeps."""
+    """Each blob's largest evidence (B,) and its index (B,) in `Blobs.pixels`, which a randomly placed blob keeps."""
 
     highest: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Look:
-    """One prediction held against the truth: what it meets; each region's best detection; those in no region (B,)."""
+class _Comparison:
+    """A prediction compared with the truth: overlap, best score of each region, blobs that peak in no region (B,)."""
 
     overlap: Overlap
     lesion_scores: dict[str, npt.NDArray[np.float64]]
     false: npt.NDArray[np.bool_]
 
 
-def _look(blobs: Blobs, detections: _Detections, reference: Truth, area: int) -> _Look:
+def _compare(blobs: Blobs, detections: _Detections, reference: Truth, area: int) -> _Comparison:
     places = blobs.pixels[detections.highest]
     found = {name: lesion_scores(places, detections.scores, regions) for name, regions in reference.regions.items()}
-    return _Look(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
+    return _Comparison(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
 
 
 def _compute(
@@ -228,7 +226,7 @@ def _compute(
 ) -> ImageResult:
     photograph = case.photograph(hashes[case.name])
     height, width = photograph.pixels.shape[:2]
-    # The truth first: a broken annotation must not cost an explanation.
+    # The truth is read first, so that a damaged annotation is found before the explanation is computed.
     truth = case.truth(settings.consensus, (height, width))
     explained = explain(photograph)
     result = measure_image(photograph, truth, explained, settings)

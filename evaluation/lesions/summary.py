@@ -1,10 +1,10 @@
-"""Per-image counts of lesion sensitivity, summed up: figures, intervals, chance, FROC and average precision.
+"""The sums of the per-image counts of lesion sensitivity: figures, intervals, chance, FROC and average precision.
 
-Every ratio is one of sums over images (never a mean of per-image ratios, which would weigh a photograph with one
-lesion like one with fifty). Intervals: Wilson for the image level, whose trials are independent; bootstrap over
-images for all others (see `retina_xai.metrics.intervals`). Chance: each repetition throws the blobs of all images anew,
-which gives one ratio per repetition; reported are their mean and the 2.5 % and 97.5 % quantiles. So it is with FROC,
-for which thrown blobs keep their scores, and the place of it within them.
+Every ratio is a ratio of sums over images. A mean of per-image ratios would give a photograph with one lesion the same
+weight as one with fifty. Intervals: Wilson for the image level, whose trials are independent; bootstrap over images for
+all others (see `retina_xai.metrics.intervals`). Chance: in each repetition the blobs of all images are placed at random
+again, which gives one ratio per repetition; the table shows their mean and their 2.5 % and 97.5 % quantiles. The same
+holds for FROC, in which randomly placed blobs keep their scores.
 """
 
 import math
@@ -40,11 +40,11 @@ CURVE_POINTS = 97
 
 @dataclass(frozen=True)
 class ImageResult:
-    """All that one photograph adds to the tables.
+    """Everything that one photograph contributes to the tables.
 
-    `chance` and `chance_prediction` hold one entry per repetition, R in all. `scores` (B,) are those of the blobs,
-    thrown or not; `false` (B,) and `chance_false` (R, B) say which peak in no lesion; `lesion_scores` (L,) and
-    `chance_lesion_scores` (R, L) hold the best score that peaks in each annotated region (0: missed). `levels` and
+    `chance` and `chance_prediction` have one entry per repetition, R in all. `scores` (B,) are those of the blobs, also
+    at random places; `false` (B,) and `chance_false` (R, B): the blob's peak lies in no lesion; `lesion_scores` (L,)
+    and `chance_lesion_scores` (R, L): the best score with its peak in each annotated region (0: missed). `levels` and
     `field_levels` are evidence histograms (65536,) of the lesions and of the field of view.
     """
 
@@ -102,7 +102,7 @@ class TypeSummary:
 
 @dataclass(frozen=True)
 class Separation:
-    """How well p(RDR) tells the photographs with an annotated lesion of any type from those without one."""
+    """How well p(RDR) separates the photographs with an annotated lesion of any type from those without one."""
 
     present: int
     absent: int
@@ -112,7 +112,7 @@ class Separation:
 
 @dataclass(frozen=True)
 class SensitivitySummary:
-    """The whole experiment: one entry per lesion type and "any", the prediction's figures, and image by image."""
+    """All figures: one entry per lesion type and "any", those of the prediction, and the result of each image."""
 
     separation: Separation
     types: Mapping[str, TypeSummary]
@@ -131,7 +131,7 @@ class Statistics:
 
 
 def summarise(results: Sequence[ImageResult], statistics: Statistics | None = None) -> SensitivitySummary:
-    """Sum up at least one image; the order of `results` changes nothing but the bootstrap's draws."""
+    """Summarise at least one image. The order of `results` changes only the draws of the bootstrap."""
     statistics = statistics or Statistics()
     rows = _rows([result.prediction for result in results])
     chance = _rows_by_repetition([result.chance_prediction for result in results])
@@ -177,10 +177,10 @@ def _summarise_type(
 
 @dataclass(frozen=True)
 class _FalsePositives:
-    """Their scores over all images, in the prediction and in each repetition of chance; the same for every type."""
+    """Scores of false positives over all images: in the prediction, and in each repetition of chance."""
 
     seen: Ranked
-    thrown: Sequence[Ranked]
+    moved: Sequence[Ranked]
 
 
 def _false_positives(results: Sequence[ImageResult]) -> _FalsePositives:
@@ -193,9 +193,9 @@ def _summarise_froc(
     lesion_type: str, results: Sequence[ImageResult], false: _FalsePositives, statistics: Statistics
 ) -> FrocSummary:
     found = Ranked.of([one.lesion_scores[lesion_type] for one in results])
-    thrown = [
+    moved = [
         (one, Ranked.of([result.chance_lesion_scores[lesion_type][k] for result in results]))
-        for k, one in enumerate(false.thrown)
+        for k, one in enumerate(false.moved)
     ]
     count = len(results)
     once = np.ones(count, dtype=np.int64)
@@ -207,15 +207,15 @@ def _summarise_froc(
         statistics.level,
     )
     at_rates = sensitivity_at(false.seen, found, once)
-    chance = np.array([sensitivity_at(*pair, once) for pair in thrown])
-    end = max(RATES[-1], *(len(one.values) / count for one in false.thrown))
+    chance = np.array([sensitivity_at(*pair, once) for pair in moved])
+    end = max(RATES[-1], *(len(one.values) / count for one in false.moved))
     grid = np.geomspace(RATES[0] / 2, end, CURVE_POINTS)
     return FrocSummary(
         froc(false.seen.values, found.values, count),
         Figure(float(at_rates.mean()), interval, *_spread(chance.mean(axis=1))),
         tuple(at_rates.tolist()),
         tuple(_spread(column) for column in chance.T),
-        Froc(grid, np.mean([sensitivity_at(*pair, once, grid) for pair in thrown], axis=0)),
+        Froc(grid, np.mean([sensitivity_at(*pair, once, grid) for pair in moved], axis=0)),
     )
 
 

@@ -1,16 +1,16 @@
-"""What a random prediction of equal area and blob size reaches: the chance row of every sensitivity table.
+"""The value that a random prediction of equal area and blob size reaches: the chance row of every sensitivity table.
 
-A mask that covers everything scores 100 % sensitivity, so a sensitivity means something only beside the value of a
-mask that knows nothing. The random mask keeps the predicted blobs: each is turned by a random multiple of 90
-degrees, mirrored at random, and thrown to a random place. (Turn, mirror, place) is drawn uniformly from all those
-in which no pixel of the blob leaves the field of view, by rejection: a field pixel is drawn for the blob's first
-pixel, and the draw is repeated until the whole blob fits and meets no blob that lies already. Area, number and size
-of blobs are thus kept exactly, and so is their order: blob i stays blob i, and keeps its score in a chance FROC.
+A mask that covers everything has 100 % sensitivity, so a sensitivity must be compared with that of a random mask. The
+random mask keeps the predicted blobs: each is turned by a random multiple of 90 degrees, mirrored at random, and moved
+to a random place. (Turn, mirror, place) is drawn uniformly from all those in which no pixel of the blob leaves the
+field of view, by rejection: a field pixel is drawn for the blob's first pixel, and the draw is repeated until the whole
+blob fits and meets no blob that is placed already. Area, number, size and order of the blobs are kept exactly: blob i
+stays blob i, and keeps its score in a chance FROC.
 
-Large blobs are thrown first, one by one; the many small ones in rounds, all at once, the larger winning where two
-meet. A blob that finds no free place may overlap others (then the area shrinks, which the counts show), and one
-that fits nowhere at all, such as a mask of the whole field, stays where it was: chance is then 100 % too, as it
-should be. It works in the file's own pixels: blobs may be single pixels, which a coarser grid would lose.
+Large blobs are placed first, one by one; the many small ones in rounds, all at once, and where two meet the larger one
+stays. A blob that finds no free place may overlap others (the counts then show the smaller area). A blob that fits
+nowhere, such as a mask of the whole field, stays where it was; chance is then 100 % too. Coordinates are pixels of the
+file: blobs may be single pixels, which a coarser grid would lose.
 """
 
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class _Board:
         return good, flat
 
 
-def throw(blobs: Blobs, field_of_view: BoolArray, rng: np.random.Generator) -> Blobs:
+def place_at_random(blobs: Blobs, field_of_view: BoolArray, rng: np.random.Generator) -> Blobs:
     """The same blobs in the same order at random places, turns and mirrorings in `field_of_view` (H, W).
 
     The field of view must hold all of them.
@@ -62,19 +62,19 @@ def throw(blobs: Blobs, field_of_view: BoolArray, rng: np.random.Generator) -> B
     areas = np.bincount(blobs.owner, minlength=blobs.count)
     inside = field_of_view.ravel()
     board = _Board(blobs.shape, inside, np.flatnonzero(inside))
-    thrown = np.full(len(blobs.pixels), -1, dtype=np.int64)
+    moved = np.full(len(blobs.pixels), -1, dtype=np.int64)
     ends = np.cumsum(areas)
     by_size = np.argsort(-areas, kind="stable")
     large = by_size[areas[by_size] > LARGE * len(board.places)]
     for blob in large:
         span = slice(ends[blob] - areas[blob], ends[blob])
-        thrown[span] = _throw_one(board, blobs.pixels[span], rng)
-        board.taken[thrown[span]] = blob
-    _throw_many(board, blobs, by_size[len(large) :], thrown, rng)
-    return Blobs(blobs.shape, thrown, blobs.owner, blobs.count)
+        moved[span] = _place_one(board, blobs.pixels[span], rng)
+        board.taken[moved[span]] = blob
+    _place_many(board, blobs, by_size[len(large) :], moved, rng)
+    return Blobs(blobs.shape, moved, blobs.owner, blobs.count)
 
 
-def _throw_one(board: _Board, pixels: IntArray, rng: np.random.Generator) -> IntArray:
+def _place_one(board: _Board, pixels: IntArray, rng: np.random.Generator) -> IntArray:
     """New flat pixels of one blob: probe a few of its pixels at many places, then all of them where those fit."""
     rows, columns = _relative(pixels, pixels[:1], board.shape[1])
     probes = np.linspace(0, len(pixels) - 1, min(PROBES, len(pixels))).astype(np.int64)
@@ -93,8 +93,8 @@ def _throw_one(board: _Board, pixels: IntArray, rng: np.random.Generator) -> Int
     return pixels
 
 
-def _throw_many(board: _Board, blobs: Blobs, waiting: IntArray, thrown: IntArray, rng: np.random.Generator) -> None:
-    """Fill `thrown` for the blobs in `waiting`, largest first, in rounds; overlap is allowed in the last rounds."""
+def _place_many(board: _Board, blobs: Blobs, waiting: IntArray, moved: IntArray, rng: np.random.Generator) -> None:
+    """Fill `moved` for the blobs in `waiting`, largest first, in rounds; overlap is allowed in the last rounds."""
     rank = np.full(blobs.count, -1, dtype=np.int64)
     rank[waiting] = np.arange(len(waiting))
     where = np.flatnonzero(rank[blobs.owner] >= 0)
@@ -114,10 +114,10 @@ def _throw_many(board: _Board, blobs: Blobs, waiting: IntArray, thrown: IntArray
         placed = _all_of(good, owner, blobs.count)
         if not overlap:
             placed = _settle(board, flat, owner, placed)
-        thrown[where[placed[owner]]] = flat[placed[owner]]
+        moved[where[placed[owner]]] = flat[placed[owner]]
         left = ~placed[owner]
         where, rows, columns = where[left], rows[left], columns[left]
-    thrown[where] = blobs.pixels[where]
+    moved[where] = blobs.pixels[where]
 
 
 def _settle(board: _Board, flat: IntArray, owner: IntArray, placed: BoolArray) -> BoolArray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from retina_xai.metrics.chance import LARGE, _Board, _settle, throw
+from retina_xai.metrics.chance import LARGE, _Board, _settle, place_at_random
 from retina_xai.metrics.overlap import ANY, Truth, blobs_of, measure
 
 ROWS, COLUMNS = np.mgrid[:120, :150]
@@ -35,11 +35,11 @@ def shapes(blobs):
 @pytest.mark.parametrize(("quantile", "sigma"), [(0.97, 0.5), (0.9, 2), (0.8, 6)])
 def test_blobs_keep_their_shape_stay_in_the_field_and_do_not_overlap(quantile, sigma):
     blobs = blobs_of(blotches(quantile, sigma))
-    thrown = throw(blobs, FIELD, np.random.default_rng(1))
-    assert FIELD.ravel()[thrown.pixels].all()
-    assert len(np.unique(thrown.pixels)) == len(blobs.pixels)
-    assert shapes(thrown) == shapes(blobs)
-    assert not np.array_equal(thrown.pixels, blobs.pixels)
+    moved = place_at_random(blobs, FIELD, np.random.default_rng(1))
+    assert FIELD.ravel()[moved.pixels].all()
+    assert len(np.unique(moved.pixels)) == len(blobs.pixels)
+    assert shapes(moved) == shapes(blobs)
+    assert not np.array_equal(moved.pixels, blobs.pixels)
 
 
 def test_blobs_keep_their_order_so_that_scores_can_follow():
@@ -49,12 +49,12 @@ def test_blobs_keep_their_order_so_that_scores_can_follow():
         bars[30 + 2 * k, 60 : 60 + length] = True
     blobs = blobs_of(bars)
     areas = np.bincount(blobs.owner)
-    # Both ways of throwing are taken.
+    # Both ways of placing are taken.
     assert areas.tolist() == lengths.tolist()
     assert areas.min() < LARGE * FIELD.sum() < areas.max()
-    thrown = throw(blobs, FIELD, np.random.default_rng(4))
+    moved = place_at_random(blobs, FIELD, np.random.default_rng(4))
     for number, length in enumerate(lengths):
-        rows, columns = np.divmod(thrown.pixels[thrown.owner == number], thrown.shape[1])
+        rows, columns = np.divmod(moved.pixels[moved.owner == number], moved.shape[1])
         assert sorted([np.ptp(rows), np.ptp(columns)]) == [0, length - 1]
 
 
@@ -65,7 +65,7 @@ def test_single_pixels_fall_uniformly():
     hits = np.zeros(FIELD.shape)
     rng = np.random.default_rng(2)
     for _ in range(400):
-        hits += mask_of(throw(blobs, FIELD, rng).pixels)
+        hits += mask_of(place_at_random(blobs, FIELD, rng).pixels)
     quarter = FIELD & (ROWS < 60) & (COLUMNS < 75)
     total = hits.sum()
     expected = quarter.sum() / FIELD.sum()
@@ -80,31 +80,31 @@ def test_pixel_sensitivity_of_chance_is_the_predicted_area():
     predicted = np.random.default_rng(8).random(FIELD.shape) < 0.05
     blobs, rng = blobs_of(predicted & FIELD), np.random.default_rng(3)
     area = int(FIELD.sum())
-    values = [measure(throw(blobs, FIELD, rng), truth, area).types["a"].pixel_sensitivity for _ in range(200)]
+    values = [measure(place_at_random(blobs, FIELD, rng), truth, area).types["a"].pixel_sensitivity for _ in range(200)]
     expected = len(blobs.pixels) / area
     assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / np.sqrt(200))
 
 
 def test_a_mask_of_the_whole_field_stays_and_scores_everything():
     blobs = blobs_of(FIELD)
-    thrown = throw(blobs, FIELD, np.random.default_rng(0))
-    assert np.array_equal(mask_of(thrown.pixels), FIELD)
-    result = measure(thrown, Truth.of({"a": blotches(0.9, 3)}), int(FIELD.sum()))
+    moved = place_at_random(blobs, FIELD, np.random.default_rng(0))
+    assert np.array_equal(mask_of(moved.pixels), FIELD)
+    result = measure(moved, Truth.of({"a": blotches(0.9, 3)}), int(FIELD.sum()))
     assert result.types[ANY].pixel_sensitivity == 1
 
 
 def test_a_field_too_full_for_free_places_stays_in_the_field():
     blobs = blobs_of(blotches(0.4, 1.5))
-    thrown = throw(blobs, FIELD, np.random.default_rng(0))
-    assert FIELD.ravel()[thrown.pixels].all()
-    assert shapes(thrown) == shapes(blobs)
-    assert len(np.unique(thrown.pixels)) <= len(blobs.pixels)
+    moved = place_at_random(blobs, FIELD, np.random.default_rng(0))
+    assert FIELD.ravel()[moved.pixels].all()
+    assert shapes(moved) == shapes(blobs)
+    assert len(np.unique(moved.pixels)) <= len(blobs.pixels)
 
 
 def test_no_blobs_and_equal_seeds():
-    assert throw(blobs_of(np.zeros_like(FIELD)), FIELD, np.random.default_rng(0)).count == 0
+    assert place_at_random(blobs_of(np.zeros_like(FIELD)), FIELD, np.random.default_rng(0)).count == 0
     blobs = blobs_of(blotches(0.9, 2))
-    once, again = (throw(blobs, FIELD, np.random.default_rng(9)).pixels for _ in range(2))
+    once, again = (place_at_random(blobs, FIELD, np.random.default_rng(9)).pixels for _ in range(2))
     assert np.array_equal(once, again)
 
 
