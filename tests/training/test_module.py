@@ -77,6 +77,15 @@ def test_epochs_are_compared_by_auroc_or_else_by_loss() -> None:
     assert EpochScore(0, 0.1, math.nan).rank > EpochScore(0, 0.9, math.nan).rank
 
 
+@pytest.mark.parametrize(("own", "expected"), [({}, 0.003), ({"lr": 0.02}, 0.02)])
+def test_a_stage_may_have_a_learning_rate_of_its_own(own: dict[str, float], expected: float) -> None:
+    stage = {"size": 32, "epochs": 2, "batch": 4, **own}
+    module = _module({**SETTINGS, "stages": [stage], "optimiser": {"lr": 0.003}})
+    module.trainer = type("Plan", (), {"estimated_stepping_batches": 10, "strategy": None})()  # type: ignore[assignment]
+    optimiser = module.configure_optimizers()["optimizer"]  # type: ignore[index,call-overload]
+    assert optimiser.defaults["lr"] == expected
+
+
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
 def test_optimisers_by_name(name: str, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     module = _module({**SETTINGS, "optimiser": {"name": name, "lr": 0.003, "weight_decay": 5e-4}})

@@ -8,7 +8,7 @@ from torch import nn
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES
-from retina_xai.games.references import reference_for
+from retina_xai.games.references import Blur, reference_for
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -36,6 +36,15 @@ def test_same_seed_same_result_and_the_explanation_is_what_the_mask_leaves():
         after = model(first.explained).softmax(1).gather(1, first.target[:, None])[:, 0]
     torch.testing.assert_close(first.score_after, after)
     assert first.evidence.shape == (2, 24, 24)
+
+
+def test_the_explanation_names_its_reference_and_a_tensor_in_full():
+    images, model = smooth_images(2, 24), TinyNet().eval()
+    blur = Blur(2)
+    for reference in ("noise", "blur", blur):
+        assert FGVis(lam=1e-4, iterations=0, reference=reference)(model, images).reference == reference
+    found = FGVis(lam=1e-4, iterations=0, reference=torch.full((3, 1, 1), 0.5))(model, images).reference
+    assert torch.equal(found, torch.full_like(images, 0.5))
 
 
 def test_an_explicit_start_is_where_the_game_starts():

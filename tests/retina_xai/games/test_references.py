@@ -35,6 +35,14 @@ def test_references_are_what_their_names_say():
     assert (spread[0, 0].sum(1) * rows**2).sum().sqrt() == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_noise_is_one_draw_of_its_seed_for_all_images(seed):
+    images = smooth_images(2, 24)
+    drawn = torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(seed)) * 8 / 58
+    torch.testing.assert_close(reference_for("noise", images, seed), drawn.expand_as(images))
+    assert not torch.equal(reference_for("noise", images, seed), reference_for("noise", images, seed + 1))
+
+
 @pytest.mark.parametrize("reference", ["white", torch.zeros(1, 3, 9, 9)])
 def test_references_that_do_not_fit_are_refused(reference):
     with pytest.raises(UsageError, match=r"unknown reference 'white'|reference has shape \(1, 3, 9, 9\)"):

@@ -9,6 +9,7 @@ from helpers.linear_score import FLOOR, LinearScore, weights
 from helpers.networks import TinyNet, smooth_images
 
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.games.references import GaussianNoise
 from retina_xai.metrics.deletion import (
     CurveSettings,
     area_under,
@@ -65,6 +66,13 @@ def test_scores_are_those_of_the_pixels_left(mode):
         assert fraction == count / 600
         assert score == pytest.approx(FLOOR + kept, abs=1e-9)
     assert curve.original == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_noise_that_stands_for_removed_pixels_is_that_of_the_seed(seed):
+    curve = curve_of(noise(20, 30), reference="noise", seed=seed)
+    removed = GaussianNoise()(IMAGE[None], seed)[0].mean(dim=0)
+    assert curve.scores[-1] == pytest.approx(FLOOR + (removed * WEIGHT).sum().item())
 
 
 def test_every_image_equals_its_plain_forward_pass_whatever_the_batch():

@@ -86,6 +86,15 @@ def test_a_detection_is_the_place_of_largest_evidence_and_finds_what_holds_it():
     assert lesion_scores(places, np.array([0.7, 0.2]), label_regions(evidence > 0)).tolist() == [0.7, 0.2]
 
 
+def test_of_several_detections_in_a_lesion_the_best_counts():
+    truth = np.zeros((6, 12), dtype=bool)
+    truth[1:3, 1:4] = truth[4, 6:11] = True
+    regions = label_regions(truth)
+    places, scores = np.array([13, 27, 54, 56, 58]), np.array([0.9, 0.3, 0.2, 0.8, 0.5])
+    assert lesion_scores(places, scores, regions).tolist() == [0.9, 0.8]
+    assert lesion_scores(places[::-1], scores[::-1], regions).tolist() == [0.9, 0.8]
+
+
 def test_senseless_input_is_refused():
     with pytest.raises(UsageError, match="0 images: expected at least one"):
         froc(np.array([]), np.array([]), images=0)

@@ -17,11 +17,14 @@ def test_wilson_gives_published_values(successes, trials, low, high):
     assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
 
-def test_wilson_solves_its_quadratic():
+@pytest.mark.parametrize(
+    ("level", "z"), [(0.95, 1.959963984540054), (0.9, 1.6448536269514722), (0.5, 0.6744897501960817)]
+)
+def test_wilson_solves_its_quadratic(level, z):
     # Both ends p satisfy (k/n - p)^2 = z^2 p (1 - p) / n.
-    interval = wilson(7, 30)
+    interval = wilson(7, 30, level)
     for end in (interval.low, interval.high):
-        assert (7 / 30 - end) ** 2 == pytest.approx(1.959963984540054**2 * end * (1 - end) / 30)
+        assert (7 / 30 - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / 30)
 
 
 def test_wilson_is_symmetric_and_exact_at_the_ends():

@@ -115,8 +115,18 @@ def test_tensors_that_do_not_fit_are_named(weights, state, message):
         load_classifier(weights)
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", ["features.0.weight", "features.1.running_var", "classifier.bias"])
+def test_a_single_value_that_is_not_finite_is_refused(weights, name, value):
+    tensor = load_file(weights)[name]
+    tensor.view(-1)[-1] = value
+    rewrite(weights, state={name: tensor})
+    with pytest.raises(ModelError, match=f"tensor '{name}' holds NaN or infinity; train or fetch the weights again"):
+        load_classifier(weights)
+
+
 def test_without_shipped_weights_the_remedy_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr("retina_xai.__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr("retina_xai.models.checkpoint.__file__", str(tmp_path / "models" / "checkpoint.py"))
     with pytest.raises(ModelError, match="give --weights FILE"):
         default_weights()
     (tmp_path / "weights").mkdir()

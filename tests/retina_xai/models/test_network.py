@@ -201,6 +201,21 @@ def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch, error, reason)
     assert "\n" not in str(caught.value)
 
 
+def test_a_network_gets_the_preprocessing_of_its_own_weights(tmp_path, monkeypatch):
+    model = models.resnet18(weights=None)
+    monkeypatch.setattr("retina_xai.models.network.download_imagenet_model", lambda name: (model, "IMAGENET1K_V2"))
+    assert load_network("mobilenet_v2").preprocessing == preprocessing_of("mobilenet_v2", "IMAGENET1K_V2")
+    assert load_network("mobilenet_v2").preprocessing.resize == 232
+    save_file(models.mobilenet_v2(weights=None).state_dict(), tmp_path / "w.safetensors")
+    asked = []
+    monkeypatch.setattr(
+        "retina_xai.models.network.preprocessing_of", lambda *given: asked.append(given) or preprocessing_of(*given)
+    )
+    loaded = load_network("mobilenet_v2", tmp_path / "w.safetensors")
+    digest = hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
+    assert (asked, loaded.weights) == ([("mobilenet_v2", digest)], digest)
+
+
 def test_preprocessing_is_that_of_the_weights():
     assert preprocessing_of("inception_v3", "0" * 64).size == 299
     assert preprocessing_of("resnet50", "0" * 64).resize == 256
