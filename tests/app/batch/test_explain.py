@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from retina_xai.explainers.cam import GradCAM
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.gradients import Saliency
 from retina_xai.explainers.lime import LIME
 from retina_xai.explainers.random_map import RandomMap
 from retina_xai.explainers.rise import RISE
@@ -150,6 +151,18 @@ def test_weights_from_a_file_and_randomised_networks(call, tmp_path):
     assert record["explanation"]["settings"]["defended"] is False
     assert record["trust_settings"] == {"seeds": [1, 2], "randomise": True}
     assert "randomised_all" in record["trust"]
+
+
+def test_the_trust_block_asks_randomised_networks_when_told_to(call, tmp_path):
+    run = ("explain", "in/a.png", "--model", "tiny_factory:make", "--out", "out", "--method", "saliency")
+    assert call(*run, "--randomise")[0] == 0
+    found = json.loads((tmp_path / "out" / "a.json").read_text())["trust"]
+    network = TinyNet(5).eval()
+    image = RULES.to_tensor(read_image(tmp_path / "in" / "a.png").pixels)[None]
+    made = Saliency()(network, image)
+    judged = trust(network, image[0], made, TrustSettings(randomise=True), Saliency()).to_dict()
+    for name in ("randomised_last", "randomised_half", "randomised_all"):
+        assert found[name] == pytest.approx(judged[name], abs=1e-4)
 
 
 def test_a_bad_photograph_is_listed_and_the_others_are_done(call, tmp_path):

@@ -33,6 +33,29 @@ def test_every_class_but_those_of_the_black_image_and_of_the_start(network):
     assert targets(network, 3) == [index for index in range(len(CLASSES)) if index not in seen]
 
 
+class TwoClasses(TinyNet):
+    """Sees class 3 in dark pictures and class 8 in all others."""
+
+    def forward(self, images):
+        dark = images.mean(dim=(1, 2, 3)) < -1
+        seen = torch.where(dark, 3, 8)
+        return super().forward(images) * 0.1 + 9 * torch.nn.functional.one_hot(seen, len(CLASSES))
+
+
+def test_the_class_of_the_start_is_left_out_where_it_is_another_than_that_of_black():
+    network = tiny_network(TwoClasses(len(CLASSES)).eval(), CLASSES)
+    assert targets(network, 0) == [0, 1, 2, 4, 5, 6, 7, 9, 10, 11]
+
+
+def test_the_start_whose_class_is_left_out_is_that_of_the_seed(network, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "retina_xai.evaluation.experiments.black_image.targets", lambda network, seed: asked.append(seed) or [2, 5]
+    )
+    (case,) = BlackImage().cases(Subject((network,), seed=6))
+    assert (asked, case.identity) == ([6], "2 5")
+
+
 def test_pieces_hold_each_chosen_class_once(network):
     cases = BlackImage(batch=4).cases(Subject((network,), limit=9, seed=2))
     chosen = [int(word) for case in cases for word in case.identity.split()]

@@ -39,6 +39,20 @@ def test_the_references_are_those_of_table_a2():
     }
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_noise_follows_from_the_seed_and_the_photograph(tmp_path, seed):
+    subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a", "b")), seed=seed)
+    found = []
+    for case in subject.photographs():
+        record = ReferenceEntropy(shown=0).measure(subject, case).record
+        image = subject.network.input_of(case.photograph())
+        for name, sigma in (("noise_8", 8), ("noise_32", 32)):
+            noise = GaussianNoise(sigma)(image, (case.seed + seed) % 2**32)
+            assert record[name] == pytest.approx(float(entropy(subject.network.logits(noise))), abs=1e-9)
+        found.append(record["noise_32"])
+    assert found[0] != found[1]
+
+
 def test_mean_and_spread_over_the_photographs(tmp_path):
     network = tiny_network()
     subject = Subject((network,), photographs(tmp_path / "in", ("a", "b", "c")))

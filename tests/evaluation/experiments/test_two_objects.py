@@ -33,6 +33,8 @@ def test_own_and_other_scores():
     assert found["other"] == pytest.approx((0.75 + 0.90) / 2)
     assert found["told_apart"] == 1
     assert kept(after.flip(0), torch.tensor([0.5, 0.4]))["told_apart"] == 0
+    # Shares left (0.6, 0.8) and (0.1, 0.05): class 0 loses more by the other's evidence, class 1 by its own.
+    assert kept(torch.tensor([[0.3, 0.32], [0.05, 0.02]]), torch.tensor([0.5, 0.4]))["told_apart"] == 0.5
 
 
 def test_chosen_classes_are_explained_on_every_photograph(tmp_path):
