@@ -70,6 +70,9 @@ class LabelOptions:
         A grade on the same side as in the definition of referable disease stands for itself. Any other positive label
         stands for grade 2, any other negative one for grade 0.
 
+        >>> [LabelOptions(positive="NPDR,PDR").level_of(label, "labels.csv") for label in ("0", "NPDR", "PDR")]
+        [0, 2, 2]
+
         Raises:
             InputError: labels are grades and this is none; `place` names file and line.
         """
@@ -84,7 +87,10 @@ class LabelOptions:
 
 
 def values_of(text: str) -> frozenset[str]:
-    """Values separated by commas, ranges of whole numbers expanded: "0,2-4" -> {"0", "2", "3", "4"}.
+    """Values separated by commas, with ranges of whole numbers expanded.
+
+    >>> sorted(values_of("0, 2-4"))
+    ['0', '2', '3', '4']
 
     Raises:
         UsageError: a range that descends.

@@ -79,7 +79,11 @@ def official_patient(image: str) -> str | None:
 
 
 def without_suffix(name: str) -> str:
-    """A name in a table, with forward slashes and without an image suffix."""
+    """A name in a table, with forward slashes and without an image suffix.
+
+    >>> without_suffix("left\\\\0012.JPG"), without_suffix("scan.1")
+    ('left/0012', 'scan.1')
+    """
     path = PurePosixPath(name.strip().replace("\\", "/"))
     return str(path.with_suffix("") if path.suffix.lower() in SUFFIXES else path)
 
