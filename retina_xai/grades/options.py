@@ -80,9 +80,7 @@ class LabelOptions:
         if label in GRADES and (int(label) >= REFERABLE) == positive:
             return int(label)
         if self.grades and label not in GRADES:
-            raise InputError(
-                f"{place}: grade {label!r}; expected 0 to 4, correct or delete this row, or name the positive labels"
-            )
+            raise InputError(f"{place}: grade {label!r}; expected 0 to 4: correct it, or name the positive labels")
         return REFERABLE if positive else 0
 
 

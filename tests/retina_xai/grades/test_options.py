@@ -43,7 +43,9 @@ def test_a_level_is_referable_exactly_where_the_label_is_positive(positive: str,
 
 
 def test_a_grade_that_is_none_is_refused_where_labels_are_grades() -> None:
-    with pytest.raises(InputError, match="a.csv: line 7: grade '7'; expected 0 to 4, correct or delete this row"):
+    with pytest.raises(
+        InputError, match="a.csv: line 7: grade '7'; expected 0 to 4: correct it, or name the positive labels"
+    ):
         LabelOptions().level_of("7", "a.csv: line 7")
     assert LabelOptions(positive="7").level_of("9", "x") == 0
 

@@ -112,7 +112,9 @@ def test_sub_folders_named_by_label(tmp_path: Path) -> None:
         ("good/more/b", "drim:good/more/b", "good", False),
     ]
     assert (found.rows_without_label, found.images_without_row) == (1, 1)
-    with pytest.raises(InputError, match="drim/bad: grade 'bad'; expected 0 to 4,.* or name the positive labels"):
+    with pytest.raises(
+        InputError, match="drim/bad: grade 'bad'; expected 0 to 4: correct it, or name the positive labels"
+    ):
         read_labelled([tmp_path / "drim"])
 
 
