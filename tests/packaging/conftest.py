@@ -37,4 +37,4 @@ def unpacked(wheel, tmp_path_factory) -> Path:
 
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder of sources; links stay links."""
-    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))

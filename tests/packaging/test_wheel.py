@@ -10,6 +10,9 @@ import pytest
 
 from retina_xai import __version__
 
+DEVELOPMENT = {"__pycache__", "node_modules", "eslint.config.js", "package.json", "tsconfig.json"}
+"""Files and folders of the sources that nobody needs to run the package."""
+
 
 def python(code_or_module, path, cwd):
     """Run Python with `path` on PYTHONPATH in the folder `cwd`; returns its standard output."""
@@ -32,7 +35,7 @@ def test_every_source_file_is_in_it_once(wheel, request):
     root = request.config.rootpath
     walk = os.walk(root / "retina_xai", followlinks=True)
     files = (Path(folder, name).relative_to(root) for folder, _, names in walk for name in names)
-    sources = {str(file) for file in files if "__pycache__" not in file.parts}
+    sources = {str(file) for file in files if not DEVELOPMENT & set(file.parts)}
     with zipfile.ZipFile(wheel) as archive:
         installed = [name for name in archive.namelist() if name.startswith("retina_xai/")]
     assert sorted(installed) == sorted(sources)
