@@ -12,7 +12,7 @@ from retina_xai.explainers.registry import EXPLAINERS
 
 
 @dataclass(frozen=True)
-class Settings:
+class SampleSettings:
     lr: float = 0.1
     lam: tuple[float, ...] = (1.0, 2.0)
     defended: bool = True
@@ -20,7 +20,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Nested:
-    game: Settings = Settings()
+    game: SampleSettings = SampleSettings()
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Typed:
     size: int | None = 2
     one_or_more: float | Sequence[float] = 0.1
     words: tuple[str, ...] = ()
-    inner: Settings = Settings()
+    inner: SampleSettings = SampleSettings()
 
 
 def test_settings_within_settings_are_no_option():
@@ -42,9 +42,11 @@ def test_settings_within_settings_are_no_option():
 
 
 def test_what_was_given_replaces_the_default_and_the_rest_stays():
-    assert configured(Settings(), "it", Given({"lr": [0.5], "lam": None, "defended": []})) == Settings(lr=0.5)
-    assert configured(Settings(), "it", Given({"lam": [3.0]})).lam == (3.0,)
-    assert configured(Settings(), "it", Given({"lam": [3.0, 4.0], "defended": [False]})) == Settings(
+    assert configured(SampleSettings(), "it", Given({"lr": [0.5], "lam": None, "defended": []})) == SampleSettings(
+        lr=0.5
+    )
+    assert configured(SampleSettings(), "it", Given({"lam": [3.0]})).lam == (3.0,)
+    assert configured(SampleSettings(), "it", Given({"lam": [3.0, 4.0], "defended": [False]})) == SampleSettings(
         0.1, (3.0, 4.0), False
     )
 
@@ -52,7 +54,9 @@ def test_what_was_given_replaces_the_default_and_the_rest_stays():
 def test_options_that_do_not_apply_are_refused_by_their_name():
     with pytest.raises(UsageError) as error:
         configured(
-            Settings(), "method x", Given({"lr": [0.5], "game": ["deletion"], "stop_ratio": [0.1], "classes": ["cat"]})
+            SampleSettings(),
+            "method x",
+            Given({"lr": [0.5], "game": ["deletion"], "stop_ratio": [0.1], "classes": ["cat"]}),
         )
     assert str(error.value) == (
         "method x takes no --game and no --stop-ratio and no --class: leave it out (it takes --lr)"
@@ -61,7 +65,7 @@ def test_options_that_do_not_apply_are_refused_by_their_name():
 
 def test_several_values_for_one_are_refused():
     with pytest.raises(UsageError, match="--undefended was given 2 times: give it once"):
-        configured(Settings(), "it", Given({"defended": [False, False]}))
+        configured(SampleSettings(), "it", Given({"defended": [False, False]}))
 
 
 @pytest.mark.parametrize(
@@ -82,8 +86,8 @@ def test_several_values_for_one_are_refused():
         ("words=x", {"words": ("x",)}),
         ("words=x, y", {"words": ("x", "y")}),
         ("words=", {"words": ()}),
-        ("inner.lr=3", {"inner": Settings(lr=3.0)}),
-        ("inner.lam=3,4", {"inner": Settings(lam=(3.0, 4.0))}),
+        ("inner.lr=3", {"inner": SampleSettings(lr=3.0)}),
+        ("inner.lam=3,4", {"inner": SampleSettings(lam=(3.0, 4.0))}),
     ],
 )
 def test_an_assignment_sets_one_field_in_its_type(assignment, expected):
@@ -95,7 +99,7 @@ def test_an_assignment_sets_one_field_in_its_type(assignment, expected):
 
 def test_several_assignments_and_options_add_up_at_every_level():
     given = Given({"count": [3]}, ["inner.lr=3", "inner.defended=false", "share=0.25"])
-    expected = replace(Typed(), count=3, share=0.25, inner=Settings(3.0, defended=False))
+    expected = replace(Typed(), count=3, share=0.25, inner=SampleSettings(3.0, defended=False))
     assert configured(Typed(), "it", given) == expected
 
 
@@ -132,7 +136,7 @@ def test_an_assignment_that_does_not_fit_is_one_line(assignments, message):
 
 def test_an_option_and_an_assignment_of_one_field_are_refused():
     with pytest.raises(UsageError, match="--set lr=2: lr was given twice, give it once"):
-        configured(Settings(), "it", Given({"lr": [1.0]}, ["lr=2"]))
+        configured(SampleSettings(), "it", Given({"lr": [1.0]}, ["lr=2"]))
 
 
 def as_text(value):

@@ -38,7 +38,7 @@ FUNCTIONS = {
 ACTIVATIONS = {**{str(module): module for module in MODULES}, **FUNCTIONS}
 
 
-class Net(nn.Module):
+class OneActivation(nn.Module):
     """A convolution, one nonlinearity, a head."""
 
     def __init__(self, act):
@@ -96,14 +96,14 @@ def cut_by_hand(act, original, explained, signal):
 def defended_gradient(forward, original, explained):
     """The defended gradient of a model that sums `forward` of its input."""
 
-    class Model(nn.Module):
+    class SummedForward(nn.Module):
         def forward(self, hidden):
             return forward(hidden * 1.0).flatten(1).sum(1, keepdim=True)
 
-    bounds, _ = record_bounds(Model(), original)
+    bounds, _ = record_bounds(SummedForward(), original)
     assert len(bounds.calls) == 1
     leaf = explained.clone().requires_grad_()
-    return torch.autograd.grad(defended_forward(Model(), leaf, bounds).sum(), leaf)[0]
+    return torch.autograd.grad(defended_forward(SummedForward(), leaf, bounds).sum(), leaf)[0]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -200,7 +200,7 @@ def test_a_net_without_nonlinearity_is_an_error_that_says_so():
     assert FGVis(lam=1e-4, iterations=2, defended=False)(model, torch.rand(1, 3, 4, 4)).mask is not None
 
 
-class Moody(Net):
+class Moody(OneActivation):
     """Makes another call from its third forward pass on, or raises."""
 
     def __init__(self, mood):
@@ -273,9 +273,9 @@ def test_every_name_that_is_known_is_seen_by_some_activation_above():
     original, _ = hidden_units()
     for act in ACTIVATIONS.values():
 
-        class Model(nn.Module):
+        class KnownActivation(nn.Module):
             def forward(self, hidden, act=act):
                 return act(hidden * 1.0).flatten(1)
 
-        seen |= {bound.name for bound in record_bounds(Model(), original)[0].calls if bound is not None}
+        seen |= {bound.name for bound in record_bounds(KnownActivation(), original)[0].calls if bound is not None}
     assert seen == NONLINEARITIES.keys() - {"logsigmoid"}, "torch has it under log_sigmoid"

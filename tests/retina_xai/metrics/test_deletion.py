@@ -45,12 +45,12 @@ def test_there_are_176_steps_to_the_end_and_the_shares_are_those_of_whole_pixels
 def test_the_shares_are_what_was_removed():
     shown = []
 
-    class Watching(LinearScore):
+    class WatchingScore(LinearScore):
         def forward(self, images):
             shown.extend((images == 0).all(dim=1).double().mean(dim=(1, 2)).tolist())
             return super().forward(images)
 
-    curve = removal_curve(Watching(WEIGHT), IMAGE, noise(20, 30), 0)
+    curve = removal_curve(WatchingScore(WEIGHT), IMAGE, noise(20, 30), 0)
     assert curve.fractions.tolist() == pytest.approx(shown[1:], abs=1e-12)  # the first one finds the layout
     assert curve.fractions[[0, -1]].tolist() == [0, 1]
 
@@ -118,7 +118,7 @@ def test_the_trapezoid_runs_over_unequal_distances():
 def test_removed_pixels_become_the_reference_and_inserted_ones_come_back_to_the_image():
     shown = []
 
-    class Watching(TinyNet):
+    class WatchingNet(TinyNet):
         def forward(self, images):
             shown.append(images.clone())
             return super().forward(images)
@@ -126,7 +126,7 @@ def test_removed_pixels_become_the_reference_and_inserted_ones_come_back_to_the_
     image, reference = smooth_images(1, 8)[0], torch.full((3, 1, 1), 5.0)
     for mode in ("deletion", "insertion"):
         shown.clear()
-        removal_curve(Watching(), image, noise(8, 8), 0, CurveSettings(mode, reference))
+        removal_curve(WatchingNet(), image, noise(8, 8), 0, CurveSettings(mode, reference))
         steps = torch.cat(shown[1:])  # the first one finds the layout
         assert ((steps == image) | (steps == 5)).all()
         ends = (image, reference.expand_as(image))
