@@ -1,10 +1,10 @@
-# One door: make demo | test | lint | bench | wheel. Each installs what it needs into .venv first.
+# make demo | test | lint | docs | bench | wheel. Each installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPONENTS := app/viewer/components
 
-.PHONY: demo test lint lint-browser bench wheel
+.PHONY: demo test lint lint-browser docs bench wheel
 
 demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
@@ -17,6 +17,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --noconftest tests/test_source_rules.py
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-browser; \
 	else echo "no npm on this machine: the JavaScript of the viewer is not linted"; fi
 
@@ -27,6 +28,9 @@ $(COMPONENTS)/node_modules/installed: $(COMPONENTS)/package.json
 	cd $(COMPONENTS) && npm install --silent --no-package-lock --no-audit --no-fund
 	touch $@
 
+docs: $(INSTALLED)
+	$(BIN)/mkdocs build --strict
+
 bench: $(INSTALLED)
 	$(BIN)/python tests/bench/engine.py
 
@@ -35,5 +39,5 @@ wheel: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@

@@ -1,6 +1,8 @@
 """Evaluate a classifier on any labelled photographs: score them, measure, write the report.
 
-retina-xai evaluate grades --data DIR [--labels FILE] [--positive NPDR,PDR] [--weights FILE] --out DIR [--limit N]
+The command is
+
+    retina-xai evaluate grades --data DIR [--labels FILE] [--positive NPDR,PDR] [--weights FILE] --out DIR [--limit N]
 """
 
 from dataclasses import asdict, dataclass, field
