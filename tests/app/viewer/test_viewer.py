@@ -1,6 +1,5 @@
 """The pages without a browser: what they say, what they store, what they never show."""
 
-import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from helpers.command_line import command
 from helpers.desks import open_at, photographs
 from helpers.tiny_network import tiny_network
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from retina_xai.app.viewer.components.reader_name.reader_name import name_in
@@ -19,11 +17,9 @@ from retina_xai.app.viewer.findings import Question
 from retina_xai.app.viewer.panels.examination_page import take_submission
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
-from retina_xai.app.viewer.server import HOST, OPTIONS, view
-from retina_xai.app.viewer.services import ViewSettings, serve
+from retina_xai.app.viewer.services import serve
 from retina_xai.app.viewer.session import SLOT, Session
 from retina_xai.app.viewer.worklist import Filter
-from retina_xai.errors import UsageError
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.shapes import Disk
 from retina_xai.verdict import NO_REFERABLE_DR, REFER
@@ -331,22 +327,3 @@ def test_markup_in_names_is_escaped(text):
     shown = plain(text)
     assert shown.replace("\\", "") == text
     assert all(shown[place - 1] == "\\" for place, sign in enumerate(shown) if sign in "!<>$:[]()`_*.#/")
-
-
-def test_options_keep_the_viewer_on_this_machine():
-    assert OPTIONS["server.address"] == HOST == "127.0.0.1"
-    assert OPTIONS["browser.gatherUsageStats"] is False
-    assert OPTIONS["client.showErrorDetails"] == "none"
-    assert OPTIONS["server.enableXsrfProtection"] is True
-    assert OPTIONS["runner.fastReruns"] is False
-    assert OPTIONS["server.maxUploadSize"] <= 50
-    assert set(OPTIONS) <= set(config._config_options_template), "an option that Streamlit does not know"
-
-
-def test_a_port_that_is_taken_is_said_at_once():
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"port {port} cannot be used .*; choose another with --port"):
-            view(ViewSettings(), port)
