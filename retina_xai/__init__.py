@@ -1,4 +1,4 @@
-"""Visual explanations (FGVis) for retinal and ImageNet classifiers, and the measures that judge them.
+"""Visual explanations (FGVis and others) of retinal and ImageNet classifiers, and metrics of their quality.
 
     from retina_xai import FGVis, load_network, read_image, trust
 
@@ -6,7 +6,7 @@
     image = network.input_of(read_image("dog.jpg"))
     explain = FGVis(game="deletion", lam=1e-8, iterations=100)
     result = explain(network.model, image)                            # an Explanation
-    judged = trust(network.model, image[0], result, explainer=explain)
+    quality = trust(network.model, image[0], result, explainer=explain)
 
 A fundus photograph:
 
@@ -16,8 +16,8 @@ A fundus photograph:
     print(result.verdict.decision, len(result.lesions))
 
 `EXPLAINERS` lists all methods; `EXPLAINERS["rise"].factory(masks=2000)` makes one. All errors are `RetinaXaiError`.
-Where to read on: `help(retina_xai.explainers.explainer)` (the contract of a method), `retina_xai.games` (the games of
-FGVis), `retina_xai.localization`, `retina_xai.metrics`. On the command line: `retina-xai --help`.
+See also `help(retina_xai.explainers.explainer)` (the interface of a method), `retina_xai.games` (the games of FGVis),
+`retina_xai.localization`, `retina_xai.metrics`. On the command line: `retina-xai --help`.
 
 The names below are imported when they are first used.
 """

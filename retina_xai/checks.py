@@ -1,4 +1,4 @@
-"""Checks of single values that come from users, browsers and files. Each raises an `InputError` of one line."""
+"""Checks of single values from users, browsers and files. Each raises an `InputError` with a message of one line."""
 
 import math
 from collections.abc import Iterable
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from retina_xai.errors import InputError
 
 
-def check_text(what: str, text: str, longest: int, *, required: bool = False) -> None:
-    """Refuse a text that is too long, not Unicode or, where it is `required`, empty."""
+def check_text(what: str, text: str, max_length: int, *, required: bool = False) -> None:
+    """Refuse a text that is too long, is not valid Unicode, or is `required` but empty."""
     if not isinstance(text, str):
         raise InputError(f"{what} of type {type(text).__name__}: expected a text")
     if required and not text.strip():
         raise InputError(f"{what} is empty: enter one")
-    if len(text) > longest:
-        raise InputError(f"{what} of {len(text)} characters: at most {longest} are kept; shorten it")
+    if len(text) > max_length:
+        raise InputError(f"{what} of {len(text)} characters: expected at most {max_length}; shorten it")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{what} with half a character at {error.start + 1}: expected Unicode; type it anew"
+            f"{what} with an invalid character at {error.start + 1}: expected Unicode; enter it again"
         ) from error
 
 
@@ -29,7 +29,7 @@ def check_one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_share(what: str, value: float) -> None:
-    """Refuse what is not a number in [0, 1]."""
+    """Refuse a value that is not a number in [0, 1]."""
     if not is_number(value) or not 0 <= value <= 1:
         raise InputError(f"{what} {value!r}: expected a number from 0 to 1")
 

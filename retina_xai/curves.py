@@ -21,7 +21,7 @@ def draw_roc(path: Path, points: Sequence[Confusion], area: float, what: str = "
 
 
 def draw_calibration(path: Path, table: Sequence[CalibrationBin], what: str = "validation") -> None:
-    """Share of positives over the mean score of each bin; the number of photographs beside each point."""
+    """Share of positives over the mean score of each bin, labelled with the number of photographs in the bin."""
     filled = [row for row in table if row.count]
     with axes_in(path, f"Calibration on {what}") as axes:
         axes.plot([0, 1], [0, 1], color="0.7", linestyle="--", label="perfect")
@@ -36,8 +36,8 @@ def draw_calibration(path: Path, table: Sequence[CalibrationBin], what: str = "v
 
 @contextmanager
 def axes_in(path: Path, title: str) -> Iterator[Axes]:
-    """Axes of a square figure of their own, which is written as PNG on leaving."""
-    # a Figure without pyplot needs no display and leaves no global state
+    """Axes of a new square figure, which is written as PNG (atomic) at the end of the `with` block."""
+    # a Figure without pyplot needs no display and has no global state
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, parse_math=False)

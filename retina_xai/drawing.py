@@ -1,10 +1,10 @@
-"""Pictures: evidence laid over the photograph, and contours of lesions. The only place that defines colours of lesions.
+"""Overlays of evidence on photographs, and contours of lesions. The colours of lesion types are defined only here.
 
-Hues as in the lesion pictures of FGVis: green hard exudates, blue soft exudates, orange haemorrhages, red red small
-dots. Any two of the four colours keep a CIEDE2000 distance above 20 in normal sight, protanopia, deuteranopia and
-tritanopia (simulated after Machado, Oliveira and Fernandes, IEEE TVCG 2009). Evidence is drawn in a range of hues that
-the retina does not have (matplotlib's "viridis", violet to yellow), after normalising by its own maximum, and more
-opaque where it is higher; where there is none, the photograph is unchanged.
+Hues are those of the figures of FGVis: hard exudates green, soft exudates blue, haemorrhages orange, red small dots
+red. Any two of the four colours have a CIEDE2000 distance above 20 in normal vision, protanopia, deuteranopia and
+tritanopia (simulated after Machado, Oliveira and Fernandes, IEEE TVCG 2009). Evidence is divided by its maximum and
+drawn in matplotlib's "viridis" (violet to yellow), hues that do not occur in the retina, with an opacity that grows
+with the evidence. Pixels without evidence are unchanged.
 """
 
 from collections.abc import Mapping
@@ -52,8 +52,8 @@ def heatmap(evidence: np.ndarray) -> np.ndarray:
 def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """Evidence (H, W) in [0, 1] over a photograph (H, W, 3) uint8, the same shape and type.
 
-    Only pixels that `lesions.candidates.binarise` keeps are drawn. Opacity grows with the square root of the evidence,
-    so that faint evidence is visible.
+    Only pixels selected by `lesions.candidates.binarise` are drawn. The opacity is proportional to the square root of
+    the evidence, so that weak evidence is visible.
     """
     shown = binarise(evidence)
     if not shown.any():
@@ -70,7 +70,7 @@ def grey_values(evidence: np.ndarray) -> np.ndarray:
 def heat_table(evidence: np.ndarray) -> np.ndarray:
     """The colours of `overlay` for the grey values of `grey_values`: RGBA (256, 4) uint8.
 
-    Laid over the photograph with the opacity OPACITY, they give the colours of `overlay`.
+    Blended over the photograph with the opacity OPACITY, they reproduce `overlay`.
     """
     values = (np.arange(GREY_VALUES) / (GREY_VALUES - 1)).astype(evidence.dtype)
     peak = float(evidence.max())
@@ -82,7 +82,7 @@ def heat_table(evidence: np.ndarray) -> np.ndarray:
 
 
 def casing_of(colour: Colour) -> tuple[int, int, int, int]:
-    """RGBA of a wider line below a line of this colour: dark below light colours, light below dark ones."""
+    """RGBA of the wider line drawn below a line of this colour: dark for light colours, light for dark ones."""
     linear = np.asarray(colour) / 255
     linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)  # sRGB, IEC 61966-2-1
     return DARK_CASING if float(linear @ LUMINANCE) > 0.3 else LIGHT_CASING
@@ -104,5 +104,5 @@ def lesion_colour(lesion_type: str) -> Colour:
 
 
 def line_width(pixels: np.ndarray) -> int:
-    """A line width that is visible at this size of picture, in pixels."""
+    """A line width, in pixels, that is visible at the size of this picture."""
     return max(1, round(int(max(pixels.shape[:2])) / 750))

@@ -1,31 +1,30 @@
-"""The errors a user can act on: one family, each with the exit code of the command line.
+"""Errors that a user can act on, each with the exit code of the command line.
 
-A message is one line that says what came, what was expected and what to do, and names the file where there
-is one. Exit codes: 0 done, 1 fault of this package, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch
-with failures.
+A message is one line: the file (if any), the value received, the value expected, and what to do. Exit codes: 0 success,
+1 error of this package, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch with failures.
 """
 
 
 class RetinaXaiError(ValueError):
-    """Base of every error that this package raises on purpose; `exit_code` is what the CLI ends with."""
+    """Base class of all errors of this package; `exit_code` is the exit code of the command line."""
 
     exit_code = 2
 
 
 class UsageError(RetinaXaiError):
-    """An option, setting or argument that makes no sense."""
+    """An invalid option, setting or argument."""
 
     exit_code = 2
 
 
 class InputError(RetinaXaiError):
-    """A file, table or array that cannot be read or is unfit for the purpose."""
+    """A file, table or array that cannot be read or is not suitable."""
 
     exit_code = 3
 
 
 class OutputError(InputError):
-    """A place that cannot be written, or a full disk: no fault of the input, and more work would be lost as well."""
+    """A file that cannot be written, or a full disk. It ends a run, because no later result could be saved either."""
 
 
 class ModelError(RetinaXaiError):
@@ -35,12 +34,12 @@ class ModelError(RetinaXaiError):
 
 
 class BatchError(RetinaXaiError):
-    """A batch that went to its end, but in which some items failed."""
+    """A batch was completed, but some of its items failed."""
 
     exit_code = 5
 
 
 class InternalError(RetinaXaiError):
-    """An error that this package did not expect, with the item that it happened to; the cause is chained."""
+    """An unexpected error, with the item in which it occurred; the cause is chained."""
 
     exit_code = 1

@@ -1,12 +1,12 @@
-"""From one photograph to its verdict, evidence and lesion candidates, all in the photograph's own pixels.
+"""From one photograph to its verdict, evidence and lesion candidates, all in file pixels.
 
     photograph -> gradability, field of view, network input -> p(RDR) -> explanation -> evidence -> candidates
 
-The protocol of the paper (method "fgvis") is FGVis supplement A4.2: the defended deletion game for the class RDR,
-lambda 1e-10, learning rate 0.25, ended when p(RDR) < 0.10 or after 500 steps. The default is our own (method "retina",
-`explainers.retina`). Ours, too: evidence outside the field of view is set to 0, because the black border is no retina,
-and so is evidence of at most `thresholds.FLOOR`, the noise of the start mask. An ungradable photograph is scored but
-not explained, and never reported as free of disease.
+The paper's protocol ("fgvis") is FGVis supplement A4.2: the defended deletion game for the class RDR, lambda 1e-10,
+learning rate 0.25, until p(RDR) < 0.10 or for 500 steps. The default protocol ("retina") is ours; see
+`explainers.retina`. Our additions: evidence outside the field of view is removed, because the black border is not
+retina, and so is evidence of at most `thresholds.FLOOR`, the noise of the start mask. An ungradable photograph is
+scored but not explained, and never reported as free of disease.
 """
 
 import math
@@ -37,8 +37,8 @@ DEFAULT_METHOD = "retina"
 class Localization:
     """A verdict with evidence (H, W) float32 in [0, 1], candidates and field of view (H, W) bool, all in file pixels.
 
-    `image` (1, 3, size, size) is the network's input. `explanation` is None, and evidence zero, where the photograph is
-    ungradable.
+    `image` (1, 3, size, size) is the network's input. If the photograph is ungradable and was not explained,
+    `explanation` is None and the evidence is zero.
     """
 
     fundus: FundusImage
@@ -51,15 +51,15 @@ class Localization:
 
     @property
     def candidate_fraction(self) -> float:
-        """Share of the evidence's maximum at which a candidate begins."""
+        """Candidates are the pixels of at least this share of the maximum evidence."""
         return FRACTION if self.explanation is None else self.explanation.candidate_fraction
 
 
 def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
-    """Quality, score and decision, without any explanation.
+    """Quality, score and decision, without an explanation.
 
     Raises:
-        InputError: the network gives no score in [0, 1].
+        InputError: the network's score is not in [0, 1].
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     return _verdict(fundus, _input(fundus, classifier), classifier)
@@ -77,13 +77,13 @@ def localize(
     """Score one photograph and explain it for one class.
 
     Args:
-        explainer: any of the contract; the retina protocol by default.
+        explainer: any `Explainer`; default: the retina protocol.
         target: index of the class in `checkpoint.CLASSES`.
         ungradable: explain ungradable photographs too.
         on_step: progress; see `Explainer`.
 
     Raises:
-        InputError: the network gives no score in [0, 1].
+        InputError: the network's score is not in [0, 1].
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     image = _input(fundus, classifier)
@@ -100,7 +100,7 @@ def localize(
 
 
 def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:
-    """The figures of a one-image explanation as plain values; undefined ones are None."""
+    """Settings and scores of the explanation of one image, as plain values; undefined values are None."""
     if explanation is None:
         return None
     figures = {
@@ -126,5 +126,5 @@ def _verdict(fundus: FundusImage, image: torch.Tensor, classifier: RdrClassifier
 def _plain(values: torch.Tensor) -> float | int | bool | None:
     value: float | int | bool = values[0].item()
     if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.7g}")  # what a float32 holds
+        return None if math.isnan(value) else float(f"{value:.7g}")  # the precision of float32
     return value

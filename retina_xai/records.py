@@ -1,8 +1,10 @@
-"""What is kept of a localized photograph: JSON, 16-bit evidence and overlay, named after the file.
+"""The output files of `localize` for one photograph.
 
-`<stem>_evidence.png` holds the evidence map with 65535 = 1.0; `<stem>_overlay.png` the map over the photograph;
-`<stem>.json` all else. The JSON is written last, so where it exists the photograph is done. Every file is whole or
-absent.
+    <stem>_evidence.png   evidence, 16 bit, 65535 = 1.0
+    <stem>_overlay.png    evidence drawn over the photograph
+    <stem>.json           the record: everything else
+
+All writes are atomic. The JSON is written last, so its existence means that the photograph is done.
 """
 
 import json
@@ -28,13 +30,13 @@ PARTS: dict[str, frozenset[str]] = {
     "localize": frozenset({"file", "lesions", "prediction"}),
     "explain": frozenset({"file", "explanation", "trust"}),
 }
-"""What the records of each command hold at least."""
+"""Required keys of the records of each command."""
 
 EVIDENCE_SCALE = 65535
 
 
 def write_record(folder: Path, stem: str, localization: Localization, run: Mapping[str, Any]) -> None:
-    """Write the three files of one photograph; `run` is `run_facts` of the batch."""
+    """Write the three files of one photograph; `run` comes from `run_facts`."""
     pixels = localization.fundus.photograph.pixels
     evidence = np.rint(localization.evidence * EVIDENCE_SCALE).astype(np.uint16)
     write_png(folder / f"{stem}_evidence.png", evidence)
@@ -43,7 +45,7 @@ def write_record(folder: Path, stem: str, localization: Localization, run: Mappi
 
 
 def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of the JSON file."""
+    """The record, the content of the JSON file."""
     photograph, explanation = localization.fundus.photograph, localization.explanation
     return {
         "schema_version": SCHEMA_VERSION,
@@ -58,14 +60,14 @@ def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, A
 
 
 def _candidate_of(lesion: Annotation) -> dict[str, Any]:
-    """A candidate in pixels: centroid, area, score, and box from the first pixel inside to the first beyond."""
+    """A candidate in pixels: centroid, area, score, and box from its first pixel to the pixel after the last."""
     x, y = lesion.shape.centroid
     box = [round(edge + 0.5) for edge in lesion.shape.box]
     return {"x": x, "y": y, "area": round(lesion.shape.area), "score": lesion.score, "box": box}
 
 
 def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What all photographs of a batch share: method, settings, weights and versions."""
+    """The part of a record that is equal for a whole batch: method, settings, weights and versions."""
     return {
         "method": {"name": method, "settings": dict(settings)},
         "model": model_facts(classifier),
@@ -74,7 +76,7 @@ def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any
 
 
 def model_facts(classifier: RdrClassifier) -> dict[str, Any]:
-    """Weights, network, preprocessing and threshold."""
+    """Hash of the weights, architecture, classes, preprocessing and threshold."""
     facts = classifier.facts
     return {
         "sha256": classifier.sha256,
@@ -87,16 +89,16 @@ def model_facts(classifier: RdrClassifier) -> dict[str, Any]:
 
 
 def read_record(path: Path, command: str = "localize") -> dict[str, Any]:
-    """Read the JSON file of a photograph that `command`, a key of PARTS, wrote.
+    """Read a record written by `command`, a key of `PARTS`.
 
     Raises:
-        InputError: it is no such file.
+        InputError: the file is missing, is not such a record, or has another version.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         known = record["schema_version"] == SCHEMA_VERSION and PARTS[command] <= record.keys()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a result of retina-xai {command}; remove it or choose another folder") from error
+        raise InputError(f"{path}: not a record of retina-xai {command}; remove it or choose another folder") from error
     if not known:
-        raise InputError(f"{path}: a result of another version; choose another output folder")
+        raise InputError(f"{path}: a record of another version of retina-xai; choose another output folder")
     return dict(record)

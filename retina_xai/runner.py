@@ -1,16 +1,16 @@
-"""Resumable work over many items: the one loop of localize, predict, explain, experiments and lesion sensitivity.
+"""Resumable runs over many items, used by localize, predict, explain, experiments and lesion sensitivity.
 
-    claim(folder, settings)                      the folder remembers its settings and refuses others
-    outcome = run(items, work, codec, on_item)   items without a record are worked on, and their results are saved
+    claim(folder, settings)                      save the settings in the folder, or compare them
+    outcome = run(items, work, codec, on_item)   process the items that have no record yet, and save their results
 
-`work` maps an item's source to its result and depends on nothing else that changes; `codec` saves the result in the
-item's record (whole or not at all, through `io.files.replacing`) and loads it. A result is saved as soon as it exists,
-so an interrupted run continues where it stopped. What `run` returns is always loaded from the records: a resumed run
-returns exactly what an uninterrupted one returns. A record belongs to one content and one set of settings: either its
-file name holds `key_of` them, or `Codec.fits` compares the hash that it holds, and `claim` compares the settings.
+`work` maps an item's source to its result and must be deterministic. `codec` saves the result in the item's record
+(atomic, with `io.files.replacing`) and loads it. Every result is saved immediately, so an interrupted run can be
+resumed. `run` returns results loaded from the records, so a resumed run returns exactly the same as an uninterrupted
+one. A record is valid for one content and one set of settings: either its file name contains their `key_of`, or
+`Codec.fits` compares the content's hash and `claim` the settings.
 
-An item that fails does not end the run; its error is one line that names it. What is no item's fault ends the run: an
-interrupt by the user, a full disk or another place that cannot be written (OutputError), a missing package.
+If an item fails, the run continues; the error is one line that names the item. Errors that are not caused by an item
+end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a missing package.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WorkItem(Generic[Source]):
-    """One item: its name in messages, what `work` gets, and the file that says that it is done."""
+    """One item: its name for messages, the argument of `work`, and the record, whose existence means done."""
 
     name: str
     source: Source
@@ -50,11 +50,11 @@ class WorkItem(Generic[Source]):
 
 @dataclass(frozen=True)
 class Codec(Generic[Source, Made, Kept]):
-    """How results are kept: `save` writes what `work` made, the record last; `load` reads a record.
+    """Storage of results: `save` writes the result of `work`, the record last; `load` reads a record.
 
-    load: None where there is no record or it is damaged; the item is then done again. fits: whether an earlier record
-        is of this very item, for records whose name does not hold the content's hash; False does the item again.
-        Both may raise a RetinaXaiError, which is then the item's failure.
+    load: returns None if the record is missing or damaged; the item is then processed again. fits: whether an existing
+        record belongs to this item, for records whose name does not contain the content's hash; if False, the item is
+        processed again. A RetinaXaiError raised by either is a failure of the item.
     """
 
     load: Callable[[Path], Kept | None]
@@ -64,7 +64,7 @@ class Codec(Generic[Source, Made, Kept]):
 
 @dataclass(frozen=True)
 class ItemOutcome(Generic[Source, Kept]):
-    """An item with its result or its error; `seconds` is None where nothing was computed now."""
+    """An item with its result or its error; `seconds` is None if the result was loaded, not computed."""
 
     item: WorkItem[Source]
     result: Kept | None = None
@@ -74,13 +74,13 @@ class ItemOutcome(Generic[Source, Kept]):
 
 @dataclass(frozen=True)
 class RunOutcome(Generic[Source, Kept]):
-    """What became of all items, in their order."""
+    """The outcomes of all items, in order."""
 
     items: tuple[ItemOutcome[Source, Kept], ...]
 
     @property
     def results(self) -> list[tuple[WorkItem[Source], Kept]]:
-        """The items that are done, with their results."""
+        """The successful items with their results."""
         return [(one.item, one.result) for one in self.items if one.result is not None]
 
     @property
@@ -90,11 +90,11 @@ class RunOutcome(Generic[Source, Kept]):
 
     @property
     def seconds(self) -> list[float]:
-        """How long each item took that was computed now."""
+        """Durations of the items that were computed in this run."""
         return [one.seconds for one in self.items if one.seconds is not None]
 
     def raise_failures(self) -> None:
-        """Raise the error of the only item, or a BatchError where some of several items failed."""
+        """Raise the error of the only item, or a BatchError if some of several items failed."""
         failures = self.failures
         if not failures:
             return
@@ -111,10 +111,10 @@ def run(
     codec: Codec[Source, Made, Kept],
     on_item: Callable[[ItemOutcome[Source, Kept]], None] = lambda outcome: None,
 ) -> RunOutcome[Source, Kept]:
-    """Do all items that have no record yet, one after the other; `on_item` is called after each.
+    """Process all items that have no record yet, one after the other; `on_item` is called after each item.
 
     Raises:
-        OutputError: a place cannot be written, or the disk is full; all items before are kept.
+        OutputError: a file cannot be written, or the disk is full; earlier records are kept.
     """
     outcomes = []
     for outcome in map(partial(_outcome, work, codec), items):
@@ -124,10 +124,10 @@ def run(
 
 
 def claim(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write FOLDER/settings.json or compare it, and remove the partial files that killed runs left in FOLDER.
+    """Write FOLDER/settings.json, or compare it with `settings`; remove partial files of killed runs.
 
     Raises:
-        UsageError: the folder was made with other settings; the message names what changed.
+        UsageError: the folder was made with other settings; the message names them.
         OutputError, InputError: the folder cannot be written, or its settings cannot be read.
     """
     path = folder / SETTINGS_FILE
@@ -145,14 +145,14 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def key_of(parts: Iterable[str]) -> str:
-    """16 hexadecimal digits of the SHA-256 of texts: content and settings of an item, for its record's name."""
+    """16 hexadecimal digits of the SHA-256 of texts (an item's content and settings), for the name of its record."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _outcome(
     work: Callable[[Source], Made], codec: Codec[Source, Made, Kept], item: WorkItem[Source]
 ) -> ItemOutcome[Source, Kept]:
-    """Load or do one item. A plain function of the item, so that an executor can map it over processes."""
+    """Load or process one item. A module-level function, so that an executor can map it over processes."""
     begin = time.perf_counter()
     try:
         kept = codec.load(item.record)
@@ -167,7 +167,7 @@ def _outcome(
 
 
 def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
-    """The error as one line about the item; raises where the error is no item's fault."""
+    """The error as one line about the item; raises errors that are not caused by an item."""
     if isinstance(error, OutputError | ImportError):
         raise error
     if isinstance(error, RetinaXaiError):

@@ -1,6 +1,6 @@
-"""What is said of a photograph: image quality first, then p(RDR) and the decision at the threshold of the weights.
+"""The verdict on a photograph: image quality, p(RDR), and the decision at the threshold of the weights.
 
-One class and one JSON codec, for the records of `localize`, the store of readings, the cache of scores and the viewer:
+The records of `localize`, the store of readings, the cache of scores and the viewer all use this JSON:
 
     {"gradability": {"verdict": "good", "reason": "..."},
      "prediction": {"rdr_score": 0.875, "threshold": 0.5, "decision": "refer"}}
@@ -26,7 +26,7 @@ class Verdict:
     'refer'
 
     Raises:
-        InputError: a score or threshold that is not a number in [0, 1]; there is no decision then.
+        InputError: score or threshold is not a number in [0, 1].
     """
 
     gradability: Gradability
@@ -34,13 +34,13 @@ class Verdict:
     threshold: float
 
     def __post_init__(self) -> None:
-        """Refuse a score that allows no decision."""
+        """Check score and threshold."""
         check_share("score", self.score)
         check_share("threshold", self.threshold)
 
     @property
     def decision(self) -> str:
-        """REFER, NO_REFERABLE_DR, or UNGRADABLE whatever the score is."""
+        """UNGRADABLE for an ungradable photograph; otherwise REFER (score >= threshold) or NO_REFERABLE_DR."""
         if self.gradability.verdict == "ungradable":
             return UNGRADABLE
         return REFER if self.score >= self.threshold else NO_REFERABLE_DR
@@ -57,7 +57,7 @@ class Verdict:
         """The inverse of `to_json`, for any value that was parsed from JSON.
 
         Raises:
-            InputError: a value is missing or unfit, or the decision does not follow from the other values.
+            InputError: a value is missing or invalid, or the decision does not follow from the other values.
         """
         try:
             prediction, gradability = values["prediction"], values["gradability"]
@@ -70,5 +70,5 @@ class Verdict:
         except (KeyError, TypeError) as error:
             raise InputError(f"not a verdict ({type(error).__name__}: {error}); score the photograph again") from error
         if decision != verdict.decision:
-            raise InputError(f"decision {decision!r}: expected {verdict.decision!r}, as quality and score demand")
+            raise InputError(f"decision {decision!r}: expected {verdict.decision!r} for this quality and score")
         return verdict

@@ -14,7 +14,7 @@ from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import lesion_candidates
 from retina_xai.localization import localize
-from retina_xai.metrics.trust import score_alone
+from retina_xai.metrics.trust import sufficiency
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 
 
@@ -66,7 +66,7 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
         plain,
         before=float(explanation.score_before[0]),
         without=float(explanation.score_after[0]),
-        alone=score_alone(classifier.model, found.image[0], explanation),
+        alone=sufficiency(classifier.model, found.image[0], explanation),
         iterations=int(explanation.iterations[0]),
         converged=bool(torch.all(explanation.converged)),
     )

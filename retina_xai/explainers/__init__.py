@@ -1,4 +1,4 @@
-"""Explanation methods with one contract (`explainer`): one method per file, listed in `registry`.
+"""Explanation methods: the interface is `explainer.Explainer`, every method has its own file, `registry` lists them.
 
-Import a method from its own file. This package imports none of them, so that the list of methods is cheap.
+Import a method from its own file. This package imports none of them, so that importing the registry is fast.
 """

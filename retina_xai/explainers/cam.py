@@ -2,9 +2,9 @@
 
     evidence = relu(sum_k a_k A_k),     a_k = mean over positions of d S_c / d A_k
 
-upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is
-a map of more than one pixel: the input of the global pooling, or where there is none (VGG, AlexNet) the output of the
-last pooling. A network that goes on with tokens after its last map (a vision transformer) is refused.
+upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is a
+map of more than one pixel: the input of the global pooling, or the output of the last pooling if there is no global
+pooling (VGG, AlexNet). Networks with token layers after the last map (vision transformers) are refused.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from retina_xai.models.inference import inference
 
 @dataclass(frozen=True)
 class GradCAM(Explainer):
-    """Grad-CAM; `layer` names a module (as in `model.named_modules()`), None finds the last map."""
+    """Grad-CAM; `layer` names a module (as in `model.named_modules()`), None selects the last feature map."""
 
     method: ClassVar[str] = "grad-cam"
     layer: str | None = None
@@ -40,7 +40,7 @@ class GradCAM(Explainer):
         """Explain images (N, C, H, W); see `Explainer`.
 
         Raises:
-            ModelError: a layer that the model does not have, or a model without a feature map.
+            ModelError: the model does not have this layer, or has no feature map.
         """
         from captum.attr import LayerGradCam
 
@@ -57,10 +57,10 @@ class GradCAM(Explainer):
 
 
 def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tensor]:
-    """The module that gave the last map of more than one pixel, if the network ends in one, and the logits."""
+    """The module with the last feature map (None if token layers follow it), and the logits (N, K)."""
     last: list[nn.Module] = []
 
-    def notice(module: nn.Module, inputs: object, output: object) -> None:
+    def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
             last[:] = [module]
         elif isinstance(output, Tensor) and output.ndim == 3:
@@ -68,7 +68,7 @@ def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tenso
 
     handles = []
     try:
-        handles += [module.register_forward_hook(notice) for module in model.modules() if module is not model]
+        handles += [module.register_forward_hook(record) for module in model.modules() if module is not model]
         with torch.no_grad():
             logits: Tensor = model(images)
     finally:
@@ -78,12 +78,12 @@ def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tenso
 
 
 def _chosen(model: nn.Module, name: str | None, found: nn.Module | None) -> nn.Module:
-    """The module of that name; without one the module that was found."""
+    """The module of that name, or `found` if `name` is None."""
     if name is None:
         if found is None:
             raise ModelError(
-                f"{type(model).__name__} does not end in a feature map: Grad-CAM needs a convolutional network, or the "
-                "layer whose maps to take"
+                f"{type(model).__name__} has no final feature map: Grad-CAM needs a convolutional network, or set the "
+                "layer"
             )
         return found
     modules = dict(model.named_modules())

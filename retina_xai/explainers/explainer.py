@@ -1,5 +1,4 @@
-"""The contract of all explanation methods: a frozen dataclass of settings that maps (model, images, targets) to an
-`Explanation`.
+"""The interface of all explanation methods: a frozen dataclass of settings, called with (model, images, targets).
 
 A new method is one file with a subclass of `Explainer` and one entry in `explainers.registry`.
 """
@@ -19,14 +18,14 @@ from retina_xai.games.references import Reference
 from retina_xai.lesions.thresholds import FRACTION
 
 Polarity = Literal["keeps", "removes"]
-"""What the explained image is: the mask "keeps" the evidence, or "removes" it."""
+"""Whether the mask "keeps" the evidence in the explained image or "removes" it."""
 
 NOT_REPORTED = frozenset({"batch", "batch_size"})
-"""Settings of the execution. They change a result by rounding only, so reports and resumed runs leave them out."""
+"""Settings that change results by rounding only. Reports and the comparison of settings on resume ignore them."""
 
 
 class Plan(NamedTuple):
-    """Upper bounds of the work on one image: the number of games, and the last step of each."""
+    """Upper bounds of the work on one image: the number of games, and the steps of each."""
 
     games: int
     steps: int
@@ -36,17 +35,17 @@ class Plan(NamedTuple):
 class Explanation:
     """The explanation of N images.
 
-    evidence: (N, H, W) in [0, 1], how much each pixel matters for the target. target: (N,) class indices.
+    evidence: (N, H, W) in [0, 1], the importance of each pixel for the target. target: (N,) class indices.
     score_before, score_after: (N,) softmax score of the target for the image and for `explained` (NaN without a mask).
-    iterations: (N,) steps taken. lam: (N,) lambda of the result (NaN where the method has none).
-    converged: (N,) bool, whether the method reached its goal.
-    settings: everything needed to repeat it, as plain values for reports.
-    mask: (N, C, H, W) in [0, 1], the share of every pixel and channel that stays; None for methods without one.
-    explained: (N, C, H, W), the image that the mask leaves, in the model's normalised space; None without a mask.
+    iterations: (N,) steps taken. lam: (N,) lambda of the result (NaN for methods without lambda).
+    converged: (N,) bool, whether the method succeeded.
+    settings: all settings of the method, as plain values for reports.
+    mask: (N, C, H, W) in [0, 1], the share of every pixel and channel that is kept; None for methods without a mask.
+    explained: (N, C, H, W), the masked image in the model's normalised space; None without a mask.
     polarity: whether `explained` keeps or removes the evidence; None without a mask.
-    reference: what removed pixels become, as in `games.references`; a tensor has the shape (N, C, H, W).
-    seed: of everything random in the method, None where nothing is.
-    candidate_fraction: share of the maximum at which a lesion candidate begins, in [0, 1].
+    reference: the value of removed pixels, as in `games.references`; a tensor has the shape (N, C, H, W).
+    seed: of all randomness in the method, None for deterministic methods.
+    candidate_fraction: lesion candidates are the pixels of at least this share of the maximum evidence, in [0, 1].
     """
 
     evidence: Tensor
@@ -67,7 +66,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Explainer(ABC):
-    """A configured method. Its fields are its settings; calling it leaves the model as it was."""
+    """A configured method. Its fields are its settings. A call does not change the model."""
 
     method: ClassVar[str]
     """Name of the method in reports."""
@@ -82,11 +81,11 @@ class Explainer(ABC):
             model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device.
             images: (N, C, H, W) in the model's normalised space.
             targets: class index for all, or (N,); the most likely classes by default.
-            on_step: progress, called at least once as (step, scores in [0, 1]). A step that is not above the one
-                before begins the next game. An exception raised in it cancels the call.
+            on_step: progress, called at least once as (step, scores in [0, 1]). A new game has begun when the step is
+                not larger than the previous one. An exception raised in it cancels the call.
 
         Raises:
-            InputError, ModelError, UsageError: images, model or targets that do not fit.
+            InputError, ModelError, UsageError: unfit images, model or targets.
         """
 
     def plan(self) -> Plan:
@@ -94,26 +93,26 @@ class Explainer(ABC):
         return Plan(games=1, steps=1)
 
     def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values for reports."""
+        """All settings that change the result, as plain values for reports."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_REPORTED}
         return {"method": self.method, **values}
 
     @property
     def seed(self) -> int | None:
-        """The seed of everything random in the method; None where nothing is."""
+        """The seed of all randomness in the method; None for deterministic methods."""
         return None
 
     @property
     def candidate_fraction(self) -> float:
-        """Share of the evidence's maximum at which a lesion candidate begins."""
+        """Lesion candidates are the pixels of at least this share of the maximum evidence."""
         return FRACTION
 
     def with_seed(self, seed: int) -> "Explainer | None":
-        """The same method with another seed; None where nothing in it is random."""
+        """The same method with another seed; None for deterministic methods."""
         return None if self.seed is None else replace(self, **{"seed": seed})
 
     def without_mask(self, evidence: Tensor, target: Tensor, logits: Tensor) -> Explanation:
-        """The explanation by a method without a mask: evidence (N, H, W) of at least 0, divided by its maximum."""
+        """The explanation of a method without a mask; evidence (N, H, W) >= 0 is divided by its maximum."""
         peak = evidence.amax(dim=(1, 2), keepdim=True)
         score = class_score(logits, target)
         undefined = torch.full_like(score, torch.nan)
@@ -132,7 +131,7 @@ class Explainer(ABC):
 
 
 def concatenate(parts: Sequence[Explanation]) -> Explanation:
-    """One explanation of all images of `parts`, in order. The parts must be of one method with the same settings."""
+    """One explanation of all images of `parts`, in order. All parts must have the same method and settings."""
     if len(parts) == 1:
         return parts[0]
     joined: dict[str, Any] = {}
@@ -143,7 +142,7 @@ def concatenate(parts: Sequence[Explanation]) -> Explanation:
 
 
 def report_once(on_step: OnStep | None, logits: Tensor, target: Tensor) -> None:
-    """Progress of a method that works in a single step: the scores (N,) of the original images."""
+    """Report the progress of a single-step method: the scores (N,) of the original images."""
     if on_step is not None:
         on_step(1, class_score(logits.detach(), target))
 
@@ -159,10 +158,10 @@ def check_images(images: Tensor) -> None:
 
 
 def check_logits(logits: object, images: Tensor) -> Tensor:
-    """Return the model's output if it is finite logits (N, K).
+    """Return the model's output after checking that it is a finite tensor (N, K).
 
     Raises:
-        ModelError: it is something else.
+        ModelError: it is not.
     """
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
         came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -175,7 +174,7 @@ def check_logits(logits: object, images: Tensor) -> Tensor:
 
 
 def resolve_targets(targets: Tensor | int | None, logits: Tensor) -> Tensor:
-    """Class index per image, (N,): one for all, one each, or the most likely ones.
+    """Class index per image, (N,), from one index for all, one per image, or None for the most likely class.
 
     Raises:
         UsageError: a wrong number of targets, or a class that the model does not have.

@@ -41,19 +41,19 @@ class FGVis(Explainer):
 
     Args:
         game: a key of `games.GAMES`: preservation, generation, deletion or repression.
-        lam: weight of the mask's sum in the loss; a sequence is a line search, largest first (the paper's 13 by
-            default).
-        lr: step of the normalised gradient, in mask units.
-        iterations: most steps of one game.
+        lam: weight of the mask's L1 norm in the loss; a sequence is a line search, largest first (default: the paper's
+            13 values).
+        lr: learning rate of the normalised gradient, in mask units.
+        iterations: maximum number of steps of one game.
         stop_score: end a deletion or repression game when the target's score falls below this, in (0, 1].
-        stop_ratio: the same, as a share of the original image's score. With both, the higher of the two ends the game.
-        defended: cut gradients that invent evidence.
-        reference: what removed pixels become: "zero", "noise", "blur", a `games.Reference`, or a tensor that expands
-            to the images.
+        stop_ratio: the same, as a share of the original image's score. If both are set, the higher score applies.
+        defended: apply the defence against adversarial evidence.
+        reference: the value of removed pixels: "zero", "noise", "blur", a `games.Reference`, or a tensor that expands
+            to the shape of the images.
         seed: of the start mask and of random references.
-        batch_size: images played at once; by default one on a CPU and all on an accelerator. A game amplifies
-            rounding: a unit that flips at its bound changes the steps that follow. One by one the result depends on
-            the image alone, and a CPU is no slower for it.
+        batch_size: images per batch; default: one on a CPU, all on an accelerator. Games amplify rounding errors: if a
+            unit is on the other side of its bound, all later steps change. With batches of one, the result of an image
+            does not depend on the other images; on a CPU this is not slower.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -75,7 +75,7 @@ class FGVis(Explainer):
         if self.game not in GAMES:
             raise UsageError(f"unknown game {self.game!r}: choose one of {', '.join(GAMES)}")
         if not self._lams or any(not 0 <= lam < float("inf") for lam in self._lams):
-            raise UsageError(f"lam {self.lam!r}: give one number of at least 0, or several for a line search")
+            raise UsageError(f"lam {self.lam!r}: give one number >= 0, or several for a line search")
         if not 0 < self.lr < float("inf") or self.iterations < 0:
             raise UsageError(
                 f"lr {self.lr} and iterations {self.iterations}: give a positive rate and at least 0 steps"
@@ -90,7 +90,9 @@ class FGVis(Explainer):
                 f"stop_score {self.stop_score}, stop_ratio {self.stop_ratio}: give numbers above 0 and up to 1"
             )
         if stops and GAMES[self.game].keeps_class:
-            raise UsageError(f"a score stop ends deletion and repression only, not {self.game}: leave it out")
+            raise UsageError(
+                f"stop_score and stop_ratio apply to deletion and repression only, not to {self.game}: leave them out"
+            )
 
     @property
     def _lams(self) -> tuple[float, ...]:
@@ -105,18 +107,18 @@ class FGVis(Explainer):
         start: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Explanation:
-        """Explain a batch; every image plays its own game, with its own lambda, stop and result.
+        """Explain a batch; every image has its own game, with its own lambda, stop and result.
 
         Args:
-            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device; it is left untouched.
+            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device; it is not changed.
             images: (N, C, H, W) in the model's normalised space.
             targets: class index for all, or (N,); the most likely class by default.
-            start: mask to start from, in [0, 1], expanding to the images' shape; the game's own random one by default.
-            on_step: progress, called as (step, scores of the images at play), with steps from 0 in each game; an
+            start: start mask in [0, 1] that expands to the shape of the images; default: the game's random start mask.
+            on_step: progress, called as (step, scores of the current batch), with steps from 0 in each game; an
                 exception raised in it cancels the call.
 
         Raises:
-            InputError, ModelError, UsageError: images, model or arguments that do not fit.
+            InputError, ModelError, UsageError: unfit images, model or arguments.
         """
         check_images(images)
         images = images.detach()
@@ -178,7 +180,7 @@ class FGVis(Explainer):
         return Plan(games=len(self._lams), steps=self.iterations)
 
     def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values for reports."""
+        """All settings that change the result, as plain values for reports."""
         values = super().settings()
         values["lam"] = list(self._lams) if len(self._lams) > 1 else self._lams[0]
         if not isinstance(self.reference, str):
@@ -204,5 +206,5 @@ def _checked(start: Tensor, images: Tensor) -> Tensor:
         shapes = f"{tuple(start.shape)}, images are {tuple(images.shape)}"
         raise UsageError(f"start mask has shape {shapes}: give one that expands to the images' shape") from error
     if not ((mask >= 0) & (mask <= 1)).all():
-        raise UsageError("start mask leaves [0, 1]: clamp it first")
+        raise UsageError("start mask has values outside [0, 1]: clamp it first")
     return mask

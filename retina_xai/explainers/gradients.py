@@ -1,6 +1,6 @@
 """Image-specific saliency (Simonyan et al., 2014): max over channels of |dS_c/dI|, S_c the unnormalised class score.
 
-Computed by Captum; each map is divided by its own maximum so that evidence is in [0, 1].
+Computed by Captum. Each map is divided by its maximum, so evidence is in [0, 1].
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,13 @@
 """LIME (Ribeiro, Singh and Guestrin, 2016): a linear model of the score over superpixels that are shown or hidden.
 
-    z in {0, 1}^K,  each z_k 1 with probability 1/2;   x(z) shows superpixel k where z_k = 1, and r = 0 elsewhere
+    z in {0, 1}^K,  each z_k = 1 with probability 1/2;   x(z) shows superpixel k if z_k = 1, and r = 0 otherwise
     w = argmin  sum_i pi(z_i) (p_c(x(z_i)) - w . z_i - b)^2 + |w|^2,   evidence = relu(w_k) on all of superpixel k
     pi(z) = exp(-D(z)^2 / (2 sigma^2)),   D = 1 - sqrt(sum z / K), the cosine distance to "all shown",  sigma 0.25
 
-Sampling and regression are Captum's (with scikit-learn's ridge), superpixels scikit-image's SLIC on the image scaled
-to its own range. 1000 samples, the ridge of weight 1 and the kernel (sqrt(exp(-D^2 / sigma^2))) are those of the
-authors' image code. Ours: SLIC with about 50 superpixels instead of quickshift, and the mean colour r = 0 for hidden
-superpixels instead of the mean of each.
+Sampling and regression are Captum's (with scikit-learn's ridge regression). Superpixels are scikit-image's SLIC on the
+image scaled to its own range. The number of samples (1000), the ridge weight (1) and the kernel sqrt(exp(-D^2 /
+sigma^2)) are those of the authors' image code. Differences: about 50 SLIC superpixels instead of quickshift, and the
+mean colour r = 0 for hidden superpixels instead of each superpixel's mean.
 """
 
 import math
@@ -32,10 +32,10 @@ class LIME(PerturbationExplainer):
     """Superpixel LIME.
 
     Args:
-        samples: number of images with hidden superpixels, at least 2.
-        segments: superpixels asked for; SLIC gives about as many.
-        seed: of the samples; all images of a call get the same ones.
-        batch: samples per forward pass, None for the default of the device; it changes the result by rounding only.
+        samples: number of masked images, at least 2.
+        segments: requested number of superpixels, at least 2; SLIC gives about as many.
+        seed: of z; the same for every image.
+        batch: samples per forward pass, None for the device's default; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -53,17 +53,17 @@ class LIME(PerturbationExplainer):
         check_batch(self.batch)
 
     def plan(self) -> Plan:
-        """One copy for each sample."""
+        """One step per sample."""
         return Plan(games=1, steps=self.samples)
 
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The positive weights of the linear model, each on its superpixel."""
+        """The positive weights of the linear model, each on the pixels of its superpixel."""
         from captum._utils.models.linear_model import SkLearnRidge
         from captum.attr import Lime as CaptumLime
 
         segments = torch.from_numpy(superpixels(image[0].cpu().double().numpy(), self.segments)).to(image.device)
-        lime = CaptumLime(scores, interpretable_model=SkLearnRidge(alpha=1.0), similarity_func=_closeness)
-        # Captum draws from torch's global generator of the CPU.
+        lime = CaptumLime(scores, interpretable_model=SkLearnRidge(alpha=1.0), similarity_func=_kernel)
+        # Captum uses torch's global CPU generator.
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.default_generator.manual_seed(self.seed)
             weights: Tensor = lime.attribute(
@@ -93,7 +93,7 @@ def superpixels(image: npt.NDArray[np.float64], segments: int) -> npt.NDArray[np
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)
 
 
-def _closeness(original: Tensor, copy: Tensor, shown: Tensor, **_: object) -> float:
+def _kernel(original: Tensor, copy: Tensor, shown: Tensor, **_: object) -> float:
     """pi(z) of `shown` = z (1, K)."""
     distance = 1 - math.sqrt(float(shown.double().mean()))
     return math.exp(-(distance**2) / (2 * KERNEL_WIDTH**2))

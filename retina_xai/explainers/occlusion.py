@@ -1,12 +1,12 @@
-"""Occlusion, the "sliding window" (Zeiler and Fergus, 2014): how far the score falls when a square is covered.
+"""Occlusion or "sliding window" (Zeiler and Fergus, 2014): the decrease of the score when a square is covered.
 
     evidence(pixel) = relu( mean over the windows W that cover it of  p_c(x) - p_c(x with W set to r) ),   r = 0
 
-in the model's normalised space, so a covered pixel has the mean colour. Captum computes it; each map is divided by its
-own maximum.
+in the model's normalised space, so a covered pixel has the mean colour. Computed by Captum; each map is divided by
+its maximum.
 
-Window and stride are shares of the longer side, so that one setting fits all input sizes. The defaults are 32 and
-8 of 224 pixels (ours): Zeiler and Fergus give no size, and the networks' last maps resolve 32 pixels.
+Window and stride are shares of the longer side, so that one setting fits all input sizes. The defaults are 32 and 8 of
+224 pixels (our choice: Zeiler and Fergus give no size, and a pixel of the networks' last map covers 32 input pixels).
 """
 
 import math
@@ -26,9 +26,9 @@ class Occlusion(PerturbationExplainer):
     """Sliding window.
 
     Args:
-        window: side of the covered square, as a share of the longer side, in (0, 1]; at least one pixel.
-        stride: step of the square, likewise; not above `window`, or pixels would be skipped.
-        batch: squares per forward pass, None for the default of the device; it changes the result by rounding only.
+        window: side of the covered square as a share of the longer side, in (0, 1]; at least one pixel.
+        stride: step of the square as a share of the longer side, in (0, window], so that no pixel is skipped.
+        batch: squares per forward pass, None for the device's default; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -47,20 +47,20 @@ class Occlusion(PerturbationExplainer):
         check_batch(self.batch)
 
     def plan(self) -> Plan:
-        """The uncovered image and the squares, for any size: a stride of x pixels is rounded to 2/3 x at least."""
+        """The uncovered image and the squares, for any image size: rounding reduces a stride by at most a third."""
         places = math.ceil(1.5 * (1 - self.window) / self.stride + 0.5) + 1
         return Plan(games=1, steps=1 + places**2)
 
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The mean fall of the score over the squares that cover a pixel, where it is positive."""
+        """The mean decrease of the score over the squares that cover a pixel; 0 if it is negative."""
         from captum.attr import Occlusion as CaptumOcclusion
 
         channels, height, width = image.shape[1:]
         window, stride = (max(1, round(share * max(height, width))) for share in (self.window, self.stride))
-        fall: Tensor = CaptumOcclusion(scores).attribute(
+        decrease: Tensor = CaptumOcclusion(scores).attribute(
             image,
             sliding_window_shapes=(channels, min(window, height), min(window, width)),
             strides=(channels, min(stride, height), min(stride, width)),
             perturbations_per_eval=batch_for(image, self.batch),
         )
-        return fall[0, 0].to(image).clamp(min=0)
+        return decrease[0, 0].to(image).clamp(min=0)

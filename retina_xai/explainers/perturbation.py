@@ -1,12 +1,11 @@
-"""The base of methods that only ask the network for scores: one image at a time, softmax scores of its target.
+"""Base class of the perturbation methods occlusion, RISE and LIME, which use only scores of the network.
 
-Occlusion, RISE and LIME show the network many changed copies of one image and read off
+They compute, for many modified copies of one image, the softmax score of its target,
 
     p_c = softmax(logits)_c
 
-Images never share a forward pass, so a batch gives what its images give one by one. The scores are probabilities
-(RISE and LIME define them so; for occlusion, Zeiler and Fergus plot the probability of the class as well). What a copy
-hides is 0 in normalised space.
+RISE and LIME are defined with probabilities; for occlusion, Zeiler and Fergus plot the probability of the class too.
+Hidden pixels are 0 in normalised space. Images are processed one by one, so results do not depend on the batch.
 """
 
 from abc import abstractmethod
@@ -29,7 +28,7 @@ Scores = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PerturbationExplainer(Explainer):
-    """A method that is given by `evidence_of`. Progress counts the copies of the image that were scored."""
+    """A method that is defined by `evidence_of`. Progress is the number of copies scored."""
 
     @abstractmethod
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:

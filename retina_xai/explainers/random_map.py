@@ -1,9 +1,9 @@
-"""Random importance, the control: a map that depends neither on the network nor on the image.
+"""Random evidence: a control that uses neither the network nor the image.
 
     evidence ~ U(0, 1), independently for every pixel
 
-One map (H, W) per seed and size, the same for all images of a call and for every call, so a batch equals its images
-one by one. For independent maps, use another seed per photograph.
+There is one map (H, W) per seed and size, the same for all images, so results do not depend on the batch. For
+independent maps, use a different seed for each photograph.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from retina_xai.models.inference import inference
 
 @dataclass(frozen=True)
 class RandomMap(Explainer):
-    """Uniform noise that depends on `seed` alone; the network only gives the scores of the explanation."""
+    """Uniform noise from `seed`; the network is used only for the scores in the explanation."""
 
     method: ClassVar[str] = "random"
     seed: int = 0

@@ -1,8 +1,8 @@
-"""The explanation methods by the names of the command line.
+"""The registry of explanation methods.
 
-`EXPLAINERS` is the only list of methods: command line, viewer, comparison table and contract tests read it. A new
-method is one file in this package and one entry here. Importing the registry imports no method: a factory does so when
-it is called.
+`EXPLAINERS` is the only list of methods; command line, viewer, comparison table and contract tests use it. A new method
+is one file in this package and one entry here. Importing the registry imports no method; a factory imports its method
+when it is called.
 
 >>> explainer_named("rise").factory(masks=2000, seed=1)
 RISE(masks=2000, cells=7, probability=0.5, seed=1, batch=None)
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from retina_xai.explainers.explainer import Explainer
 
 Category = Literal["game", "gradient", "perturbation", "fundus", "control", "ablation"]
-"""How a method works: it optimises a mask, reads gradients, or perturbs the image. "fundus" is made for fundus
-photographs, "control" ignores the network, "ablation" leaves a part of another method out."""
+"""Kind of method: "game" optimises a mask, "gradient" uses gradients, "perturbation" modifies the image, "fundus" is
+specific to fundus photographs, "control" ignores the network, "ablation" is another method with a part removed."""
 
 COMPARED: frozenset[Category] = frozenset({"game", "gradient", "perturbation", "control"})
-"""Categories of the methods that a comparison on any photographs includes."""
+"""Categories of the methods that a comparison on arbitrary photographs includes."""
 
 
 @dataclass(frozen=True)
 class ExplainerSpec:
     """One method.
 
-    key: its name on the command line. label: its name in tables and pictures. factory: from settings by name to the
-    configured method. fundus_preset: settings for fundus photographs; None where the method is not offered for them.
+    key: name on the command line. label: name in tables and figures. factory: returns the configured method for
+    settings given by name. fundus_preset: settings for fundus photographs; None if the method is not offered for them.
     source: the publication.
     """
 
@@ -45,7 +45,7 @@ class ExplainerSpec:
 
 
 def _factory(module: str, name: str) -> "Callable[..., Explainer]":
-    """A function that imports a module of this package and calls what has the name in it."""
+    """A function that imports a module of this package and calls the object `name` in it."""
 
     def make(**settings: Any) -> "Explainer":
         explainer: Explainer = getattr(import_module(f"retina_xai.explainers.{module}"), name)(**settings)
@@ -159,7 +159,7 @@ def explainer_named(key: str) -> ExplainerSpec:
     """The entry of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: unknown method.
     """
     if key not in EXPLAINERS:
         raise UsageError(f"unknown method {key!r}: choose one of {', '.join(EXPLAINERS)}")
@@ -170,7 +170,7 @@ def fundus_explainer(key: str) -> "Explainer":
     """The method of that name with its settings for fundus photographs.
 
     Raises:
-        UsageError: there is none, or it is not offered for fundus photographs.
+        UsageError: unknown method, or not offered for fundus photographs.
     """
     if key not in FUNDUS_METHODS:
         raise UsageError(f"unknown method {key!r}: choose one of {', '.join(FUNDUS_METHODS)}")

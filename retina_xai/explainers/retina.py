@@ -1,26 +1,28 @@
-"""The retina protocol: evidence of FGVis that a clinician can read. The protocol is ours.
+"""The retina protocol (ours): FGVis with smoother evidence, averaged over flips, for fundus photographs.
 
-The game is that of the paper, with the same defence. Six steps turn its masks into lesions:
+Game and defence are those of the paper. Six changes turn its scattered masks into evidence of lesions:
 
     change_F = mean over channels of F^-1[ (1 - m_F) min(|F x - r|, 1) ]      for every flip F
     e        = (mean over flips of sqrt(G * change_F))^2,       evidence = p_c(x) e / max e
 
-1. Weight the mask by the change of the image. Deleting a pixel that equals its reference changes nothing, so its mask
-   is no evidence. The change is cut at one unit of the network's input; without the cut, bright exudates would hide
-   the haemorrhages. A deletion of at most 0.01 is part of the random start mask and counts as 0. A photograph whose
-   score is low from the start therefore has no evidence.
-2. Smooth with a Gaussian G of a few network pixels, the width of small lesions: masks are scattered pixels, lesions
-   are connected.
-3. Average over the image, both flips and their product. The network has no preferred orientation, so a pixel that is
-   deleted in one of the four games only is noise. The power mean of exponent 1/2 lies between the mean, which keeps
-   such pixels, and the product, which keeps only what all four games delete.
-4. Use fewer steps. The score of a fundus photograph falls within a few steps or oscillates for hundreds; the later
-   steps only enlarge the mask.
-5. Scale by the score p_c(x), so that evidence of the same strength has the same meaning in all photographs.
-6. Begin a candidate at 7 % of the maximum instead of 4 %: the margins of the Gaussians lie below. They stay in the map.
+1. Weighting by the change: if a pixel equals its reference, deleting it changes nothing, so its mask value is not
+   evidence. The change is capped at one unit of the network's input; otherwise bright exudates would dominate
+   haemorrhages. Mask values of the start mask (at most 0.01 deleted) count as 0, so a photograph whose score is below
+   the stop from the beginning has no evidence.
+2. Smoothing by a Gaussian G of a few network pixels, the size of small lesions, because the mask consists of scattered
+   pixels.
+3. Averaging over the image, both flips and their composition. The network has no preferred orientation, so evidence in
+   only one of the four games is random. The power mean (exponent 1/2) is between the arithmetic mean, which shows all
+   evidence, and the geometric mean, which shows only what the four games agree on.
+4. Fewer steps: the score of a fundus photograph either falls quickly, or oscillates for hundreds of steps that only
+   enlarge the mask.
+5. Scaling by the score p_c(x), so that evidence is comparable between photographs: it is weak if the network gives the
+   disease a low score.
+6. Candidates start at 7 % of the maximum instead of 4 %, because lower values are the tails of the Gaussians. The map
+   still contains them.
 
-The protocol needs weights whose preprocessing subtracts the local background: then r = 0 is the surroundings of a
-pixel, and the change |x - r| is its contrast with them.
+Use weights whose preprocessing subtracts the local background: then r = 0 is the background of a pixel, and |x - r| its
+contrast.
 """
 
 from dataclasses import dataclass, replace
@@ -37,8 +39,8 @@ from retina_xai.games.game import GAMES
 from retina_xai.games.references import reference_for
 
 RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1)
-START = GAMES["deletion"].start[0]
-CONTRAST = 1.0
+START_MASK_MIN = GAMES["deletion"].start[0]
+MAX_CHANGE = 1.0
 """In units of the network's normalised input."""
 FLIPS = ((3,), (2,), (2, 3))
 
@@ -47,15 +49,15 @@ FLIPS = ((3,), (2,), (2, 3))
 class RetinaFGVis(Explainer):
     """FGVis with evidence that is weighted by the change, smoothed, averaged over flips and scaled by the score.
 
-    Mask, explained image, scores and iterations of its explanations are those of the game on the image as it is.
+    Mask, explained image, scores and iterations of the explanation are those of the game on the image without a flip.
 
     Args:
-        game: the deletion game.
-        smoothing: standard deviation of G as a share of the longer side; 0 leaves it out.
-        fraction: share of the maximum at which a lesion candidate begins; it changes no evidence.
+        game: a deletion game.
+        smoothing: standard deviation of G as a share of the longer side, in [0, 0.1]; 0 disables smoothing.
+        fraction: share of the maximum at which lesion candidates start, in [0, 1]; it does not change the evidence.
 
     Raises:
-        UsageError: another game, a smoothing outside [0, 0.1], or a fraction outside [0, 1].
+        UsageError: another game, or a value outside these ranges.
     """
 
     method: ClassVar[str] = "retina"
@@ -108,18 +110,18 @@ class RetinaFGVis(Explainer):
         return replace(self, game=replace(self.game, seed=seed))
 
     def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
+        """All settings that change the result, as plain values for reports."""
         return {**self.game.settings(), "method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
 
     def _change(self, played: Explanation, images: Tensor) -> Tensor:
-        """The change of the image by the deletion, mean over channels, (N, 1, H, W)."""
+        """The change by the deletion, mean over channels, (N, 1, H, W)."""
         reference = reference_for(self.game.reference, images, self.game.seed)
         deleted = torch.zeros_like(images) if played.mask is None else 1 - played.mask
-        deleted = deleted * (deleted > 1 - START)
-        return (deleted * (images - reference).abs().clamp(max=CONTRAST)).mean(dim=1, keepdim=True)
+        deleted = deleted * (deleted > 1 - START_MASK_MIN)
+        return (deleted * (images - reference).abs().clamp(max=MAX_CHANGE)).mean(dim=1, keepdim=True)
 
     def _smooth(self, change: Tensor) -> Tensor:
-        from torchvision.transforms.v2.functional import gaussian_blur  # takes longer to import than torch
+        from torchvision.transforms.v2.functional import gaussian_blur  # imported here because the import is slow
 
         sigma = self.smoothing * max(change.shape[-2:])
         if sigma == 0:
@@ -130,5 +132,5 @@ class RetinaFGVis(Explainer):
 
 
 def undefended() -> RetinaFGVis:
-    """The protocol with its game played without the defence, for comparison."""
+    """The protocol without the defence, for comparison."""
     return RetinaFGVis(replace(RETINA_GAME, defended=False))

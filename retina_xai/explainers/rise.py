@@ -1,16 +1,15 @@
-"""RISE (Petsiuk, Das and Saenko, 2018): the mean score over random masks that show a pixel.
+"""RISE (Petsiuk, Das and Saenko, 2018): the mean score of random masked images that show a pixel.
 
     evidence(pixel) ~ sum_i p_c(M_i * x) M_i(pixel) / sum_i M_i(pixel)
 
-Mask M_i is a grid of cells x cells independent bits (1 with the given probability). It is upsampled bilinearly to one
-cell more than the image and cut to the image's size at a random offset of up to one cell. Values are in [0, 1], and no
-position is a cell edge in all masks. What a mask hides is 0 in normalised space. The published code uses 4000 to 8000
-masks of 7 x 7 or 8 x 8 cells with probability 0.5.
+Mask M_i: a random binary grid of cells x cells (1 with the given probability), upsampled bilinearly to one cell more
+than the image, and cropped to the image size at a random offset of up to one cell. Values are in [0, 1], and cell edges
+have no fixed position. Hidden pixels are 0 in normalised space. The published code uses 4000 to 8000 masks of 7 x 7 or
+8 x 8 cells with probability 0.5.
 
-Ours: the estimate is divided by the sum of the masks at each pixel instead of by its expectation N * probability, which
-removes the unevenness of the masks themselves. The map is scaled from its minimum and maximum to [0, 1] (a constant map
-is 0), because its level is the mean score of all masked images and does not depend on the position. All images of a
-call get the same masks.
+Our changes: the sum is divided by the sum of the masks at each pixel, instead of its expectation N * probability, which
+corrects for uneven coverage. The map is scaled from its minimum and maximum to [0, 1] (a constant map is 0), because
+its offset is the mean score of all masked images. All images of a call get the same masks.
 """
 
 from collections.abc import Iterator
@@ -33,10 +32,10 @@ class RISE(PerturbationExplainer):
 
     Args:
         masks: number of masks, at least 1.
-        cells: along each side of a grid, at least 1.
+        cells: cells along each side of the grid, at least 1.
         probability: that a cell is shown, in (0, 1).
         seed: of grids and offsets.
-        batch: masks per forward pass, None for the default of the device; it changes the result by rounding only.
+        batch: masked images per forward pass, None for the device's default; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -57,11 +56,11 @@ class RISE(PerturbationExplainer):
             raise UsageError(f"probability {self.probability:g}: give a number between 0 and 1, such as 0.5")
 
     def plan(self) -> Plan:
-        """One step for each mask."""
+        """One step per mask."""
         return Plan(games=1, steps=self.masks)
 
     def draw(self, height: int, width: int, batch: int) -> Iterator[Tensor]:
-        """The masks (B, 1, height, width) in [0, 1], at most `batch` at once; their sequence does not depend on it."""
+        """Batches (B, 1, height, width) of masks in [0, 1], B <= batch; the masks do not depend on `batch`."""
         generator = torch.Generator().manual_seed(self.seed)
         shape = (self.masks, 1, self.cells, self.cells)
         grids = (torch.rand(shape, generator=generator) < self.probability).float()
@@ -75,7 +74,7 @@ class RISE(PerturbationExplainer):
             yield torch.stack([mask[:, top : top + height, left : left + width] for mask, (top, left) in cuts])
 
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The mean score over the masks that show a pixel, scaled to [0, 1]."""
+        """The mean score of the masked images that show a pixel, scaled to [0, 1]."""
         height, width = image.shape[-2:]
         weighted, seen = image.new_zeros(height, width), image.new_zeros(height, width)
         for drawn in self.draw(height, width, batch_for(image, self.batch)):

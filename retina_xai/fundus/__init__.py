@@ -1,1 +1,1 @@
-"""Fundus photographs: field of view, geometry, preprocessing, quality and views for people."""
+"""Fundus photographs: field of view, geometry, preprocessing, quality and views for human readers."""

@@ -1,16 +1,19 @@
-"""The field of view: the round aperture through which a fundus camera sees the retina.
+"""The field of view: the image of the fundus camera's round aperture.
 
-It is a disc on black, and the sensor may cut it on any side. The brightness (maximum over the channels) is
-thresholded at several levels above the darkest place. The outline of the largest region, where it does not lie on the
-border of the image, is fitted by a circle with RANSAC (Fischler and Bolles, "Random sample consensus", CACM 1981), so
-that notches, flat masks, text and vignetting are outliers. The best level is the one whose circle has the largest
-product of two figures: the share of its visible arc that was seen, and the mean step of brightness across it (a halo
-round the aperture has a wide but shallow edge). Without any dark border (a crop from inside the aperture) the whole
-image is the field of view and `found` is False.
+It is a disc on black, possibly cut by the sensor on any side. The algorithm:
 
-The consensus search is ours, the least-squares circle skimage's. `skimage.measure.ransac` with CircleModel draws
-other triples. On 70 photographs of seven sets it gave another square on 4 and another mask on 19, and a circle with
-less of its arc seen on 2 of them (0.83 instead of 0.96, 0.13 instead of 0.26); the time was about the same.
+1. Threshold the brightness (maximum over the channels) at several levels above the darkest pixel.
+2. For each level, take the outline of the largest region, without its points on the image border, and fit a circle to
+   it by RANSAC (Fischler and Bolles, "Random sample consensus", CACM 1981); notches, text and vignetting are outliers.
+3. Choose the circle with the largest product of two values: the share of its visible arc that was detected, and the
+   mean brightness step across it (a halo around the aperture has a wide but shallow edge).
+
+If the image has no dark border (a crop from inside the aperture), the field of view is the whole image and `found` is
+False.
+
+RANSAC is implemented here; only the least-squares circle comes from skimage. `skimage.measure.ransac` with CircleModel
+draws different triples. On 70 photographs of seven data sets it gave a different square on 4 and a different mask on
+19, and detected less of the arc on 2 (0.83 instead of 0.96, 0.13 instead of 0.26); the run time was about the same.
 """
 
 from dataclasses import dataclass
@@ -31,8 +34,8 @@ TRIALS = 400
 class FieldOfView:
     """The circle of the aperture in file pixels (centres at integers) and its visible part, `mask` (H, W) bool.
 
-    `found` is False where no circle was seen. The diameter is then the longer side of the image.
-    `support` is the share of the circle's visible arc that was seen as an edge, `filled` the share of the mask
+    `found` is False if no circle was detected; the diameter is then the longer side of the image.
+    `support` is the share of the circle's visible arc that was detected as an edge, `filled` the share of the mask
     that is brighter than the border.
     """
 
@@ -69,7 +72,7 @@ def field_of_view(pixels: np.ndarray) -> FieldOfView:
 
 
 def square_of(pixels: np.ndarray, view: FieldOfView, size: int) -> tuple[np.ndarray, np.ndarray, Geometry]:
-    """The square round the aperture, black where it sticks out: pixels (size, size, 3), mask (size, size), geometry."""
+    """The square around the aperture, black outside the file: pixels (size, size, 3), mask (size, size), geometry."""
     height, width = pixels.shape[:2]
     side = max(1, round(2 * view.radius))
     left, top = round(view.centre_x + 0.5 - side / 2), round(view.centre_y + 0.5 - side / 2)
@@ -80,7 +83,7 @@ def square_of(pixels: np.ndarray, view: FieldOfView, size: int) -> tuple[np.ndar
 
 
 def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """The square with this corner, zero where it sticks out."""
+    """The square with this corner, zero outside the image."""
     height, width = pixels.shape[:2]
     square = np.zeros((side, side, *pixels.shape[2:]), pixels.dtype)
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
@@ -89,7 +92,7 @@ def _crop(pixels: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
 
 
 def _region(bright: np.ndarray) -> np.ndarray:
-    """The largest connected bright region, freed of thin outgrowths."""
+    """The largest connected bright region, after removing thin structures by opening."""
     opened = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     areas = statistics[1:, cv2.CC_STAT_AREA]
@@ -106,7 +109,7 @@ def _hull(bright: np.ndarray) -> np.ndarray:
 
 
 class _Circle(NamedTuple):
-    """A candidate in working pixels: `support` share of its visible arc seen, `step` of brightness across it."""
+    """A candidate in working pixels: `support` is the detected share of its visible arc, `step` the brightness step."""
 
     x: float
     y: float
@@ -116,7 +119,7 @@ class _Circle(NamedTuple):
 
 
 def _circle(brightness: np.ndarray, level: float) -> _Circle | None:
-    """The circle round the largest region brighter than `level`; None without a plausible one."""
+    """The circle around the largest region brighter than `level`; None if no circle is plausible."""
     height, width = brightness.shape
     contours, _ = cv2.findContours(_region(brightness > level), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
@@ -138,7 +141,7 @@ def _consensus(
     edge: np.ndarray, tolerance: float, shape: tuple[int, ...]
 ) -> tuple[tuple[float, float, float], np.ndarray] | None:
     """RANSAC: the circle through a random triple that has the most points within `tolerance`, refitted to those."""
-    from skimage.measure import CircleModel  # here, as importing it takes half a second
+    from skimage.measure import CircleModel  # imported here because the import takes half a second
 
     triples = edge[np.random.default_rng(0).integers(len(edge), size=(TRIALS, 3))]
     a, b = triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
@@ -164,7 +167,7 @@ def _consensus(
 
 
 def _plausible(circles: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which of the circles (K, 3) x, y, radius are centred within the image and neither tiny nor almost straight."""
+    """(K,) bool: which circles (K, 3) of x, y, radius have their centre in the image and a plausible radius."""
     x, y, radius = circles.T
     large = (radius > 0.2 * min(shape)) & (radius < 0.75 * np.hypot(shape[0], shape[1]))
     within: np.ndarray = large & (x > 0) & (x < shape[1]) & (y > 0) & (y < shape[0])

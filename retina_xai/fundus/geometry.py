@@ -1,18 +1,18 @@
-"""Where a square crop lies in its file, and the transform back for points and maps.
+"""Position of a square crop in its file, and transforms of points and maps between both.
 
-The convention for coordinates, everywhere in this package: x runs to the right, y downwards, both in pixels of the
-file. Integer coordinates are pixel centres: the pixel (x, y) covers [x - 0.5, x + 0.5] x [y - 0.5, y + 0.5], and a
-picture covers [-0.5, W - 0.5] x [-0.5, H - 0.5]. Outlines of lesions run along pixel edges, so their vertices lie at
-half-integers and their area is the number of their pixels.
+Coordinate convention of the whole package: x to the right, y downwards, both in file pixels. Integer coordinates are
+pixel centres: the pixel (x, y) covers [x - 0.5, x + 0.5] x [y - 0.5, y + 0.5], and a picture covers
+[-0.5, W - 0.5] x [-0.5, H - 0.5]. Outlines of lesions run along pixel edges, so their vertices have half-integer
+coordinates and their area is the number of their pixels.
 
-Only the corner (left, top) of the crop is given from the edges of the file: pixel j covers [j, j + 1) there, which is
-0.5 more than in coordinates of pixel centres. So for network pixel i
+One exception: the corner (left, top) of the crop is measured from the edges of the file. There pixel j covers
+[j, j + 1), so edge coordinates are 0.5 larger than centre coordinates. For network pixel i
 
     x_file = left + (i + 0.5) * side / size - 0.5
 
-and back by the inverse. Maps are piecewise linear between pixel centres. On a finer grid they are read at the new
-centres, on a coarser grid they are averaged over the new pixel, so that no pixel above zero is lost. Both keep linear
-ramps exactly, and both work on rows and columns in turn.
+Maps are piecewise linear between pixel centres. On a finer grid a map is sampled at the new centres; on a coarser grid
+it is averaged over each new pixel, so that no pixel above zero is lost. Both preserve linear ramps exactly, and both
+are applied to rows and columns separately.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from retina_xai.errors import InputError
 
 @dataclass(frozen=True)
 class Geometry:
-    """A square of the file, `side` pixels wide, resized to `size` x `size`; it may stick out of the file.
+    """A square of the file, `side` pixels wide, resized to `size` x `size`; it may extend beyond the file.
 
     `file_shape` is (H, W); `left` and `top` are edge coordinates (pixel j spans [j, j + 1)).
 

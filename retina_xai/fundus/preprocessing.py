@@ -1,18 +1,18 @@
-"""From a photograph to the network's input: the square round the field of view, resized and normalised.
+"""From a photograph to the network's input: the square around the field of view, resized and normalised.
 
-`prepare` finds the aperture (aperture.py), crops the square round it, fills with black what sticks out of the file
-and resizes it; `FundusImage.geometry` (geometry.py) maps points and maps exactly back to pixels of the file.
-Outside the field of view the square is exactly black (0, 0, 0): sensor noise, notches and text there are no retina.
+`prepare` finds the field of view (`field_of_view`), crops the square around it, fills the part beyond the file with
+black, and resizes it. `FundusImage.geometry` transforms points and maps back to file pixels. Outside the field of view
+the square is exactly black (0, 0, 0), because sensor noise, notches and text are not retina.
 
-`Preprocessing` is what a network expects and travels with its weights. The default mean and deviation are those of
-the o_O team's Kaggle solution (2015), of the 0-255 RGB image. With `background` the local background b is taken off
-instead of the mean (after Graham, the Kaggle competition's first place, 2015),
+`Preprocessing` is stored with the weights. The default mean and standard deviation (of the 0-255 RGB image) are those
+of the o_O team's Kaggle solution (2015). With `background`, the local background b is subtracted instead of the mean
+(after Graham, winner of the Kaggle competition, 2015),
 
     x = (p - b) / std within the rim, 0 outside        b = (G * p) / (G * 1)   over the field of view
 
-where G is a Gaussian of standard deviation `background` * size, and the rim a hundredth of the size wide. Cameras
-then look alike, nothing changes at the rim, and the zero reference of a game is the local background: a deleted
-pixel leaves no dark or bright dot behind.
+where G is a Gaussian of standard deviation `background` * size, and the rim is a hundredth of the size wide. This
+reduces differences between cameras and removes the edge of the field of view. The zero reference of a game is then the
+local background, so a deleted pixel leaves no dark or bright dot.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ __all__ = [
 class Preprocessing:
     """The network's input: `size` pixels a side; `mean` and `std` of the 0-255 RGB image (o_O, Kaggle 2015).
 
-    `background`: standard deviation of the local background as a share of the size; 0 takes off the mean instead.
+    `background`: standard deviation of the local background as a share of the size; 0 subtracts the mean instead.
     """
 
     size: int = 448
@@ -54,7 +54,11 @@ class Preprocessing:
     background: float = 0.0
 
     def to_tensor(self, pixels: np.ndarray) -> torch.Tensor:
-        """Pixels of `prepare`, (size, size, 3) uint8 -> (3, size, size) float32, as the module's head says."""
+        """Normalise pixels of `prepare`: (size, size, 3) uint8 -> (3, size, size) float32 (see the module docstring).
+
+        Raises:
+            InputError: pixels of another shape.
+        """
         if pixels.shape != (self.size, self.size, 3):
             raise InputError(
                 f"got pixels of shape {pixels.shape}, expected ({self.size}, {self.size}, 3): prepare() them"
@@ -109,7 +113,7 @@ class FundusImage:
 
 
 def prepare(photograph: Photograph, size: int = 448) -> FundusImage:
-    """Crop the square round the field of view and resize it; all outside the field of view is black.
+    """Crop the square around the field of view and resize it; everything outside the field of view is black.
 
     The outermost pixels of the square count as outside, so that every field of view has a rim.
     """
@@ -126,7 +130,7 @@ def shows_retina(pixels: np.ndarray) -> np.ndarray:
 
 
 def within_rim(pixels: np.ndarray) -> np.ndarray:
-    """Where a square of `prepare` shows retina at least a hundredth of its side away from the black, (H, W) bool."""
+    """Where a square of `prepare` shows retina, at least a hundredth of its side from the black border, (H, W) bool."""
     inside = cv2.morphologyEx(shows_retina(pixels).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     width = 2 * max(1, round(len(pixels) / 100)) + 1
     return np.asarray(cv2.erode(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0)
@@ -135,7 +139,7 @@ def within_rim(pixels: np.ndarray) -> np.ndarray:
 def local_background(pixels: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian mean of the pixels that are not black, (H, W, 3) float32; `sigma` in pixels.
 
-    Computed on a grid four times coarser where sigma is at least 8 pixels, which moves it by less than a grey level.
+    If sigma is at least 8 pixels, it is computed on a four times coarser grid; the error is below one grey level.
     """
     shape = pixels.shape[1], pixels.shape[0]
     step = 4 if sigma >= 8 else 1

@@ -1,21 +1,21 @@
 """Image quality: good, usable or ungradable, with the reason.
 
-Simple measures of the field of view, scaled to a diameter of 512 pixels and without its rim, and one table of limits:
+Simple measures of the field of view (scaled to a diameter of 512 pixels, without its rim) and one table of limits:
 
-    support    share of the circle at which the rim was detected (`field_of_view`); a natural photograph has none
+    support    share of the circle at which the rim was detected (`field_of_view`); 0 for a natural photograph
     colour     mean of max(R, G, B) - min(R, G, B): near 0 for angiograms, red-free photographs and OCT scans
     red        mean of R - G, relative to the brightness; a retina is reddish, not green or blue
     ordered    share of pixels with R >= G >= B (to 3 levels)
     dark       share of pixels with all channels under 25
-    glare      share of pixels whose green channel, which has the vessels, is 250 or more
+    glare      share of pixels whose green channel (the one that shows vessels) is 250 or more
     detail     vessel contrast in per cent: standard deviation of the green channel between sigma 1.5 and 4, relative
                to its surroundings (sigma 16)
-    sharpness  detail divided by the same between sigma 3 and 8: blur lowers it, exposure does not
+    sharpness  detail divided by the same contrast between sigma 3 and 8: blur lowers it, exposure does not
 
-The limits were set on photographs of EyePACS, IDRiD and DiaretDB1: 98 % have a sharpness over 0.6, and copies
-blurred by 0.8 % of the image's width (standard deviation) have at most 0.54. Support and detail separate them from
-natural photographs. The result says whether the picture can be read, and nothing about the eye: an ungradable
-photograph must never be reported as healthy.
+The limits were set on photographs of EyePACS, IDRiD and DiaretDB1: 98 % of them have a sharpness above 0.6, and copies
+blurred by 0.8 % of the image width (standard deviation) have at most 0.54. Support and detail separate fundus from
+natural photographs. The result is about the picture, not about the eye: an ungradable photograph must never be
+reported as healthy.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from retina_xai.fundus.field_of_view import FieldOfView, field_of_view, square_o
 from retina_xai.io.images import Photograph
 
 DIAMETER = 512
-LARGEST_SIDE = 1024
+MAX_SIDE = 1024
 
 Quality = Literal["good", "usable", "ungradable"]
 MAX_REASON_LENGTH = 4000
@@ -55,7 +55,7 @@ class Gradability:
 
 @dataclass(frozen=True)
 class Measures:
-    """The measures of the head of this module. Shares are 0-1, `detail` is in per cent."""
+    """The measures of the module docstring. Shares are in [0, 1], `detail` is in per cent."""
 
     brightest: float
     darkest: float
@@ -70,7 +70,7 @@ class Measures:
 
     @property
     def rimless(self) -> bool:
-        """No round border, but colours and smoothness of a retina: a crop from inside the field of view."""
+        """Whether it is a crop from inside the field of view: no round border, but colours and texture of a retina."""
         return self.ordered > 0.95 and self.red > 0.12 and self.detail < 4.5
 
 
@@ -82,16 +82,16 @@ RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
     (
         lambda m: m.support < 0.7 and not m.rimless,
         "ungradable",
-        "no round field of view found: no fundus photograph, or far too dark",
+        "no round field of view found: not a fundus photograph, or far too dark",
     ),
     (lambda m: m.red < -0.15 or m.ordered < 0.25, "ungradable", "the colours are not those of a retina"),
-    (lambda m: m.detail > 9, "ungradable", "far more texture than a retina has: this is no fundus photograph"),
+    (lambda m: m.detail > 9, "ungradable", "far more texture than a retina has: not a fundus photograph"),
     (lambda m: m.glare > 0.6, "ungradable", "overexposed: most of the field of view is saturated"),
-    (lambda m: m.detail < 0.55 or m.sharpness < 0.55, "ungradable", "blurred or hazy: fine vessels cannot be made out"),
+    (lambda m: m.detail < 0.55 or m.sharpness < 0.55, "ungradable", "blurred or hazy: fine vessels are not visible"),
     (lambda m: m.detail < 1 or m.sharpness < 0.7, "usable", "soft: small lesions may be missed"),
     (lambda m: m.dark > 0.2, "usable", "part of the field of view is black"),
     (lambda m: m.glare > 0.25, "usable", "part of the field of view is saturated"),
-    (lambda m: m.support < 0.7, "usable", "the border of the field of view is not seen"),
+    (lambda m: m.support < 0.7, "usable", "the border of the field of view is not visible"),
     (lambda m: m.ordered < 0.6, "usable", "unusual colours"),
 )
 
@@ -108,10 +108,10 @@ def gradability(photograph: Photograph, view: FieldOfView | None = None) -> Grad
 def measure(pixels: np.ndarray, view: FieldOfView | None = None) -> Measures:
     """The measures of an RGB photograph (H, W, 3) uint8.
 
-    `view` is its field of view where it is known. It is not used for a photograph of more than 1024 pixels a side: the
-    limits were set on the field of view of the reduced picture, which differs slightly.
+    `view` is its field of view if already known. It is ignored if a side exceeds 1024 pixels: the limits were set on
+    the field of view of the downscaled picture, which differs slightly.
     """
-    scale = min(1.0, LARGEST_SIDE / max(pixels.shape[:2]))
+    scale = min(1.0, MAX_SIDE / max(pixels.shape[:2]))
     shape = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA)
     view = field_of_view(small) if view is None or scale < 1 else view

@@ -1,9 +1,9 @@
-"""Other views of a fundus photograph, for people: red-free and contrast-limited (CLAHE).
+"""Views of a fundus photograph for human readers: red-free and contrast-limited (CLAHE). No network uses them.
 
-Red-free is the green channel, in which vessels and red lesions are darkest and exudates brightest, stretched so that
-the darkest and brightest half per cent of what is not black become 0 and 255. CLAHE equalises the lightness L* in
-8 x 8 tiles with a clip limit of 2 (Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV,
-1994) and leaves the hue alone. Black surroundings stay as they are in both. No view enters any network.
+Red-free is the green channel, in which vessels and red lesions are darkest and exudates brightest. It is stretched so
+that the darkest and brightest half per cent of the pixels that are not black become 0 and 255. CLAHE equalises the
+lightness L* in 8 x 8 tiles with a clip limit of 2 (Zuiderveld, "Contrast limited adaptive histogram equalization",
+Graphics Gems IV, 1994) and keeps the hue. Both leave the black surroundings unchanged.
 """
 
 import cv2

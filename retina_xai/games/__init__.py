@@ -1,4 +1,4 @@
-"""The optimisation games of FGVis: `game` (what is played), `references`, `defence`, `engine` (play), `line_search`."""
+"""The optimisation games of FGVis: `game` (objectives), `references`, `defence`, `engine` (steps), `line_search`."""
 
 from retina_xai.games.engine import Outcome, Settings, play
 from retina_xai.games.game import GAMES, Game

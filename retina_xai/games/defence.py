@@ -1,18 +1,18 @@
-"""The defence against adversarial evidence (FGVis eq. 4-6): an explanation may not raise what the image did not raise.
+"""The defence against adversarial evidence (FGVis eq. 4-6): no unit may be activated more than by the original image.
 
-For every nonlinearity call l, h^l(x) is its output for the original image; with bu = max(0, h^l(x)) and
-bl = min(0, h^l(x)), the error signal that arrives at the output of the call is multiplied by
+For every nonlinearity call l let h^l(x) be its output for the original image, bu = max(0, h^l(x)) and
+bl = min(0, h^l(x)). In the backward pass, the gradient at the output of the call is multiplied by
 
     1[h^l(e) <= bu] * 1[h^l(e) >= bl]                                                   (6)
 
-The forward pass is unchanged; only gradients are cut. Inequalities are not strict, so at m = 1 nothing is cut. The
-bounds are widened by 1e-5 * max |h^l(x)| per image and layer (ours), for kernels chosen for another batch size round
+The forward pass is unchanged. The inequalities are not strict, so at m = 1 every gradient passes. The bounds are
+widened by 1e-5 * max |h^l(x)| per image and layer (our addition), because kernels for another batch size round
 differently.
 
-Calls, not modules: a `TorchFunctionMode` sees every nonlinearity of the forward pass by its function name, be it a
-module, a functional, in-place, or a module used three times, and cuts the gradient by a hook on the *tensor*. So
-nothing is ever attached to the model. Softmax is left alone, be it the classification layer or attention weights;
-calls whose output does not depend on the image carry no gradient and are passed over.
+The defence works on calls, not on modules: a `TorchFunctionMode` observes every nonlinearity of the forward pass by
+its function name (module, functional or in-place; a module used three times is three calls) and registers a hook on the
+output *tensor*. Nothing is attached to the model. Softmax is not defended, neither in the classification layer nor in
+attention. Calls whose output does not depend on the image have no gradient and are skipped.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,21 +33,21 @@ NONLINEARITIES: dict[str, bool] = {
     **dict.fromkeys(("leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"), False),
     **dict.fromkeys(("hardswish", "hardtanh", "tanh", "softsign", "log_sigmoid", "logsigmoid", "tanhshrink"), False),
     **dict.fromkeys(("threshold", "hardshrink", "softshrink"), False),
-    # by which some networks write their own
+    # functions from which some networks build their own activation
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum"), False),
 }
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What one call may output: (N * k, ...) per unit, k rows of the call's output for each image."""
+    """Bounds of the output of one call, per unit: (N * k, ...), with k rows of the output for each image."""
 
     name: str
     upper: Tensor
     lower: Tensor | None
 
     def rows(self, keep: Tensor, images: int) -> "Bound":
-        """The bounds of the images that `keep` selects, of `images` in all."""
+        """The bounds of the images that `keep` selects; `images` is the number of all images."""
         return Bound(
             self.name,
             _rows(self.upper, keep, images),
@@ -62,7 +62,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The bounds of all calls of one forward pass over N images, in order; None where a call depends on no image."""
+    """The bounds of all calls of a forward pass over N images, in order; None for calls that depend on no image."""
 
     calls: tuple[Bound | None, ...]
     images: int
@@ -77,25 +77,25 @@ def record_bounds(model: nn.Module, images: Tensor, slack: float = SLACK) -> tup
     """One pass over the original images: the bounds of every nonlinearity call, and the logits (N, K), detached.
 
     Raises:
-        ModelError: the network calls no nonlinearity that is known, or folds the batch in a way that hides its images.
+        ModelError: the network calls no known nonlinearity, or an output's first dimension is not the batch.
     """
     calls: list[Bound | None] = []
 
     def observe(name: str, output: Tensor) -> None:
         calls.append(_bound(name, output, len(images), slack) if output.requires_grad else None)
 
-    with torch.enable_grad(), _EveryNonlinearity(observe):
+    with torch.enable_grad(), _NonlinearityObserver(observe):
         logits: Tensor = model(images.detach().requires_grad_())
     if not any(calls):
         raise ModelError(
-            f"no nonlinearity was found in {type(model).__name__}, so nothing can be defended: "
-            "use torch's own activation functions (scripted or compiled modules hide them), or play undefended"
+            f"no nonlinearity was found in {type(model).__name__}, but the defence needs one: "
+            "use torch's own activation functions (scripted or compiled modules hide them), or set defended=False"
         )
     return Bounds(tuple(calls), len(images)), logits.detach()
 
 
 def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Tensor:
-    """Logits (N, K) of the explanations, whose backward pass is cut wherever a unit leaves its bounds.
+    """Logits (N, K) of the explanations; their backward pass is zero at every unit that leaves its bounds.
 
     Raises:
         ModelError: the calls of this pass differ from those of the recorded one.
@@ -114,15 +114,15 @@ def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Ten
         held = bound.holds(output.detach())
         output.register_hook(lambda gradient: gradient * held)  # type: ignore[no-untyped-call]
 
-    with _EveryNonlinearity(observe):
+    with _NonlinearityObserver(observe):
         logits: Tensor = model(explained)
     if count != len(bounds.calls):
         raise _differs(count, f"{count} calls", f"{len(bounds.calls)}")
     return logits
 
 
-class _EveryNonlinearity(TorchFunctionMode):
-    """Calls `observe(name, output)` after every nonlinearity; functions that these call inside are not seen again."""
+class _NonlinearityObserver(TorchFunctionMode):
+    """Calls `observe(name, output)` after every nonlinearity, once even if that calls another one internally."""
 
     def __init__(self, observe: Callable[[str, Tensor], None]) -> None:
         super().__init__()
@@ -145,8 +145,8 @@ class _EveryNonlinearity(TorchFunctionMode):
 def _bound(name: str, output: Tensor, images: int, slack: float) -> Bound:
     if output.ndim == 0 or len(output) % images:
         raise ModelError(
-            f"the output of {name} has shape {tuple(output.shape)} for a batch of {images}: the batch must be its "
-            "first dimension to be defended; explain one image at a time, or play undefended"
+            f"the output of {name} has shape {tuple(output.shape)} for a batch of {images}: for the defence, its "
+            "first dimension must be the batch; explain one image at a time, or set defended=False"
         )
     output = output.detach()
     largest = output.reshape(images, -1).abs().amax(dim=1).repeat_interleave(len(output) // images)

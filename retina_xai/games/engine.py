@@ -1,11 +1,10 @@
-"""Play a batch of games: every image has its own target, lambda, stop and result, and leaves the batch when it is done.
+"""Optimisation of a batch of games. Every image has its own target, lambda and stop, and leaves the batch when done.
 
-One step, per image: g is the (defended) gradient of the similarity term with respect to m plus the gradient of the
-lambda term, which no defence cuts; g <- g / max|g|; m <- clamp(m - lr * g, 0, 1). Where max|g| is 0 the mask stays.
+One step, per image: g is the (defended) gradient of the similarity term with respect to m, plus the undefended gradient
+of the lambda term; g <- g / max|g|; m <- clamp(m - lr * g, 0, 1). If max|g| is 0, the mask does not change.
 
-A game ends at its score stop (with the mask whose explanation met it, not one step later), at a fixed point (the mask
-no longer
-changes, so no further step would change it: exact), or after the given number of iterations.
+A game ends when the score falls below its stop (the result is the mask that reached it, not the next one), when a step
+leaves the mask unchanged (a fixed point: all later steps would too), or after the given number of iterations.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ OnStep = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """Learning rate in units of the mask per step, and the most steps a game takes."""
+    """Learning rate in mask units per step, and the maximum number of steps."""
 
     lr: float = 0.1
     iterations: int = 500
@@ -32,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What N games ended with: mask (N, C, H, W), score of the target (N,), steps taken (N,), success (N,) bool."""
+    """Results of N games: mask (N, C, H, W), score of the target (N,), steps taken (N,), success (N,) bool."""
 
     mask: Tensor
     score: Tensor
@@ -52,11 +51,12 @@ def play(
 
     Args:
         model: in evaluation mode with frozen parameters (see `models.inference`), (N, C, H, W) -> logits (N, K).
-        bounds: of the original images, for the defence; None plays undefended.
+        bounds: of the original images, for the defence; None plays without it.
         on_step: progress; raise from it to cancel.
 
     Returns:
-        Success is the score stop where the image has one, else the game's own condition on the final explanation.
+        The outcome. An image with a score stop is successful if it reached it, any other image if the game's own
+        condition holds for the final explanation.
     """
     outcome = _blank(position)
     active = torch.arange(len(position), device=position.mask.device)

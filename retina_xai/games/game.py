@@ -1,4 +1,4 @@
-"""The four games (FGVis eq. 1-3, supplement A2): a mask decides how much of every pixel and channel stays.
+"""The four games (FGVis eq. 1-3, supplement A2). The mask m is the share of every pixel and channel that is kept.
 
     e = m * x + (1 - m) * r                                                             (1)
 
@@ -9,7 +9,7 @@
 | deletion     | U(0.99, 1)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
 | repression   | U(0, 0.01)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
 
-||m||_1 is the plain sum over all mask elements; a mean would make the published lambdas meaningless (ours).
+||m||_1 is the sum over all mask elements; with a mean, the published lambdas would not apply (our reading).
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Game:
 
     @property
     def sparsity_sign(self) -> int:
-        """Sign of lambda in the loss: +1 where a small mask is wanted, -1 where a large one is."""
+        """Sign of lambda in the loss: +1 if the game minimises the mask, -1 if it maximises it."""
         return 1 if self.keeps_class else -1
 
     def similarity(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -43,15 +43,13 @@ class Game:
         return (logits.argmax(dim=1) == targets) == self.keeps_class
 
     def start_mask(self, shape: torch.Size | tuple[int, ...], seed: int, like: Tensor) -> Tensor:
-        """The random mask (1, C, H, W) at which all images start: one draw per seed, so a batch equals its images."""
+        """The random start mask (1, C, H, W), one per seed for all images: results do not depend on the batch."""
         noise = torch.rand((1, *shape[1:]), generator=torch.Generator().manual_seed(seed))
         low, high = self.start
         return (low + (high - low) * noise).to(like)
 
     def evidence(self, mask: Tensor) -> Tensor:
-        """Evidence of each pixel, (N, H, W) in [0, 1]: channel mean of the mask, of 1 - mask where the class is
-        removed.
-        """
+        """Evidence of each pixel, (N, H, W) in [0, 1]: channel mean of the mask, or of 1 - mask for deletion games."""
         kept = mask if self.keeps_class else 1 - mask
         return kept.mean(dim=1)
 

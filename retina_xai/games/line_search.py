@@ -1,7 +1,7 @@
 """Line search over lambda (FGVis supplement A2): the largest lambda whose game succeeds gives the sparsest explanation.
 
-Thirteen log-equally spaced values, largest first. An image takes the first lambda that succeeds and leaves the batch;
-an image for which none succeeds keeps the smallest lambda's mask and is marked as not converged.
+Thirteen logarithmically spaced values, largest first. An image takes the first lambda that succeeds and leaves the
+batch. If none succeeds, it keeps the mask of the smallest lambda and is marked as not converged.
 """
 
 from collections.abc import Sequence
@@ -28,18 +28,23 @@ def line_search(
     lams: Sequence[float],
     on_step: OnStep | None = None,
 ) -> tuple[Outcome, Tensor]:
-    """Play with each lambda in turn, largest first, and keep for every image the first that succeeds.
+    """Play with each lambda in turn, largest first; every image keeps the first that succeeds.
+
+    The arguments are those of `engine.play`.
 
     Returns:
-        The outcome over all images and the lambda each took, (N,); arguments are those of `engine.play`.
+        The outcome of all images, and the lambda of each, (N,).
+
+    Raises:
+        ValueError: no lambda.
     """
     chosen = position.lam.clone()
     best: Outcome | None = None
     searching = torch.ones(len(position), dtype=torch.bool, device=position.mask.device)
     for lam in sorted(lams, reverse=True):
         current = position.rows(searching).with_lam(lam)
-        held = None if bounds is None else bounds.rows(searching)
-        outcome = play(model, game, current, held, settings, on_step)
+        current_bounds = None if bounds is None else bounds.rows(searching)
+        outcome = play(model, game, current, current_bounds, settings, on_step)
         best = outcome if best is None else _overwrite(best, searching, outcome)
         chosen[searching] = lam
         searching = ~best.converged

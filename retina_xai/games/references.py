@@ -1,7 +1,7 @@
-"""What a removed pixel becomes (FGVis supplement A2): the reference image r of the same shape as x.
+"""The reference image r, of the shape of x: it replaces removed pixels (FGVis supplement A2).
 
-Zero in normalised space is the mean colour: of the candidates of table A2 the one with the highest entropy of the
-softmax, hence the default. Noise is one draw per seed for all images, so a batch equals its images one by one.
+The default is zero in normalised space, the mean colour: its softmax has the highest entropy of the candidates in table
+A2. Noise is the same for all images of a seed, so results do not depend on the batch.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Blur:
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         """Blurred images, mirrored at their borders."""
-        from torchvision.transforms.v2.functional import gaussian_blur  # takes longer to import than torch
+        from torchvision.transforms.v2.functional import gaussian_blur  # imported here because the import is slow
 
         radius = min(round(3 * self.sigma), min(images.shape[-2:]) - 1)
         blurred: Tensor = gaussian_blur(images, [2 * radius + 1] * 2, [self.sigma] * 2)

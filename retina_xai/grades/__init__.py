@@ -1,1 +1,1 @@
-"""LabelledSet with a label each: a grade of diabetic retinopathy, or any other text."""
+"""Labelled photographs: reading grades of diabetic retinopathy, or any other labels, of a folder of photographs."""

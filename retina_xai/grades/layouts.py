@@ -1,13 +1,13 @@
-"""Official layouts of graded photographs, each recognised by its label files; a new layout is one entry of `LAYOUTS`.
+"""The registry of official layouts of graded photographs. A layout is recognised by its label files.
 
-EyePACS (Kaggle, 2015): trainLabels.csv (image,level) and, optionally, retinopathy_solution.csv (image,level,Usage).
-The two eyes of a patient share the number in all folders.
+EyePACS (Kaggle, 2015): trainLabels.csv (image,level) and, optionally, retinopathy_solution.csv (image,level,Usage). The
+two eyes of a patient have the same number in all files.
 
 IDRiD (Porwal et al., Indian Diabetic Retinopathy Image Dataset, Data 2018): grades.csv with the columns `Image name`,
-`Retinopathy grade` and `Risk of macular edema ` (the last with a trailing space; in the official files nameless columns
-follow). The official training and test parts use the same names for different eyes: give one folder each.
+`Retinopathy grade` and `Risk of macular edema ` (with a trailing space; the official files have further columns without
+a name). The official training and test sets use the same names for different eyes, so each needs its own folder.
 
-In both, the photographs lie in any sub-folder under their name with an image suffix.
+In both layouts, the photographs may be in any sub-folder, named as in the labels with an image suffix.
 """
 
 import re
@@ -27,7 +27,7 @@ USAGES = ("Public", "Private")
 class Layout:
     """One layout: label files by part ("" is always read), columns, and the pattern of names with an example.
 
-    usage_column: says which rows of the file belong to which leaderboard; files without it belong to all.
+    usage_column: names the leaderboard of each row; without this column, all rows are read.
     """
 
     title: str
@@ -61,16 +61,16 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def layout_of(folder: Path) -> Layout | None:
-    """The layout of a folder, or None where it holds no label file of any."""
+    """The layout of a folder, or None if it has no label file of any layout."""
     present = (one for one in LAYOUTS.values() if any((folder / name).is_file() for name in one.files.values()))
     return next(present, None)
 
 
 def official_labels(folder: Path, layout: Layout, options: LabelOptions) -> dict[str, str]:
-    """Grades by image name, from all label files of a folder that the options choose.
+    """Grades by image name, from the label files of a folder that the options select.
 
     Raises:
-        InputError: none of these files, a fault in one (see `labels_in`), or an image in two.
+        InputError: none of these files exists, one has an error (see `labels_in`), or an image is in two of them.
     """
     wanted = [name for part, name in layout.files.items() if part in ("", *options.labels)]
     present = [folder / name for name in wanted if (folder / name).is_file()]
@@ -86,11 +86,11 @@ def official_labels(folder: Path, layout: Layout, options: LabelOptions) -> dict
 
 
 def labels_in(path: Path, layout: Layout, usage: str = "all") -> dict[str, str]:
-    """Grades by image name, from one official file (a byte-order mark and CRLF are fine).
+    """Grades by image name, from one official file (a byte-order mark and CRLF are accepted).
 
     Raises:
-        InputError: unreadable, other columns, a name that does not fit the layout, a grade outside 0-4, an unknown
-            usage, or the same image twice; file and line are named.
+        InputError: an unreadable file, other columns, a name of another layout, a grade outside 0-4, an unknown usage,
+            or the same image twice; the message names file and line.
     """
     grades: dict[str, str] = {}
     for line, row in rows_of(path, (layout.image_column, layout.label_column)):

@@ -1,4 +1,4 @@
-"""What is read as labels: which columns, which labels are positive, and what tells patients apart."""
+"""Options of reading labels: tables and columns, positive labels, and how patients are identified."""
 
 import re
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """Where the labels of a folder of photographs come from, and which of them are positive.
+    """The source of the labels of a folder of photographs, and which labels are positive.
 
-    positive, unknown: labels, separated by commas; `2-4` is short for `2,3,4`. LabelledSet with an unknown or empty
-    label of an own table or folder are left out and counted. Where all positive labels are grades, all labels must be.
-    table: an own CSV, with the columns `image_column`, `label_column` and, optionally, `patient_column`; without a
-    table the folder has an official layout, or sub-folders named by label.
-    patient_pattern: a regular expression of the file name without suffix; its first group is the patient.
-    labels, usage: which official files of EyePACS are read, and which rows of the solution.
+    positive, unknown: labels, separated by commas; `2-4` means `2,3,4`. Photographs with an unknown or empty label in a
+    user's table or folder are excluded and counted. If all positive labels are grades, all labels must be grades.
+    table: the user's CSV with the columns `image_column`, `label_column` and, optionally, `patient_column`. Without a
+    table, the folder must have an official layout or sub-folders named by label.
+    patient_pattern: a regular expression for the file name without suffix; its first group is the patient.
+    labels, usage: which official files of EyePACS are read, and which rows of retinopathy_solution.csv.
     """
 
     positive: str = "2-4"
@@ -46,7 +46,7 @@ class LabelOptions:
 
     @classmethod
     def given(cls, **options: Any) -> Self:
-        """The options that are not None, the others at their defaults."""
+        """The options that are not None, with defaults for the others."""
         return cls(**{name: value for name, value in options.items() if value is not None})
 
     @cached_property
@@ -61,20 +61,20 @@ class LabelOptions:
 
     @property
     def grades(self) -> bool:
-        """Whether labels are grades 0-4, as all positive ones are."""
+        """Whether labels are grades 0-4; true if all positive labels are."""
         return self.positives <= set(GRADES)
 
     def level_of(self, label: str, place: str) -> int:
-        """The grade that stands for a label in training: at least `REFERABLE` exactly where the label is positive.
+        """The training grade of a label: at least `REFERABLE` if and only if the label is positive.
 
-        A grade on the same side as in the definition of referable disease stands for itself. Any other positive label
-        stands for grade 2, any other negative one for grade 0.
+        A grade that is positive exactly if it is referable keeps its value. Any other positive label becomes grade 2,
+        any other negative label grade 0.
 
         >>> [LabelOptions(positive="NPDR,PDR").level_of(label, "labels.csv") for label in ("0", "NPDR", "PDR")]
         [0, 2, 2]
 
         Raises:
-            InputError: labels are grades and this is none; `place` names file and line.
+            InputError: labels are grades, but this one is not; `place` names file and line.
         """
         positive = label in self.positives
         if label in GRADES and (int(label) >= REFERABLE) == positive:
@@ -91,7 +91,7 @@ def values_of(text: str) -> frozenset[str]:
     ['0', '2', '3', '4']
 
     Raises:
-        UsageError: a range that descends.
+        UsageError: a descending range.
     """
     values: set[str] = set()
     for part in (part.strip() for part in text.split(",")):

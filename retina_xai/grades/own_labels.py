@@ -1,4 +1,4 @@
-"""Labels of the user's own: any CSV, or sub-folders named by label."""
+"""User-defined labels: any CSV, or sub-folders named by label."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from retina_xai.grades.tables import rows_of
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label as given: its text, the patient if a column names one, and its place for messages."""
+    """One label as written: its text, the patient if there is a patient column, and file and line for messages."""
 
     label: str
     patient: str | None
@@ -19,10 +19,10 @@ class LabelRow:
 
 
 def table_labels(path: Path, options: LabelOptions) -> tuple[dict[str, LabelRow], int]:
-    """Labels by image name as written, and the number of rows that are left out for their unknown or empty label.
+    """Labels by image name as written, and the number of rows excluded because the label is unknown or empty.
 
     Raises:
-        InputError: unreadable, other columns, an image without a name or patient, or the same image twice.
+        InputError: an unreadable file, other columns, a row without image name or patient, or the same image twice.
     """
     columns = [options.image_column, options.label_column]
     if options.patient_column is not None:
@@ -47,7 +47,7 @@ def table_labels(path: Path, options: LabelOptions) -> tuple[dict[str, LabelRow]
 
 
 def folder_labels(files: ImageFiles, folder: Path, options: LabelOptions) -> tuple[dict[Path, LabelRow], int]:
-    """Labels by file from the names of the sub-folders of a folder, and the number of files of unknown label."""
+    """Labels by file, from the names of a folder's sub-folders, and the number of files with an unknown label."""
     labels = {path: path.relative_to(folder).parts[0] for path in files.paths if path.parent != folder}
     rows = {
         path: LabelRow(label, None, f"{folder / label}")

@@ -1,8 +1,8 @@
-"""A photograph with its label, and the image files of a folder found by the names in a table.
+"""Labelled photographs, and the search for image files by the names in a table.
 
-A photograph's set and patient are one text, SET:PATIENT. Official names tell both: `eyepacs:10` for 10_left and
-10_right, `idrid:001` for IDRiD_001 (IDRiD names no patients, so each photograph counts as one). Grades are those of the
-International Clinical Diabetic Retinopathy scale: 0 none, 1 mild, 2 moderate, 3 severe, 4 proliferative.
+Data set and patient of a photograph are one text, SET:PATIENT. Official names contain both: `eyepacs:10` for 10_left
+and 10_right, `idrid:001` for IDRiD_001 (IDRiD has no patient names, so each photograph counts as a patient). Grades are
+those of the International Clinical Diabetic Retinopathy scale: 0 none, 1 mild, 2 moderate, 3 severe, 4 proliferative.
 """
 
 import os
@@ -25,8 +25,8 @@ class LabelledPhotograph:
     """A photograph with its label.
 
     image: the name in the labels, without suffix.  patient: SET:PATIENT, like eyepacs:10.
-    level: the grade that stands for the label in training; a photograph is positive where it is at least `REFERABLE`.
-    label: as written in the labels; by default the level.
+    level: the training grade of the label; the photograph is positive if it is at least `REFERABLE`.
+    label: as written in the labels; default: the level.
     """
 
     image: str
@@ -41,12 +41,12 @@ class LabelledPhotograph:
 
     @property
     def source(self) -> str:
-        """The set it comes from."""
+        """The data set it comes from."""
         return self.patient.partition(":")[0]
 
     @property
     def own_label(self) -> bool:
-        """Whether the label is another text than the grade that stands for it."""
+        """Whether the label differs from its training grade."""
         return self.label != str(self.level)
 
     @property
@@ -57,10 +57,10 @@ class LabelledPhotograph:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """All labelled photographs found, sorted by name, and what did not fit.
+    """All labelled photographs found, sorted by name, and counts of rows and files that were not used.
 
-    rows_without_image, images_without_row: labels and files without a partner.  rows_without_label: rows with an empty
-    label, or one that means "not graded".  patient_rule: how patients were told apart, in words.
+    rows_without_image: labels without a file.  images_without_row: files without a label.  rows_without_label: rows
+    with an empty or unknown label.  patient_rule: description of how patients were identified.
     """
 
     photographs: tuple[LabelledPhotograph, ...]
@@ -98,10 +98,10 @@ class ImageFiles:
             self._by_stem[path.stem].append(path)
 
     def find(self, name: str) -> Path | None:
-        """The file that a name in a table means, with or without suffix and sub-folders; None where there is none.
+        """The file for a name in a table, with or without suffix and sub-folders; None if there is no such file.
 
         Raises:
-            InputError: several files fit; two of them are named.
+            InputError: several files match; the message names two of them.
         """
         wanted = PurePosixPath(without_suffix(name))
         same_stem, depth = self._by_stem.get(wanted.name, []), len(wanted.parts)

@@ -1,4 +1,4 @@
-"""Labelled photographs of one or several folders: an official layout, an own table, or sub-folders named by label."""
+"""Reading labelled photographs of folders: an official layout, a user's table, or sub-folders named by label."""
 
 import logging
 import re
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 def read_labelled(
     folders: Sequence[Path], options: LabelOptions | None = None, allow_missing: bool = False
 ) -> LabelledSet:
-    """Every labelled photograph of all folders, sorted by name.
+    """All labelled photographs of all folders, sorted by name.
 
     Raises:
-        InputError: no folder, one without labels, a fault in the labels, an image name that occurs in two folders, no
-            photograph with a label, no photograph's label among the positive ones (of labels that are no grades), or,
-            without `allow_missing`, rows whose photograph is absent.
+        InputError: no folder, a folder without labels, an error in the labels, an image name in two folders, no
+            photograph with a label, no photograph with a positive label (if labels are not grades), or, without
+            `allow_missing`, rows without a photograph.
     """
     options = options or LabelOptions()
     if not folders:
@@ -51,7 +51,7 @@ def read_labelled(
 
 
 def _read_group(folders: list[Path], options: LabelOptions, allow_missing: bool) -> LabelledSet:
-    """One official folder, one folder of sub-folders named by label, or all folders of an own table."""
+    """Read one official folder, one folder of sub-folders named by label, or all folders of a user's table."""
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; name a folder of photographs")
@@ -77,7 +77,7 @@ def _read_group(folders: list[Path], options: LabelOptions, allow_missing: bool)
 def _matched(
     files: ImageFiles, rows: Mapping[str, LabelRow], options: LabelOptions, unknown: int, allow_missing: bool
 ) -> LabelledSet:
-    """The photographs that have a row of a table."""
+    """The photographs that have a row in a table."""
     found = {name: path for name in rows if (path := files.find(name)) is not None}
     missing, folder = sorted(rows.keys() - found), files.folders[0]
     if missing and not allow_missing:
@@ -107,7 +107,7 @@ def _labelled(image: str, path: Path, row: LabelRow, folder: Path, options: Labe
 
 
 def _patient(image: str, row: LabelRow, folder: Path, options: LabelOptions) -> str:
-    """SET:PATIENT by column, by pattern, by official name, or else the photograph itself."""
+    """SET:PATIENT from the patient column, the pattern or the official name; otherwise each photograph is a patient."""
     source = folder.resolve().name.replace(":", "_")
     if row.patient is not None:
         return f"{source}:{row.patient}"

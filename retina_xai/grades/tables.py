@@ -1,4 +1,4 @@
-"""Tables of labels: CSV files with a header, read row by row so that a message can name file and line."""
+"""Reading of CSV files with a header, row by row, so that messages can name file and line."""
 
 import csv
 import io
@@ -9,13 +9,13 @@ from retina_xai.errors import InputError
 
 
 def rows_of(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV with their line numbers, names and values stripped; blank lines and nameless columns are skipped.
+    """Rows of a CSV with their line numbers. Names and values are stripped; blank lines and unnamed columns skipped.
 
     A byte-order mark and CRLF are accepted.
 
     Raises:
-        InputError: unreadable, no such columns, a column twice, a row of another length, or a field of more than
-            131,072 characters; file and line are named.
+        InputError: an unreadable file, missing or repeated columns, a row of another length, or a field of more than
+            131,072 characters; the message names file and line.
     """
     lines = _lines(path)
     header = [name.strip() for name in next(lines, (1, []))[1]]

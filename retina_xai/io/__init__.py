@@ -1,1 +1,1 @@
-"""Reading and writing: image files and their decoders, atomic writes, result records."""
+"""Input and output: image files and their decoders, atomic writes."""

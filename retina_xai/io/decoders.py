@@ -1,18 +1,18 @@
-"""The readers of JPEG, PNG, TIFF and BMP: from a path to RGB uint8 as displayed.
+"""Decoders of JPEG, PNG, TIFF and BMP: from a path to RGB uint8 as displayed.
 
-Size limits are checked on the header, before any pixel is decoded, so that a decompression bomb costs no memory.
-Conversions to 8 bit RGB:
+Size limits are checked on the header, before any pixel is decoded, so a decompression bomb uses no memory. Conversions
+to 8-bit RGB:
 
-    16 bit           round(v / 257); Pillow's colour PNG and compressed TIFF take the high byte (at most one level off)
-    float            [0, 1] times 255, or [0, 255] as it is; NaN and infinity are refused
+    16 bit           round(v / 257); colour PNG and compressed TIFF (by Pillow): the high byte, at most one level off
+    float            [0, 1] times 255, or [0, 255] unchanged; NaN and infinity are refused
     alpha            composited on black: v * alpha
     grey             the same value in three channels
-    CMYK             (255 - C)(255 - K) / 255; JPEG holds it inverted when Adobe's APP14 marker says so
+    CMYK             (255 - C)(255 - K) / 255; inverted in JPEG files with Adobe's APP14 marker
     orientation      applied (Exif 2.3, tag 0x0112)
     colour profiles  not applied: networks are trained on the stored values
 
-Of the metadata only mode, bits, size and orientation are kept: EXIF may hold a patient's name. TIFF goes through
-tifffile when its samples are not 8 bit; else, and for the codecs that tifffile lacks, through Pillow.
+Only mode, bits, size and orientation are kept of the metadata, because EXIF may contain a patient's name. TIFF samples
+other than 8 bit are decoded by tifffile, all others, and codecs that tifffile lacks, by Pillow.
 """
 
 import logging
@@ -69,7 +69,7 @@ def check_size(path: Path, height: int, width: int) -> None:
 
 
 def _open(path: Path, kind: str) -> ImageFile.ImageFile:
-    """Header only, by the one decoder allowed; sizes checked."""
+    """Open a file with the decoder of this format only; reads the header and checks the size."""
     image = _PILLOW[kind](path)
     try:
         check_size(path, image.height, image.width)
@@ -80,17 +80,21 @@ def _open(path: Path, kind: str) -> ImageFile.ImageFile:
 
 
 def read_jpeg(path: Path, frame: int | None) -> Decoded:
-    """Read a JPEG; `frame` is ignored, because the further pictures of a multi-picture JPEG are previews."""
+    """Read a JPEG; `frame` is ignored, because the other pictures of a multi-picture JPEG are previews."""
     with _open(path, "JPEG") as image:
         return _decoded(path, image, 8)
 
 
 def read_png(path: Path, frame: int | None) -> Decoded:
-    """Read a PNG of one picture."""
+    """Read a PNG; `frame` is ignored.
+
+    Raises:
+        InputError: an animated PNG.
+    """
     with _open(path, "PNG") as image:
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"{path}: is an animated PNG; save the wanted picture as a plain PNG")
-        image.verify()  # the checksum of every chunk; decoding skips those of the pixel data
+        image.verify()  # checks the checksum of every chunk; decoding does not check those of the pixel data
     with path.open("rb") as file:
         bits = file.read(25)[24]
     with _open(path, "PNG") as image:
@@ -98,13 +102,17 @@ def read_png(path: Path, frame: int | None) -> Decoded:
 
 
 def read_bmp(path: Path, frame: int | None) -> Decoded:
-    """Read a BMP. The format has no checksum: of damage, only missing pixel data is noticed."""
+    """Read a BMP; `frame` is ignored. BMP has no checksums, so only missing pixel data is detected as damage."""
     with _open(path, "BMP") as image:
         return _decoded(path, image, 8)
 
 
 def read_tiff(path: Path, frame: int | None) -> Decoded:
-    """Read one page of a TIFF."""
+    """Read page `frame` of a TIFF; None for the only page.
+
+    Raises:
+        InputError: no such page, several pages without a choice, or an unsupported sample type.
+    """
     with tifffile.TiffFile(path) as tiff:
         number = _page_number(path, tiff, frame)
         page: Any = tiff.pages[number]
@@ -118,23 +126,23 @@ def read_tiff(path: Path, frame: int | None) -> Decoded:
             image.seek(number)
             check_size(path, image.height, image.width)
             decoded = _decoded(path, image, bits)
-        decoded[1]["orientation"] = _tiff_orientation(page)  # Pillow has applied and dropped it
+        decoded[1]["orientation"] = _tiff_orientation(page)  # Pillow has applied it and removed the tag
     decoded[1]["page"] = number
     return decoded
 
 
 def _page_number(path: Path, tiff: tifffile.TiffFile, frame: int | None) -> int:
-    """The page to read; previews (reduced images) are no pages of their own."""
+    """The index of the page to read; previews (reduced images) are not counted as pages."""
     pages, seen = [], set()
     for number, page in enumerate(tiff.pages):
-        if page.offset in seen:  # tifffile itself would go round for ever
-            raise InputError(f"{path}: damaged TIFF file, its list of pages runs in a circle; export it again")
+        if page.offset in seen:  # tifffile would loop forever
+            raise InputError(f"{path}: damaged TIFF file, its list of pages is circular; export it again")
         seen.add(page.offset)
         if not getattr(page, "is_reduced", False):
             pages.append(number)
     if frame is None and len(pages) > 1:
         raise InputError(
-            f"{path}: holds {len(pages)} pages and none was chosen; choose one, or save it as a file of its own"
+            f"{path}: has {len(pages)} pages and none was chosen; choose one, or save it as a separate file"
         )
     if frame is not None and not 0 <= frame < len(pages):
         raise InputError(f"{path}: has no page {frame}; choose one from 0 to {len(pages) - 1}")
@@ -142,7 +150,7 @@ def _page_number(path: Path, tiff: tifffile.TiffFile, frame: int | None) -> int:
 
 
 def _by_tifffile(path: Path, page: Any) -> Decoded | None:
-    """16-bit and float samples, grey or RGB; None for what Pillow must do (CMYK, palette, codecs lacking here)."""
+    """Decode 16-bit and float samples, grey or RGB; None if Pillow is needed (CMYK, palette, missing codecs)."""
     if int(page.photometric) not in (0, 1, 2):
         return None
     try:
@@ -170,7 +178,7 @@ def _tiff_orientation(page: Any) -> int:
 
 
 def _to_8_bit(path: Path, samples: np.ndarray, bits: int) -> np.ndarray:
-    """Samples of up to 16 bit or float, scaled to uint8 without saturation."""
+    """Scale samples of up to 16 bit, or float, to uint8 without saturation."""
     if samples.dtype == np.uint8:
         return samples
     if samples.dtype == np.uint16:
@@ -186,8 +194,8 @@ def _to_8_bit(path: Path, samples: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _decoded(path: Path, image: Image.Image, bits: int) -> Decoded:
-    """Decode what Pillow has opened."""
-    image.load()  # for TIFF this applies the orientation, too
+    """Decode an image that Pillow has opened."""
+    image.load()  # this also applies the orientation of a TIFF
     convert = _TO_RGB.get(image.mode)
     if convert is None:
         raise InputError(f"{path}: colour mode {image.mode} cannot be read; save it as RGB")
@@ -205,7 +213,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _displayed(pixels: np.ndarray, orientation: int, mode: str, bits: int) -> Decoded:
-    """Turn the stored pixels the way they are shown, and describe them."""
+    """Apply the orientation to the stored pixels, and add the metadata."""
     orientation = orientation if orientation in ORIENTATIONS else 1
     shown = np.ascontiguousarray(ORIENTATIONS[orientation](pixels))
     facts = {"mode": mode, "bits": bits, "height": shown.shape[0], "width": shown.shape[1]}
@@ -213,7 +221,7 @@ def _displayed(pixels: np.ndarray, orientation: int, mode: str, bits: int) -> De
 
 
 def _colour(path: Path, image: Image.Image, bits: int) -> np.ndarray:
-    """Every 8-bit mode; alpha, also of a palette or a transparent colour, is composited on black."""
+    """Convert any 8-bit mode; alpha, also of a palette or a transparent colour, is composited on black."""
     if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA"):
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
@@ -222,7 +230,7 @@ def _colour(path: Path, image: Image.Image, bits: int) -> np.ndarray:
 
 
 def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
-    """16-bit or float grey that only Pillow could decompress."""
+    """Convert 16-bit or float grey that only Pillow can decompress."""
     values = _to_8_bit(path, np.asarray(image), bits)
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(262) == 0:
         values = 255 - values
@@ -234,7 +242,7 @@ _TO_RGB: dict[str, Callable[[Path, Image.Image, int], np.ndarray]] = {
     **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N", "F"), _deep_grey),
 }
 
-# The classes themselves: Image.open would warn of large files, and guess the kind once more.
+# Used instead of Image.open, which would warn about large files and detect the format again.
 _PILLOW: dict[str, type[ImageFile.ImageFile]] = {
     "BMP": BmpImageFile,
     "JPEG": JpegImageFile,

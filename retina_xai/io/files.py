@@ -1,6 +1,6 @@
-"""Files under their final name are always whole: write beside it, sync, then rename (atomic on POSIX).
+"""Atomic writes: write a partial file in the same folder, sync it, then rename it (atomic on POSIX).
 
-The partial file is locked while it is written, so that `remove_stale` can tell it from one that a killed process left.
+The partial file is locked while it is written, so `remove_stale` removes only partial files of killed processes.
 """
 
 import errno
@@ -18,7 +18,7 @@ from retina_xai.errors import OutputError
 
 try:
     import fcntl
-except ImportError:  # Windows, which does not remove a file that is open
+except ImportError:  # on Windows, which does not remove open files
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffix); on success it becomes `path`, otherwise it is removed.
+    """Yield a temporary path in the folder of `path` (same suffix). Renamed to `path` on success, removed on failure.
 
     Raises:
-        OutputError: the folder cannot be written or the disk is full; nothing is left under either name.
+        OutputError: the folder cannot be written or the disk is full; the partial file is removed.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = Path(name)
     try:
         with os.fdopen(handle, "rb") as held:
-            with suppress(OSError):  # a file system without locks
+            with suppress(OSError):  # for file systems without locks
                 _lock(held)
             yield partial
             with partial.open("rb+") as file:
@@ -72,26 +72,30 @@ def remove_stale(folder: Path) -> None:
 
 
 def _lock(file: IO[bytes]) -> None:
-    """Lock the file until it is closed; raises OSError where another process holds it."""
+    """Lock the file until it is closed.
+
+    Raises:
+        OSError: another process has locked it.
+    """
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
+    """Write UTF-8 text (atomic)."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, whole or not at all. NaN is written as null, which every reader understands."""
+    """Write indented JSON (atomic). NaN is written as null, because JSON has no NaN."""
     write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table without its index, whole or not at all; texts that a spreadsheet would run as formulas are quoted.
+    """Write a table without its index (atomic). Texts that a spreadsheet would execute as formulas are neutralised.
 
-    Such a text (it begins with = + - @ or a control character) gets an apostrophe in front, as OWASP advises. A lone
+    Such a text (it begins with = + - @ or a control character) gets a leading apostrophe, as OWASP recommends. A single
     carriage return, which would begin a new row, becomes a line feed, which is quoted.
     """
     safe = table.map(lambda cell: _harmless(cell) if isinstance(cell, str) else cell)

@@ -1,8 +1,8 @@
-"""The image formats that can be read. A new one is one reader and one entry here.
+"""The registry of image formats. A new format is one reader and one entry here.
 
 A reader maps (path, page) to (pixels, metadata): RGB uint8 (H, W, 3) as displayed, and mode, bits, height, width and
-orientation. It calls `decoders.check_size` with the header's values before it decodes a pixel, and raises an InputError
-for what it refuses.
+orientation. It must call `decoders.check_size` with the size in the header before it decodes pixels, and raise
+InputError for files that it cannot read.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from retina_xai.io.decoders import Decoded, read_bmp, read_jpeg, read_png, read_
 class ImageFormat:
     """One format.
 
-    suffixes: of its files, in lower case, with the dot. signatures: bytes and their offset, of which each file has one.
-    read: its reader; the page is None for the only one.
+    suffixes: in lower case, with the dot. signatures: (bytes, offset); every file has one of them. read: the reader;
+    its page is None for the only page.
     """
 
     name: str
@@ -46,11 +46,11 @@ REFUSED: tuple[tuple[bytes, int, str], ...] = (
     (b"WEBP", 8, "WebP"),
     (b"\0\0\0\x0cjP  ", 0, "JPEG 2000"),
 )
-"""Signature, offset and name of kinds that are recognised to name them in a message."""
+"""Signature, offset and name of unsupported formats, recognised for error messages."""
 
 
 def kind_of(head: bytes) -> str | None:
-    """The name of a format or of a refused kind, by the first 1024 bytes of a file; None where no signature fits."""
+    """The name of a supported or refused format from the first 1024 bytes of a file; None if no signature matches."""
     known = ((mark, offset, one.name) for one in FORMATS.values() for mark, offset in one.signatures)
     for mark, offset, name in (*known, *REFUSED):
         if head[offset : offset + len(mark)] == mark:
@@ -59,6 +59,6 @@ def kind_of(head: bytes) -> str | None:
 
 
 def format_names() -> str:
-    """Names of the formats for a message: "JPEG, PNG or TIFF"."""
+    """Names of the supported formats for messages: "JPEG, PNG or TIFF"."""
     *first, last = FORMATS
     return f"{', '.join(first)} or {last}" if first else last

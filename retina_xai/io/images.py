@@ -1,7 +1,7 @@
-"""Image files become RGB uint8 as displayed, or one clear error.
+"""Reading and writing of image files, as RGB uint8.
 
-The format is recognised by the first bytes, never by the suffix, and only the reader of that format opens the file: an
-EPS file never reaches a PostScript interpreter. `formats` lists the formats, `decoders` has the rules of conversion.
+The format is detected from the first bytes, not from the suffix, and only the reader of that format opens the file. So
+an EPS file is never passed to a PostScript interpreter. `formats` lists the formats; `decoders` converts to RGB uint8.
 """
 
 import os
@@ -24,9 +24,9 @@ SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffix
 class Photograph:
     """A photograph as displayed.
 
-    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders; `sha256` is of the file's bytes;
-    `metadata` holds format, mode and bits (per sample) in the file,
-    height and width as displayed, orientation: no patient data.
+    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders; `sha256` is the hash of the file's bytes;
+    `metadata` contains format, mode and bits per sample of the file, height and width as displayed, and orientation,
+    but no patient data.
     """
 
     pixels: np.ndarray
@@ -36,12 +36,14 @@ class Photograph:
 
 
 def read_image(path: Path, frame: int | None = None, sha256: str | None = None) -> Photograph:
-    """Read a file of one of the formats in `formats.FORMATS`; `frame` chooses the page of a multi-page TIFF (from 0).
+    """Read an image file of one of `formats.FORMATS`.
 
-    `sha256` is the hash of the file's bytes where it is known already; it is computed otherwise.
+    Args:
+        frame: page of a multi-page TIFF, from 0.
+        sha256: hash of the file's bytes if already known; None computes it.
 
     Raises:
-        InputError: the file cannot be read, is of another kind, is damaged, too large or too small.
+        InputError: the file cannot be read, has another format, or is damaged, too large or too small.
     """
     path = Path(path)
     kind = _sniff(path)
@@ -59,11 +61,11 @@ def read_image(path: Path, frame: int | None = None, sha256: str | None = None) 
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 (H, W) or (H, W, 3), or uint16 (H, W), as PNG, whole or not at all.
+    """Write uint8 (H, W) or (H, W, 3), or uint16 (H, W), as PNG (atomic).
 
     Raises:
         UsageError: another shape or type.
-        InputError: the place cannot be written.
+        OutputError: the file cannot be written.
     """
     layout = (pixels.dtype.name, pixels.ndim, pixels.shape[2] if pixels.ndim == 3 else 1)
     if layout not in {("uint8", 2, 1), ("uint8", 3, 3), ("uint16", 2, 1)}:
@@ -76,12 +78,13 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
-    """The files named in `paths`, and those below the folders named there whose suffix is an image's, sorted.
+    """All files in `paths`, and all image files in its folders and their sub-folders, without duplicates.
 
-    A file that is named outright is kept whatever its suffix; hidden files in folders are not. No path twice.
+    A file in `paths` may have any suffix. In folders, files with an image suffix are found, sorted by path, without
+    hidden files.
 
     Raises:
-        InputError: a path is missing, a folder cannot be read, or nothing was found.
+        InputError: a path is missing, a folder cannot be read, or no file was found.
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
@@ -108,12 +111,12 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _sniff(path: Path) -> str:
-    """The kind of a file, told from its first bytes."""
+    """The format of a file, detected from its first bytes."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: is a folder; name an image file in it")
         if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is no regular file; name an image file")
+            raise InputError(f"{path}: is not a regular file; name an image file")
         with path.open("rb") as file:
             head = file.read(1024)
     except FileNotFoundError as error:
@@ -133,5 +136,5 @@ def _sniff(path: Path) -> str:
 def _refusal(kind: str) -> str:
     if kind == "DICOM":
         return "is a DICOM file, which cannot be read yet; export the photograph as PNG or TIFF"
-    described = {"unknown": "is of an unknown kind", "text": "is text and no image"}.get(kind, f"is {kind}")
+    described = {"unknown": "has an unknown format", "text": "is text, not an image"}.get(kind, f"is {kind}")
     return f"{described}; expected {format_names()}: export the photograph as one of these"

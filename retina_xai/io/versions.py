@@ -1,4 +1,4 @@
-"""Versions of Python and of the packages that the figures depend on, for every record and result."""
+"""Versions of Python and of the packages that results depend on, for records and results."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version

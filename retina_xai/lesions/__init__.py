@@ -1,1 +1,1 @@
-"""Lesions: candidates of an evidence map and outlines of regions."""
+"""Lesions: annotations, their shapes and outlines, and candidates of an evidence map."""

@@ -1,12 +1,12 @@
-"""A lesion on a picture, from the candidate of an evidence map to the reader's canvas, the store and every export.
+"""Annotation of a lesion, and its JSON codec for the viewer, the store and all exports.
 
-One class and one JSON codec. Coordinates are those of `retina_xai.fundus.geometry`. The JSON of an annotation is
+Coordinates are those of `retina_xai.fundus.geometry`. The JSON of an annotation is
 
     {"id": "1", "type": "haemorrhages", "origin": "candidate", "status": "kept", "score": 0.75,
      "shape": {"kind": "outline", "rings": [[[x, y], ...], ...]}}              or
      "shape": {"kind": "disk", "x": 10.0, "y": 20.5, "radius": 7.0}
 
-`from_json` checks all of it, because it comes from browsers and files.
+`from_json` checks every value, because the JSON comes from browsers and files.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ EQUIVALENT_TYPES: Mapping[str, str] = {"microaneurysms": "red_small_dots"}
 
 MAX_ID_LENGTH = 100
 MAX_ANNOTATIONS = 10_000
-"""Of one photograph."""
+"""Per photograph."""
 
 Origin = Literal["candidate", "reader", "expert"]
 """Who found the lesion: the evidence map, the reader, or the experts of a data set."""
 
 Status = Literal["kept", "moved", "deleted", "added"]
-"""What the reader made of it. `moved`: the shape was edited; `added`: the reader drew it."""
+"""The reader's decision. `moved`: the shape was edited; `added`: the reader drew it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Annotation:
     True
 
     Raises:
-        InputError: a value that no annotation may hold.
+        InputError: an invalid value.
     """
 
     id: str
@@ -54,7 +54,7 @@ class Annotation:
     score: float | None = None
 
     def __post_init__(self) -> None:
-        """Check every value."""
+        """Check all values."""
         check_text("lesion id", self.id, MAX_ID_LENGTH, required=True)
         check_one_of("lesion type", self.type, ANNOTATION_TYPES)
         check_one_of("origin of a lesion", self.origin, get_args(Origin))
@@ -65,7 +65,7 @@ class Annotation:
             check_share("score of a lesion", self.score)
 
     def within(self, width: int, height: int) -> "Annotation":
-        """The same on a picture of this size: points beyond the border are moved onto it."""
+        """The same annotation with points outside a picture of this size moved onto its border."""
         return replace(self, shape=self.shape.within(width, height))
 
     def to_json(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Annotation:
         """The inverse of `to_json`, for any value that was parsed from JSON.
 
         Raises:
-            InputError: a value is missing or unfit.
+            InputError: a value is missing or invalid.
         """
         try:
             return cls._read(values)  # type: ignore[arg-type]
@@ -108,8 +108,10 @@ class Annotation:
 
 
 def valid_annotations(values: object) -> tuple[Annotation, ...]:
-    """The annotations of a list from a browser, at most `MAX_ANNOTATIONS`; items that are unfit or repeat an id are
-    left out, and anything but a list has none."""
+    """The valid annotations among the first `MAX_ANNOTATIONS` items of a list from a browser, one per id.
+
+    Invalid items are skipped. A value that is not a list has no annotations.
+    """
     found: dict[str, Annotation] = {}
     for item in values[:MAX_ANNOTATIONS] if isinstance(values, list) else []:
         try:

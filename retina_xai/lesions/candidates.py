@@ -6,9 +6,9 @@ An evidence map e with values in [0, 1] is binarised relative to its own maximum
 
 and each 8-connected region of the mask is one lesion candidate; its score is the largest evidence inside it.
 
-Two deviations from the paper. It says 4 % "of the mask"; we take 1 - m, which is the evidence of the deletion game. The
-floor is absolute: the start mask of the deletion game is drawn from U(0.99, 1), so an image on which the game ended at
-once holds noise of up to 0.01. This is not evidence, and its binary mask must be empty.
+Two deviations from the paper. It says 4 % "of the mask"; we use 1 - m, the evidence of the deletion game. We add the
+absolute floor: the start mask of the deletion game is drawn from U(0.99, 1), so if the game ends immediately, the
+evidence is noise of up to 0.01, and the binary mask must be empty.
 """
 
 from dataclasses import dataclass
@@ -53,10 +53,10 @@ def label_regions(mask: npt.NDArray[np.bool_]) -> Regions:
 def binarise(
     evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
 ) -> npt.NDArray[np.bool_]:
-    """Where evidence (H, W) in [0, 1] reaches `fraction` of its maximum and exceeds `floor`; (H, W) bool.
+    """Where evidence (H, W) in [0, 1] is at least `fraction` of its maximum and above `floor`; (H, W) bool.
 
     Raises:
-        UsageError: not a map of finite values in [0, 1], or fraction and floor outside of [0, 1].
+        UsageError: evidence is not a map of finite values in [0, 1], or fraction or floor is outside [0, 1].
     """
     _check(evidence, fraction, floor)
     return np.asarray((evidence >= fraction * evidence.max()) & (evidence > floor))
@@ -67,7 +67,7 @@ def lesion_candidates(
 ) -> list[Annotation]:
     """Candidates of an evidence map (H, W) in [0, 1], highest score first, with the ids "1", "2", ... in this order.
 
-    Ties keep the order of their regions. The type is unspecified, the score is the largest evidence of the region.
+    The score is the largest evidence in the region; the type is unspecified. Ties keep the order of `label_regions`.
 
     Raises:
         UsageError: as `binarise`.
@@ -82,10 +82,10 @@ def lesion_candidates(
 
 
 def expert_markings(mask: npt.NDArray[np.bool_], lesion_type: str) -> list[Annotation]:
-    """The 8-connected regions of a mask (H, W) that experts marked as lesions of one type of any data set.
+    """One annotation per 8-connected region of a mask (H, W) in which experts marked one lesion type of any data set.
 
-    The id starts with that type. A type that is not one of `ANNOTATION_TYPES` becomes its `EQUIVALENT_TYPES` entry, or
-    else UNSPECIFIED.
+    The id contains that type. The type of the annotation is the same type if it is one of `ANNOTATION_TYPES`, otherwise
+    its entry in `EQUIVALENT_TYPES`, otherwise UNSPECIFIED.
     """
     regions = label_regions(mask)
     equivalent = EQUIVALENT_TYPES.get(lesion_type, lesion_type)

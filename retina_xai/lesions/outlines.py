@@ -1,10 +1,9 @@
-"""Masks and outlines: `outline_of` traces a mask along its pixel edges, `mask_of` fills an outline, `run_lengths`
-encodes a mask.
+"""Masks and outlines: `outline_of` traces a mask along pixel edges, `mask_of` fills an outline, `run_lengths` encodes.
 
-OpenCV traces borders through pixel centres (Suzuki and Abe 1985). On a mask that is enlarged twice, the pixel x becomes
-the columns 2 x and 2 x + 1, and a border runs through the column next to the edge, inside the mask: through 2 x at a
-left edge, through 2 x + 1 at a right one. (column + 1) // 2 - 0.5 is then the edge itself, for holes as well. Where
-pixels touch by their corners alone, the ring passes that corner twice.
+OpenCV traces borders through pixel centres (Suzuki and Abe 1985). In a mask enlarged twice, pixel x becomes the columns
+2 x and 2 x + 1, and the border is the outermost column inside the mask: 2 x at a left edge, 2 x + 1 at a right one. The
+edge is then at (column + 1) // 2 - 0.5, also for holes. If two pixels touch only at a corner, the ring passes that
+corner twice.
 """
 
 import cv2
@@ -16,9 +15,9 @@ from retina_xai.lesions.shapes import Outline, Ring
 
 
 def outline_of(mask: npt.NDArray[np.bool_], left: int = 0, top: int = 0) -> Outline:
-    """The outline of all pixels of a mask (H, W), holes included; `left`, `top` are the place of its first pixel.
+    """The outline of all pixels of a mask (H, W), with holes; (`left`, `top`) is the position of its first pixel.
 
-    Rings have no vertex at which they go straight on. `mask_of` gives the mask back.
+    Every vertex is a corner, and `mask_of` is the inverse.
 
     Raises:
         UsageError: the mask is empty.
@@ -31,9 +30,9 @@ def outline_of(mask: npt.NDArray[np.bool_], left: int = 0, top: int = 0) -> Outl
 
 
 def mask_of(outline: Outline, height: int, width: int) -> npt.NDArray[np.bool_]:
-    """The pixels of a picture (height, width) whose centre lies inside an outline, by the even-odd rule.
+    """The pixels of a picture (height, width) whose centre is inside an outline, by the even-odd rule.
 
-    Each ring side toggles, in every row that it crosses, all pixels to the right of the crossing.
+    In every row that it crosses, each side of a ring toggles all pixels to the right of the crossing.
     """
     ends = [np.asarray(ring, float) for ring in outline.rings]
     (x0, y0), (x1, y1) = np.concatenate([np.roll(ring, 1, axis=0) for ring in ends]).T, np.concatenate(ends).T
@@ -48,9 +47,9 @@ def mask_of(outline: Outline, height: int, width: int) -> npt.NDArray[np.bool_]:
 
 
 def run_lengths(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs of equal pixels, column by column from the upper left, the first run outside of the mask.
+    """COCO's uncompressed run-length encoding (https://cocodataset.org/#format-data).
 
-    This is the uncompressed run-length encoding of COCO (https://cocodataset.org/#format-data).
+    Lengths of the runs of equal pixels, column by column from the upper left; the first run is outside the mask.
     """
     pixels = np.concatenate([[False], mask.ravel(order="F")])
     starts = np.flatnonzero(np.diff(pixels))

@@ -6,8 +6,8 @@ is the number of its pixels. Area and centroid are those of Green's theorem,
 
     A = \oint x dy,    A c_x = \oint x^2 / 2 dy,    A c_y = - \oint y^2 / 2 dx,
 
-summed over all rings. For outlines along pixel edges every sum is exact in double precision, so the centroid is that
-of the pixels to the last bit.
+summed over all rings. For outlines along pixel edges, all sums are exact in double precision, so the centroid is
+exactly that of the pixels.
 """
 
 import math
@@ -22,10 +22,10 @@ from retina_xai.checks import check_numbers
 from retina_xai.errors import InputError
 
 MAX_POINTS = 1_000_000
-"""Of one outline that is read from JSON."""
+"""Maximum number of points of an outline read from JSON."""
 
 CORNERS = 64
-"""Of the outline of a disk: its area is 0.2 % below the area of the disk."""
+"""Number of points of a disk's outline; its area is 0.2 % below that of the disk."""
 
 Point = tuple[float, float]
 Ring = tuple[Point, ...]
@@ -51,7 +51,7 @@ class Outline:
     rings: tuple[Ring, ...]
 
     def __post_init__(self) -> None:
-        """Refuse rings without an area."""
+        """Check rings and coordinates."""
         if not self.rings:
             raise InputError("outline without a ring: expected at least one; draw it again")
         for ring in self.rings:
@@ -68,7 +68,7 @@ class Outline:
 
     @property
     def box(self) -> Box:
-        """Smallest and largest coordinates (x0, y0, x1, y1)."""
+        """Bounding box: smallest and largest coordinates (x0, y0, x1, y1)."""
         points = np.concatenate([np.asarray(ring, float) for ring in self.rings])
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         return left, top, right, bottom
@@ -87,7 +87,7 @@ class Outline:
 
     @property
     def outline(self) -> "Outline":
-        """Itself: every shape has an outline."""
+        """The outline itself; all shapes have this property."""
         return self
 
     @property
@@ -96,7 +96,7 @@ class Outline:
         return sum(map(len, self.rings))
 
     def within(self, width: int, height: int) -> "Outline":
-        """The same with points beyond the border of a picture moved onto the border."""
+        """The same outline with points outside a picture moved onto its border."""
         return Outline(tuple(tuple(_within(point, width, height) for point in ring) for ring in self.rings))
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Outline:
         """
         points = sum(len(ring) for ring in values["rings"])
         if points > MAX_POINTS:
-            raise InputError(f"outline of {points} points: at most {MAX_POINTS} are kept; draw a simpler one")
+            raise InputError(f"outline of {points} points: expected at most {MAX_POINTS}; draw a simpler one")
         return cls(tuple(tuple((x, y) for x, y in ring) for ring in values["rings"]))
 
     @cached_property
@@ -143,7 +143,7 @@ class Disk:
     radius: float
 
     def __post_init__(self) -> None:
-        """Refuse what has no area."""
+        """Check coordinates and radius."""
         check_numbers("disk", (self.x, self.y, self.radius))
         if self.radius <= 0:
             raise InputError(f"disk of radius {self.radius:g}: expected more than 0 pixels; draw it again")
@@ -155,7 +155,7 @@ class Disk:
 
     @property
     def box(self) -> Box:
-        """Smallest and largest coordinates (x0, y0, x1, y1)."""
+        """Bounding box: smallest and largest coordinates (x0, y0, x1, y1)."""
         return self.x - self.radius, self.y - self.radius, self.x + self.radius, self.y + self.radius
 
     @property
@@ -177,7 +177,7 @@ class Disk:
         return 1
 
     def within(self, width: int, height: int) -> "Disk":
-        """The same with its centre on the picture; the circle may reach beyond the border."""
+        """The same disk with its centre moved into a picture; the circle may extend beyond the border."""
         return Disk(*_within((self.x, self.y), width, height), self.radius)
 
     def to_json(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class Disk:
 
 
 SHAPES: dict[str, type[Outline] | type[Disk]] = {shape.kind: shape for shape in (Outline, Disk)}
-"""Shapes by the name that they have in JSON."""
+"""Shape classes by their `kind` in JSON."""
 
 
 def _within(point: Point, width: int, height: int) -> Point:

@@ -1,1 +1,1 @@
-"""Measures of an explanation and of a classifier: pure functions, counts first, ratios after, undefined is NaN."""
+"""Metrics of explanations and classifiers: pure functions; ratios are computed from counts; undefined is NaN."""

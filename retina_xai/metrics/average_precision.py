@@ -2,9 +2,9 @@
 
     AP = sum_n (R_n - R_(n-1)) P_n     over descending thresholds n, recall R, precision P      (scikit-learn)
 
-Pooling the pixels of 89 photographs would need 150 million scores at once. Evidence is therefore counted in the
-65,536 levels in which it is stored (16-bit PNG), separately for lesion pixels and for the others; histograms of
-photographs add up, and scikit-learn computes the exact AP of the levels with the counts as sample weights.
+Pooling the pixels of 89 photographs would need 150 million scores in memory. Therefore each photograph is summarised by
+two histograms, of lesion pixels and of other pixels, over the 65,536 levels of the stored 16-bit evidence. Histograms
+are added over photographs, and scikit-learn computes the exact AP of the levels with the counts as sample weights.
 """
 
 import math
@@ -22,7 +22,7 @@ def evidence_levels(evidence: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]
 
 
 def level_counts(levels: npt.NDArray[np.int64], selected: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-    """(65536,) number of selected pixels at each level; 32 bits hold a photograph and halve many histograms' memory."""
+    """(65536,) number of selected pixels at each level; int32 is enough for one photograph and halves the memory."""
     return np.bincount(levels[selected], minlength=LEVELS).astype(np.int32)
 
 

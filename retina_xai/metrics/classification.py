@@ -1,4 +1,4 @@
-"""Measures of a two-class score: counts first, ratios after, undefined is NaN.
+"""Metrics of a two-class score. Ratios are computed from counts; undefined values are NaN.
 
 With n+ positives and n- negatives, a photograph is called positive at threshold t when its score is >= t:
 
@@ -7,9 +7,9 @@ With n+ positives and n- negatives, a photograph is called positive at threshold
     Brier = mean (score - label)^2
     ECE = sum over bins of (images in it / n) |share of positives - mean score|   (equal bins on [0, 1]; Naeini, 2015)
 
-ROC curve and AUROC are scikit-learn's. "Sensitivity at 90 % specificity" is the highest sensitivity of the observed
-thresholds whose specificity is at least 0.9; there is no interpolation between thresholds (ours). The interval of the
-AUROC draws patients, not images, with replacement: two eyes of one patient are not independent.
+ROC curve and AUROC are computed by scikit-learn. "Sensitivity at 90 % specificity" is the highest sensitivity among the
+observed thresholds with a specificity of at least 0.9, without interpolation between thresholds (our choice). The
+AUROC's confidence interval is bootstrapped over patients, not images: two eyes of one patient are not independent.
 """
 
 import math
@@ -121,21 +121,21 @@ def auroc_interval(
 
 
 def sensitivity_at_specificity(labels: Labels, scores: Scores, specificity: float = 0.9) -> Confusion | None:
-    """The point of the highest sensitivity with at least this specificity; None with one class only."""
+    """The operating point of the highest sensitivity with at least this specificity; None if a class is missing."""
     allowed = [point for point in roc_curve(labels, scores) if point.specificity >= specificity]
-    return max(allowed, key=lambda point: (point.sensitivity, point.specificity)) if _both(allowed) else None
+    return max(allowed, key=lambda point: (point.sensitivity, point.specificity)) if _two_classes(allowed) else None
 
 
 def specificity_at_sensitivity(labels: Labels, scores: Scores, sensitivity: float = 0.9) -> Confusion | None:
-    """The point of the highest specificity with at least this sensitivity; None with one class only."""
+    """The operating point of the highest specificity with at least this sensitivity; None if a class is missing."""
     allowed = [point for point in roc_curve(labels, scores) if point.sensitivity >= sensitivity]
-    return max(allowed, key=lambda point: (point.specificity, point.sensitivity)) if _both(allowed) else None
+    return max(allowed, key=lambda point: (point.specificity, point.sensitivity)) if _two_classes(allowed) else None
 
 
 def youden_point(labels: Labels, scores: Scores) -> Confusion | None:
-    """The point of the largest Youden J, the highest threshold among equals; None with one class only."""
+    """The operating point of the largest Youden J (ties: the highest threshold); None if a class is missing."""
     points = roc_curve(labels, scores)
-    return max(points, key=lambda point: point.sensitivity + point.specificity) if _both(points) else None
+    return max(points, key=lambda point: point.sensitivity + point.specificity) if _two_classes(points) else None
 
 
 def calibration(labels: Labels, scores: Scores, bins: int = 10) -> list[CalibrationBin]:
@@ -156,7 +156,7 @@ def calibration(labels: Labels, scores: Scores, bins: int = 10) -> list[Calibrat
 
 
 def expected_calibration_error(table: list[CalibrationBin]) -> float:
-    """ECE in [0, 1] of a table of `calibration`; NaN of an empty one."""
+    """ECE in [0, 1] of the bins of `calibration`; NaN without photographs."""
     return _ratio(sum(abs(row.positives - row.score_sum) for row in table), sum(row.count for row in table))
 
 
@@ -177,7 +177,7 @@ def _checked(labels: Labels, scores: Scores) -> tuple[npt.NDArray[np.bool_], npt
     return truth.astype(bool), values
 
 
-def _both(points: list[Confusion]) -> bool:
+def _two_classes(points: list[Confusion]) -> bool:
     return bool(points) and not math.isnan(points[0].sensitivity) and not math.isnan(points[0].specificity)
 
 

@@ -1,9 +1,9 @@
-"""All figures of a two-class score on labelled photographs, as plain values for JSON; undefined is NaN.
+"""All metrics of a two-class score on labelled photographs, as plain values for JSON; undefined values are NaN.
 
-Intervals of sensitivity and specificity are Wilson's where every patient has one photograph. Otherwise the photographs
-are not independent trials, and the intervals are bootstrapped over patients, as that of the AUROC always is. A rate of
-exactly 0 or 1 has no spread to bootstrap; its interval is then Wilson's with the patients as trials (ours). The key
-`rate_intervals` says which method was used.
+Confidence intervals of sensitivity and specificity: Wilson's, if every patient has one photograph. Otherwise the
+photographs are not independent, and the intervals are bootstrapped over patients, like that of the AUROC. The
+bootstrap gives no interval for a rate of exactly 0 or 1; Wilson's interval with patients as trials is used then (our
+choice). The key `rate_intervals` names the method.
 """
 
 from dataclasses import asdict, dataclass
@@ -32,7 +32,7 @@ WILSON, BY_PATIENT = "Wilson", "bootstrap over patients"
 
 @dataclass(frozen=True, eq=False)
 class ScoredPhotographs:
-    """Truth (N,) bool, score (N,) in [0, 1] and patient (N,) of photographs; `seed` is the bootstrap's."""
+    """Truth (N,) bool, score (N,) in [0, 1] and patient (N,) of N photographs, and the seed of the bootstrap."""
 
     labels: npt.NDArray[np.bool_]
     scores: npt.NDArray[np.float64]
@@ -41,7 +41,7 @@ class ScoredPhotographs:
 
     @classmethod
     def of(cls, labels: npt.ArrayLike, scores: npt.ArrayLike, patients: npt.ArrayLike, seed: int = 0) -> Self:
-        """From sequences of one length."""
+        """From sequences of equal length."""
         return cls(np.array(labels, bool), np.array(scores, np.float64), np.array(patients, np.str_), seed)
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "ScoredPhotographs":
@@ -50,15 +50,15 @@ class ScoredPhotographs:
 
     @cached_property
     def members(self) -> list[npt.NDArray[np.int64]]:
-        """The photographs' indices of each patient."""
+        """For each patient, the indices of the photographs."""
         return [np.flatnonzero(self.patients == patient) for patient in np.unique(self.patients)]
 
 
 def classifier_figures(photographs: ScoredPhotographs) -> dict[str, Any]:
-    """Counts, AUROC with its interval by patient, two operating points and calibration.
+    """Counts, AUROC with its interval, two operating points and calibration.
 
     Raises:
-        InputError: scores that are no finite probabilities.
+        InputError: scores that are not finite values in [0, 1].
     """
     labels, scores = photographs.labels, photographs.scores
     table = calibration(labels, scores)
@@ -83,7 +83,7 @@ def figures_at(photographs: ScoredPhotographs, threshold: float) -> dict[str, An
 
 
 def point_figures(photographs: ScoredPhotographs, point: Confusion | None) -> dict[str, Any] | None:
-    """Counts, rates and intervals of a point of the ROC curve; its threshold is None where no score reaches it."""
+    """Counts, rates and intervals of an operating point; its threshold is None if infinite."""
     if point is None:
         return None
     sensitivity, specificity, method = rate_intervals(photographs, point)

@@ -1,20 +1,19 @@
-"""Deletion and insertion curves (Petsiuk et al., 2018; FGVis supplement A4.1): does the score follow the evidence?
+"""Deletion and insertion curves (Petsiuk et al., 2018; FGVis supplement A4.1): a metric of faithfulness.
 
-Deletion: pixels are removed in the order of their evidence, highest first; a good map makes the score of the class
-fall at once, so a small area under the curve is good. Insertion starts from the reference and puts the same pixels back
-in the same order; there a large area is good. A removed pixel becomes the reference, by default 0 in normalised
-space.
+Deletion removes pixels in the order of their evidence, highest first. If the evidence is faithful, the class score
+falls quickly, so a small area under the curve is good. Insertion starts from the reference and restores the pixels in
+the same order; a large area is good. A removed pixel has the value of the reference, by default 0 in normalised space.
 
-Steps (FGVis): nothing, then 0.25 % of the pixels 100 times, then 1 % 75 times, which ends at 100 %: 176 images. A
-step removes a whole number of pixels, and the trapezoid runs over the shares that were really removed:
+Steps (FGVis): the original, then 100 steps of 0.25 % of the pixels, then 75 steps of 1 %, up to 100 %: 176 images. Each
+step removes a whole number of pixels, and the trapezoidal rule uses the exact shares removed:
 
     auc = sum_k (f_k - f_(k-1)) (s_k + s_(k-1)) / 2,     f_k = round(share_k H W) / (H W),   s_k = p_c after step k
 
-Scores are plain softmax scores (the published tables are; their RISE rows are RISE's own figures).
-`Curve.relative_auc` is the area under p_c / p_c(x), which does not let confident photographs dominate a mean (ours).
+Scores are softmax scores, as in the published tables (whose RISE rows are quoted from RISE). `Curve.relative_auc` is
+the area under p_c / p_c(x), so that photographs with a high score do not dominate a mean (our addition).
 
-Ties (ours): pixels of equal evidence are removed in a random order, drawn from the seed once per image size. Any other
-rule, such as row by row, would remove compact bands and so favour or punish maps with many ties.
+Ties (our choice): pixels of equal evidence are removed in a random order that depends on the seed and the image size.
+A fixed order, such as row by row, would remove compact bands, which changes the area of maps with many ties.
 """
 
 import math
@@ -39,25 +38,26 @@ FINE_STEPS, COARSE_STEPS = 100, 75
 QUARTERS_OF_A_PERCENT = 400
 
 MODES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    # (place of each pixel in the order, pixels moved so far) -> which pixels show the image
+    # (rank of each pixel, number of pixels moved so far) -> which pixels show the image
     "deletion": torch.ge,
     "insertion": torch.lt,
 }
-WHOLE_AT = {"deletion": 0, "insertion": -1}
+ORIGINAL_STEP = {"deletion": 0, "insertion": -1}
+"""The step at which the image is complete."""
 
 
 @dataclass(frozen=True)
 class CurveSettings:
-    """How a curve is measured.
+    """Settings of a curve.
 
     Args:
         mode: a key of `MODES`.
-        reference: what a removed pixel is; see `games.references`.
+        reference: the value of removed pixels; see `games.references`.
         seed: of the order of ties, and of random references.
-        batch: images scored at once, None for what is quick on the device; it changes the result by rounding only.
+        batch: images per forward pass, None for the device's default; it changes the result by rounding only.
 
     Raises:
-        UsageError: another mode, or no image at once.
+        UsageError: another mode, or a batch below 1.
     """
 
     mode: str = "deletion"
@@ -74,7 +74,7 @@ class CurveSettings:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Shares of the pixels moved, `fractions` (176,) from 0 to 1, the `scores` (176,) there, and p_c(x), `original`."""
+    """`fractions` (176,) of the pixels moved, from 0 to 1, `scores` (176,) after each step, and `original`, p_c(x)."""
 
     fractions: Array
     scores: Array
@@ -87,14 +87,14 @@ class Curve:
 
     @property
     def relative_auc(self) -> float:
-        """Area under the scores as shares of the whole image's score; NaN where that is 0."""
+        """Area under the scores divided by the original score; NaN if the original score is 0."""
         return self.auc / self.original if self.original > 0 else math.nan
 
 
 def removal_curve(
     model: nn.Module, image: Tensor, evidence: Tensor, target: int, settings: CurveSettings | None = None
 ) -> Curve:
-    """Score of class `target` while pixels of one image (C, H, W) go, or come, by their evidence (H, W).
+    """Score of class `target` while pixels of one image (C, H, W) are removed, or inserted, by evidence (H, W).
 
     Raises:
         InputError: image or evidence of another shape, or not finite.
@@ -104,7 +104,7 @@ def removal_curve(
     check_images(image[None])
     if evidence.shape != image.shape[1:]:
         raise InputError(
-            f"evidence has shape {tuple(evidence.shape)}, the image {tuple(image.shape)}: give evidence (H, W) of it"
+            f"evidence has shape {tuple(evidence.shape)}, expected {tuple(image.shape[1:])}, that of the image"
         )
     order = removal_order(evidence, settings.seed).to(image.device)
     place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=image.device))
@@ -121,12 +121,11 @@ def removal_curve(
             logits = check_logits(model(steps.contiguous(memory_format=layout)), steps)
             parts.append(class_score(logits, resolve_targets(target, logits)))
     scores = torch.cat(parts).double().cpu().numpy()
-    whole = WHOLE_AT[settings.mode]
-    return Curve(counts / evidence.numel(), scores, float(scores[whole]))
+    return Curve(counts / evidence.numel(), scores, float(scores[ORIGINAL_STEP[settings.mode]]))
 
 
 def removal_counts(pixels: int) -> npt.NDArray[np.int64]:
-    """How many of the pixels are gone after each step, (176,): 0.25 % at a time to 25 %, then 1 % at a time."""
+    """Number of pixels removed after each step, (176,): steps of 0.25 % up to 25 %, then of 1 %."""
     fine = np.arange(FINE_STEPS + 1)
     coarse = FINE_STEPS + 4 * np.arange(1, COARSE_STEPS + 1)
     return np.rint(np.concatenate([fine, coarse]) * pixels / QUARTERS_OF_A_PERCENT).astype(np.int64)
@@ -136,12 +135,12 @@ def removal_order(evidence: Tensor, seed: int = 0) -> Tensor:
     """Flat indices of evidence (H, W), highest first, (H * W,) on the CPU; equal values in an order drawn from `seed`.
 
     Raises:
-        InputError: no map of at least one pixel, or NaN or infinity in it.
+        InputError: not a map of at least one pixel, or NaN or infinity in it.
     """
     if evidence.ndim != 2 or evidence.numel() == 0:
         raise InputError(f"evidence has shape {tuple(evidence.shape)}: give one map (H, W)")
     if not torch.isfinite(evidence).all():
-        raise InputError("evidence holds NaN or infinity: no order of removal follows from it")
+        raise InputError("evidence holds NaN or infinity: pixels cannot be ordered by it")
     shuffled = torch.randperm(evidence.numel(), generator=torch.Generator().manual_seed(seed))
     return shuffled[evidence.detach().cpu().flatten()[shuffled].argsort(descending=True, stable=True)]
 

@@ -1,25 +1,24 @@
 """Free-response operating characteristic: lesion sensitivity against false positives per image.
 
-Every predicted blob is one detection: the place of its largest evidence, which is its score (the CAMELYON16 rule). At
-a threshold t the detections with score >= t remain, and
+Every predicted blob is one detection at the pixel of its largest evidence; this evidence is its score (the CAMELYON16
+rule). At threshold t, the detections with score >= t count:
 
-    sensitivity(t)                = lesions that hold one of them / lesions
-    false positives per image(t)  = those in no lesion of any type / images
+    sensitivity(t)                = lesions that contain a detection / lesions
+    false positives per image(t)  = detections in no lesion of any type / images
 
-A place counts and not the whole blob. Otherwise one large region would hit every lesion.
+A detection is a pixel, not the whole blob. Otherwise one large region would hit every lesion.
 
-The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), read
-as a step function: the best sensitivity that the curve reaches at that rate or below, without interpolation, and beyond
-the curve's end its last value. With N images, r N false positives are allowed; let s_r be the
-score of the first one above this number (0 if there is none). Every threshold above s_r is allowed and none below, so
+The summary is the mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false positives per image (the LUNA16 rule), without
+interpolation: at rate r, the best sensitivity of all thresholds with at most r false positives per image. With N
+images, r N false positives are allowed. Let s_r be the highest false-positive score beyond this number (0 if there is
+none). All thresholds above s_r are allowed and none below, so
 
     sensitivity at r = lesions with a score > s_r / lesions
 
-which needs no curve and also works for resampled images: an image drawn k times counts k times.
+This needs no curve and also works for resampled images: an image drawn k times counts k times.
 
 The points of the curve come from MONAI's compute_froc_curve_data. It drops the lowest threshold, which it expects to be
-the score 0 of missed lesions. A 0 is therefore added; otherwise a curve on which every lesion is found would lack its
-end.
+the score 0 of missed lesions. So a 0 is added; otherwise the last point would be missing if every lesion is found.
 """
 
 from collections.abc import Sequence
@@ -41,7 +40,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Froc:
-    """Points of a curve, both (T,) ascending; none without a lesion."""
+    """Points of a curve, both (T,) ascending; empty without a lesion."""
 
     false_positives_per_image: FloatArray
     sensitivity: FloatArray
@@ -56,7 +55,7 @@ class Ranked:
 
     @classmethod
     def of(cls, scores: Sequence[FloatArray]) -> Self:
-        """From the scores of each image, at least one image."""
+        """From the scores of each of at least one image."""
         values = np.concatenate(scores)
         image = np.repeat(np.arange(len(scores)), [len(one) for one in scores])
         order = np.argsort(-values, kind="stable")
@@ -64,15 +63,15 @@ class Ranked:
 
 
 def peaks(blobs: Blobs, evidence: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
-    """(blobs,) the index in `blobs.pixels` of each blob's largest evidence (H, W); of equal ones the first."""
+    """(blobs,) index in `blobs.pixels` of each blob's largest evidence (H, W); the first one if several are equal."""
     order = np.lexsort((-evidence.ravel()[blobs.pixels], blobs.owner))
     return np.asarray(order[np.searchsorted(blobs.owner, np.arange(blobs.count))])
 
 
 def lesion_scores(places: npt.NDArray[np.int64], scores: FloatArray, regions: Regions) -> FloatArray:
-    """(regions,) the highest score in (0, 1] of the detections in each region; 0 where there is none.
+    """(regions,) the highest score in (0, 1] of the detections in each region; 0 without a detection.
 
-    `places` (D,) are flat pixel indices, `scores` (D,) theirs.
+    `places` (D,) are the flat pixel indices of the detections, `scores` (D,) their scores.
     """
     label = regions.labels.ravel()[places]
     best = np.zeros(regions.count + 1)
@@ -95,7 +94,7 @@ def froc(false: FloatArray, found: FloatArray, images: int) -> Froc:
     if found.size == 0:
         return Froc(found, found)
     rates, sensitivity = compute_froc_curve_data(false, np.append(found, 0.0), found.size, images)
-    # Points come by ascending threshold, so from the many detections to none.
+    # MONAI orders the points by ascending threshold, so by descending number of detections.
     return Froc(np.asarray(rates)[::-1], np.asarray(sensitivity)[::-1])
 
 

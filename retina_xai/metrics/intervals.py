@@ -1,13 +1,13 @@
-"""Confidence intervals of the figures in every table.
+"""Confidence intervals.
 
-Wilson's score interval for k successes in n independent trials (E. B. Wilson, JASA 22, 1927), by scipy.
+Wilson's score interval for k successes in n independent trials (E. B. Wilson, JASA 22, 1927), computed by scipy.
 
-Percentile bootstrap (B. Efron, 1979): units (images, patients) are drawn with replacement, the statistic is
-computed on each draw, and the interval is cut from the quantiles of the draws. Wilson's interval assumes independent
-trials. Lesions of one photograph and photographs of one patient are not independent, so their figures are bootstrapped
-over photographs or patients.
+Percentile bootstrap (B. Efron, 1979): units (images or patients) are drawn with replacement, the statistic is computed
+on each resample, and the interval ends at quantiles of these values. It is used for dependent observations: lesions of
+one photograph are bootstrapped over photographs, photographs of one patient over patients.
 
-Ours: draws on which the statistic is undefined (NaN) are left out; if none is defined, the interval is NaN.
+Our choice: resamples on which the statistic is undefined (NaN) are ignored; if it is always undefined, the interval is
+NaN.
 """
 
 import math

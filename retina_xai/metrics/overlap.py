@@ -1,4 +1,4 @@
-"""Overlap of predicted blobs with annotated lesions: image, lesion and pixel level, counts first.
+"""Overlap of predicted blobs with annotated lesions, counted per image, lesion and pixel.
 
 FGVis table 3 reports one sensitivity per lesion type and does not state its level. All three are counted here:
 
@@ -9,9 +9,9 @@ FGVis table 3 reports one sensitivity per lesion type and does not state its lev
     pixel    of the annotated pixels, those predicted (sensitivity); of the predicted pixels, those annotated with
              the type (precision)
 
-A predicted blob that touches no lesion of *any* type is a false positive; evidence on a haemorrhage is therefore no
-error of the row "hard exudates". A prediction is a list of blobs, not a mask, so that the same code counts a random
-prediction (`chance`). Blobs are the 8-connected regions of a binary mask, cut at the field of view.
+A predicted blob that touches no lesion of *any* type is a false positive. So evidence on a haemorrhage is not an error
+in the row "hard exudates". A prediction is a list of blobs, not a mask, so that the same code counts the random
+predictions of `chance`. Blobs are the 8-connected regions of a binary mask within the field of view.
 """
 
 import math
@@ -29,9 +29,9 @@ ANY = "any"
 
 @dataclass(frozen=True)
 class Blobs:
-    """A prediction in an image of `shape` (H, W): `pixels` (P,) flat indices and, for each, its `owner` 0..count-1.
+    """A prediction in an image of `shape` (H, W): flat indices `pixels` (P,) and the blob of each, `owner` (P,).
 
-    Pixels of one blob are contiguous, blobs in the order of their numbers.
+    Blobs are numbered 0..count-1. The pixels of a blob are contiguous, in the order of the numbers.
     """
 
     shape: tuple[int, int]
@@ -50,9 +50,9 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Counts:
-    """What one lesion type adds up to over images; every ratio of the tables follows from these integers.
+    """Counts of one lesion type over images, from which all ratios of the tables are computed.
 
-    `images` hold the type and `images_without` do not; `predicted_pixels` are counted over all images.
+    `images` contain the type, `images_without` do not; `predicted_pixels` are counted over all images.
     """
 
     images: int = 0
@@ -80,7 +80,7 @@ class Counts:
 
     @property
     def strict_lesion_sensitivity(self) -> float:
-        """Share of the annotated regions that are half covered or met centrally (module docstring)."""
+        """Share of the annotated regions that are hit by the strict rule (see the module docstring)."""
         return ratio(self.lesions_hit_strict, self.lesions)
 
     @property
@@ -96,7 +96,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class PredictionCounts:
-    """What is predicted, whatever the lesion type, over images; `field_pixels` is the area of the fields of view."""
+    """Counts of the prediction over images, for all lesion types; `field_pixels` is the area of the fields of view."""
 
     images: int = 0
     blobs: int = 0
@@ -120,7 +120,7 @@ class PredictionCounts:
 
 @dataclass(frozen=True)
 class Truth:
-    """Annotated regions per lesion type of one image, with the row "any" for the union of all types."""
+    """Annotated regions of one image per lesion type, and for "any", the union of all types."""
 
     regions: Mapping[str, Regions]
 
@@ -133,7 +133,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Overlap:
-    """One image: counts per lesion type, and those of the prediction whatever the type."""
+    """One image: counts per lesion type, and counts of the prediction."""
 
     types: Mapping[str, Counts]
     prediction: PredictionCounts

@@ -1,31 +1,38 @@
-"""How far an explanation can be trusted: what it does to the score, beside chance, other seeds and a random network.
+"""Metrics of one explanation: faithfulness, seed sensitivity, and the model parameter randomisation test.
 
-A share k in [0, 1] of every pixel and channel is the evidence: 1 - m for the games that remove the class (deletion,
-repression), m for those that keep it; for a method without a mask, 1 on the `fraction` of the pixels with the highest
+The evidence is a share k in [0, 1] of every pixel and channel: m for games that keep the class, 1 - m for games that
+remove it (deletion, repression). For a method without a mask, k is 1 on the `fraction` of the pixels with the highest
 evidence and 0 elsewhere. r is the reference.
 
-    alone       p_c(k x + (1 - k) r)     high is good: the evidence is enough for the class (what preservation wants)
-    complement  p_c((1 - k) x + k r)     low is good: the class cannot do without it (what deletion wants)
+Faithfulness, after DeYoung et al., "ERASER" (2020), but as plain scores, not differences from p_c(x):
 
-Deletion finds the least that must go, so its `alone` is often low; preservation the least that must stay, so its
-`complement` is often high. Neither figure means anything without the same two for evidence of equal area in a random
-place (`random_*`: mean, lowest and highest of several). Good: the explanation's complement is below the lowest random
-one, or its alone above the highest. Bad: it lies between them, so any other place would have done as well.
+    alone       p_c(k x + (1 - k) r)     sufficiency: score of the evidence only; high is good
+    complement  p_c((1 - k) x + k r)     comprehensiveness: score without the evidence; low is good
 
-    seed_correlation  Spearman's rank correlation of the evidence with that of other seeds, mean over seeds
-    seed_iou          intersection over union of the `fraction` of pixels with the most evidence, mean over seeds
+Deletion minimises the evidence that is removed, so its sufficiency is often poor. Preservation minimises the evidence
+that is kept, so its comprehensiveness is often poor. The baseline is the same two scores for evidence of equal area at
+random places (`random_*`: mean, lowest and highest). An explanation is better than chance if its complement is below
+the lowest random one, or its alone above the highest random one.
 
-Near 1 is good. Two random maps give 0, and an IoU of f / (2 - f), which is 0.05 for a tenth of the pixels.
+Seed sensitivity:
 
-    randomised_last, _half, _all   Spearman with the evidence for a copy of the network whose last layer, last half of
-                                   the layers, all layers have lost their weights (Adebayo et al., 2018, cascading)
+    seed_correlation  Spearman's rank correlation with the evidence of other seeds, mean over seeds
+    seed_iou          intersection over union of the `fraction` of pixels with the highest evidence, mean over seeds
 
-Near 0 is good. Where it stays near 1, the map shows the photograph's edges and not what the network learned.
+Near 1 is good. Two independent random maps have correlation 0 and an IoU of f / (2 - f) (0.05 for a tenth of the
+pixels).
 
-Ours: weights are lost by shuffling the values of each parameter tensor instead of drawing them anew. Their scale
-survives, without which a network with folded batch normalisation would give one answer to everything. A network whose
-random weights leave nothing to explain (a class behind a dead ReLU, so a flat map) is drawn again, up to 5 times.
-What does not apply, was not asked for, or cannot be computed is NaN.
+Randomisation test (Adebayo et al., 2018, cascading):
+
+    randomised_last, _half, _all   Spearman's rank correlation with the evidence of a copy of the network with random
+                                   weights in the last layer, the last half of the layers, or all layers
+
+Near 0 is good. Near 1, the map depends on edges of the image, not on what the network learned.
+
+Our choices: weights are randomised by shuffling the values of each parameter tensor. This keeps their scale; otherwise
+a network with folded batch normalisation would give the same output for every image. If the evidence of a randomised
+network is constant (for example, because a ReLU before the class is dead), another network is drawn, up to 5 times.
+Values that do not apply, were not requested or cannot be computed are NaN.
 """
 
 import copy
@@ -45,21 +52,22 @@ from retina_xai.games.references import Reference, reference_for
 from retina_xai.metrics.deletion import removal_order
 from retina_xai.models.inference import inference
 
-DRAWS = 5
+MAX_DRAWS = 5
 
 
 @dataclass(frozen=True)
 class TrustSettings:
-    """What is asked.
+    """Settings of the metrics.
 
     Args:
-        fraction: share of the pixels that counts as evidence without a mask, and in the IoU; in (0, 1).
-        random_masks: evidences of equal area to compare with, at least 1.
-        placement: a key of `PLACEMENTS`: "moved" keeps blobs and texture (a fair rival), "scattered" only the area.
-        seeds: of the repetitions, each added to the explanation's own; none leaves them out.
-        randomise: also try networks without their weights.
-        reference: what stands for removed pixels; None takes the explanation's own, zero for methods without one.
-        seed: of random places, of shuffled weights, of ties, and of random references.
+        fraction: share of the pixels that are evidence if there is no mask, and for the IoU; in (0, 1).
+        random_masks: number of random masks of equal area in the baseline, at least 1.
+        placement: of the random masks, a key of `PLACEMENTS`: "moved" keeps shapes and texture, "scattered" only the
+            area.
+        seeds: offsets that are added to the explanation's seed for seed sensitivity; empty to skip it.
+        randomise: also run the randomisation test.
+        reference: the value of removed pixels; None takes the explanation's own reference (zero if it has none).
+        seed: of random masks, shuffled weights, ties and random references.
 
     Raises:
         UsageError: a value outside these ranges.
@@ -85,7 +93,10 @@ class TrustSettings:
 
 @dataclass(frozen=True)
 class Trust:
-    """The figures of the module's docstring; `area` is the mean of k, `score` p_c(x). Undefined is NaN."""
+    """The metrics of the module docstring; `alone` is sufficiency and `complement` comprehensiveness.
+
+    `score` is p_c(x), `area` the mean of k. Scores and areas are in [0, 1]; undefined values are NaN.
+    """
 
     score: float
     area: float
@@ -104,7 +115,7 @@ class Trust:
     randomised_all: float = math.nan
 
     def to_dict(self) -> dict[str, float | None]:
-        """Plain values for JSON; undefined ones are None."""
+        """Plain values for JSON; undefined values are None."""
         return {name: None if math.isnan(value) else float(f"{value:.7g}") for name, value in asdict(self).items()}
 
 
@@ -115,15 +126,15 @@ def trust(
     settings: TrustSettings | None = None,
     explainer: Explainer | None = None,
 ) -> Trust:
-    """Judge the explanation of one image (C, H, W) for its own target class.
+    """Compute the metrics of the explanation of one image (C, H, W) for its target class.
 
     Args:
-        explainer: what made it; without it, nothing is repeated and the figures over seeds and random networks are
-            NaN. It runs once per seed, and at least three times to randomise.
+        explainer: the method that made the explanation. Without it, seed sensitivity and the randomisation test are
+            NaN. It runs once per seed, and at least three times for the randomisation test.
 
     Raises:
-        InputError: the explanation is not of one image, or of one of another size.
-        ModelError: the model gives no finite logits.
+        InputError: the explanation is not of exactly one image, or of an image of another size.
+        ModelError: the model's logits are not finite.
     """
     settings = settings or TrustSettings()
     _check(image, explanation)
@@ -141,14 +152,14 @@ def trust(
         **_spread("random_complement", complement[1:]),
     }
     if explainer is not None:
-        figures |= _over_seeds(explainer, model, image, explanation, settings)
+        figures |= _seed_sensitivity(explainer, model, image, explanation, settings)
         if settings.randomise:
-            figures |= _over_networks(explainer, model, image, explanation, settings)
+            figures |= _randomisation_test(explainer, model, image, explanation, settings)
     return Trust(**figures)
 
 
-def score_alone(model: nn.Module, image: Tensor, explanation: Explanation) -> float:
-    """`alone` of the explanation of one image (C, H, W) by a method with a mask; NaN for a method without one."""
+def sufficiency(model: nn.Module, image: Tensor, explanation: Explanation) -> float:
+    """`Trust.alone`, in [0, 1], of the explanation of one image (C, H, W); NaN for methods without a mask."""
     _check(image, explanation)
     if explanation.mask is None:
         return math.nan
@@ -158,7 +169,7 @@ def score_alone(model: nn.Module, image: Tensor, explanation: Explanation) -> fl
 
 
 def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSettings) -> Tensor:
-    """k of the one image explained, in [0, 1], of the shape of `image` (C, H, W)."""
+    """k, in [0, 1], of the explanation of one image, with the shape of `image` (C, H, W)."""
     if explanation.mask is not None and explanation.polarity is not None:
         mask = explanation.mask[0].to(image)
         return mask if explanation.polarity == "keeps" else 1 - mask
@@ -166,7 +177,7 @@ def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSetti
 
 
 def moved(share: Tensor, generator: torch.Generator) -> Tensor:
-    """`share` (C, H, W) mirrored at random and shifted round the edges: same area, blobs and texture."""
+    """`share` (C, H, W) randomly mirrored and cyclically shifted: same area, shapes and texture."""
     mirrored = share.flip([axis for axis in (1, 2) if torch.rand(1, generator=generator) < 0.5])
     shifts = [int(torch.randint(side, (1,), generator=generator)) for side in share.shape[1:]]
     return mirrored.roll(shifts, (1, 2))
@@ -192,18 +203,17 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
 def randomised(model: nn.Module, share: float, seed: int) -> nn.Module:
     """A copy of `model` in which the values of every parameter in the last `share` of the layers are shuffled.
 
-    A layer is a module with parameters of its own; they are counted in the order in which the model lists them, at
-    least one.
+    A layer is a module with its own parameters, in the order of `model.modules()`. At least one layer is shuffled.
     """
-    twin = copy.deepcopy(model)
-    layers = [module for module in twin.modules() if next(module.parameters(recurse=False), None) is not None]
+    random_model = copy.deepcopy(model)
+    layers = [module for module in random_model.modules() if next(module.parameters(recurse=False), None) is not None]
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in layers[-max(1, round(share * len(layers))) :]:
             for parameter in layer.parameters(recurse=False):
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
-    return twin
+    return random_model
 
 
 def _check(image: Tensor, explanation: Explanation) -> None:
@@ -212,7 +222,7 @@ def _check(image: Tensor, explanation: Explanation) -> None:
     if explanation.evidence.shape != expected:
         raise InputError(
             f"evidence has shape {tuple(explanation.evidence.shape)}, expected {expected}: "
-            "judge the explanation of one image at a time"
+            "pass the explanation of one image"
         )
 
 
@@ -225,7 +235,7 @@ def _top(evidence: Tensor, fraction: float, seed: int) -> Tensor:
 def _scores(
     model: nn.Module, image: Tensor, shares: Tensor, explanation: Explanation, settings: TrustSettings
 ) -> tuple[float, list[float], list[float]]:
-    """p_c of the image, and of the shares (S, C, H, W) alone and their complements."""
+    """p_c of the image, of the shares (S, C, H, W) only, and of their complements."""
     images = image.detach()[None]
     removed = _removed(explanation, settings, images)
     target = explanation.target.to(image.device)
@@ -238,7 +248,7 @@ def _scores(
 
 
 def _removed(explanation: Explanation, settings: TrustSettings, images: Tensor) -> Tensor:
-    """What stands for removed pixels: the reference of the settings, else the explanation's own with its own seed."""
+    """The value of removed pixels: the reference of the settings, or the explanation's own with its own seed."""
     if settings.reference is not None:
         return reference_for(settings.reference, images, settings.seed)
     seed = settings.seed if explanation.seed is None else explanation.seed
@@ -249,7 +259,7 @@ def _spread(name: str, values: list[float]) -> dict[str, float]:
     return {name: float(np.mean(values)), f"{name}_low": min(values), f"{name}_high": max(values)}
 
 
-def _over_seeds(
+def _seed_sensitivity(
     explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
     own = explanation.seed or 0
@@ -258,7 +268,7 @@ def _over_seeds(
     if not maps:
         return {}
     evidence = explanation.evidence[0]
-    # Ties of the two maps are broken apart from one another: a shared order would count as agreement.
+    # Ties are broken with a different seed in each map. With the same seed, two constant maps would have an IoU of 1.
     top = _top(evidence, settings.fraction, settings.seed).bool()
     tops = [_top(values, settings.fraction, settings.seed + 1 + row).bool() for row, values in enumerate(maps)]
     return {
@@ -267,23 +277,23 @@ def _over_seeds(
     }
 
 
-def _over_networks(
+def _randomisation_test(
     explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
     figures = {}
     for name, share in (("last", 0.0), ("half", 0.5), ("all", 1.0)):
-        for draw in range(DRAWS):
-            twin = randomised(model, share, settings.seed + draw)
-            figures[f"randomised_{name}"] = _against(explainer, twin, image, explanation)
+        for draw in range(MAX_DRAWS):
+            random_model = randomised(model, share, settings.seed + draw)
+            figures[f"randomised_{name}"] = _correlation_with(explainer, random_model, image, explanation)
             if not math.isnan(figures[f"randomised_{name}"]):
                 break
     return figures
 
 
-def _against(explainer: Explainer, twin: nn.Module, image: Tensor, explanation: Explanation) -> float:
-    """Rank correlation with what the method says of another network; NaN where it says nothing."""
+def _correlation_with(explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation) -> float:
+    """Rank correlation of an explanation with that of another model; NaN if the method fails on that model."""
     try:
-        values = explainer(twin, image[None], explanation.target).evidence[0]
+        values = explainer(model, image[None], explanation.target).evidence[0]
     except ModelError:
         return math.nan
     return rank_correlation(explanation.evidence[0], values)

@@ -1,8 +1,7 @@
-"""Weights on disk: safetensors (no code is ever executed on loading) whose metadata carry all that is needed to use
-them.
+"""Checkpoint files: weights in safetensors (loading executes no code), with everything needed to use them as metadata.
 
-The metadata hold one JSON object: format version, architecture, width, classes, preprocessing, decision threshold and
-the facts of the training. Everything is checked on loading, and each mismatch is named.
+The metadata are one JSON object: format version, architecture, width, classes, preprocessing, decision threshold and
+facts about the training. All of it is checked on loading; error messages name the value that does not fit.
 """
 
 import json
@@ -30,7 +29,7 @@ RDR = CLASSES.index("RDR")
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the weights are: network, classes, preprocessing, threshold on p(RDR) in [0, 1], and how they came about."""
+    """Metadata of the weights: network, classes, preprocessing, threshold on p(RDR) in [0, 1], and training facts."""
 
     architecture: str
     width: float
@@ -50,7 +49,7 @@ class RdrClassifier:
 
     @property
     def device(self) -> torch.device:
-        """Where the network's weights live."""
+        """The device of the weights."""
         return self.model.classifier.weight.device
 
     def scores(self, images: torch.Tensor) -> torch.Tensor:
@@ -61,7 +60,7 @@ class RdrClassifier:
 
 
 def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
-    """Write weights and facts as safetensors, whole or not at all."""
+    """Write weights and facts as safetensors (atomic)."""
     content = {"format": FORMAT_VERSION, **asdict(facts)}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(path) as partial:
@@ -69,11 +68,11 @@ def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
 
 
 def load_classifier(path: Path | None = None, device: str | torch.device = "cpu") -> RdrClassifier:
-    """Read weights written by `save_weights`, by default those of the package, and check that they fit together.
+    """Read and check weights written by `save_weights`; the default is the package's own weights.
 
     Raises:
-        ModelError: no such file, no safetensors, truncated, metadata missing or of another version, tensors that
-            do not fit the named architecture, or values that are not finite.
+        ModelError: the file is missing, truncated or not safetensors; metadata are missing or of another version;
+            tensors do not fit the architecture or are not finite.
     """
     path = path or default_weights()
     facts, state = _read(path)
@@ -87,11 +86,11 @@ def default_weights() -> Path:
     """The weights that come with the package.
 
     Raises:
-        ModelError: this build ships none.
+        ModelError: this build contains none.
     """
     shipped = sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))
     if not shipped:
-        raise ModelError("this build ships no weights: give --weights FILE, as `retina-xai train` writes it")
+        raise ModelError("this build contains no weights: give --weights FILE, as written by `retina-xai train`")
     return shipped[0]
 
 
@@ -126,12 +125,12 @@ def _facts(path: Path, text: str) -> ModelFacts:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: unreadable metadata ({error}); train or fetch the weights again") from error
     if facts.classes != CLASSES:
-        raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights answer another question")
+        raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights are for another task")
     return facts
 
 
 def _check_range(facts: ModelFacts) -> None:
-    """Raise ValueError for values that no training writes."""
+    """Raise ValueError for an unknown architecture, or a threshold or input size out of range."""
     if facts.architecture not in ARCHITECTURES:
         raise ValueError(f"architecture {facts.architecture!r}, expected one of {', '.join(ARCHITECTURES)}")
     if not 0 <= facts.threshold <= 1:

@@ -1,4 +1,4 @@
-"""Where to compute: a GPU if there is one, and the CPU with a notice where one was asked for in vain."""
+"""Selection of the device. Falls back to the CPU with a warning if a GPU is requested but not available."""
 
 import logging
 

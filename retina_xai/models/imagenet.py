@@ -1,8 +1,8 @@
-"""ImageNet classifiers of torchvision by name, with weights from a local file or torchvision's own, and their input.
+"""Torchvision's ImageNet classifiers by name, with torchvision's weights or those of a local file, and preprocessing.
 
-A local file is safetensors, or a torch file read with `weights_only=True` (no code is executed), in torchvision's own
-layout. Its preprocessing is that of the torchvision weights whose published hash it has, else that of the network's
-first weights. GoogLeNet and Inception v3 rescale their input themselves, as the torchvision weights need it.
+A local file is safetensors, or a torch file (read with `weights_only=True`, so no code is executed), with torchvision's
+tensor names. If its hash is published by torchvision, it gets the preprocessing of those weights, otherwise that of the
+network's first weights. GoogLeNet and Inception v3 rescale their input inside the network.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,11 +22,11 @@ from retina_xai.io.files import sha256_of
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 RESCALING = frozenset({"googlenet", "inception_v3"})
-LONGEST_REASON = 300
-"""Characters of torch's own words in a message."""
+MAX_REASON_LENGTH = 300
+"""Characters of torch's message that our message quotes."""
 
 DOWNLOADING = (OSError, RuntimeError, HTTPException)
-"""What a download raises: no connection, no place to write, or another content than expected."""
+"""Errors of a download: no connection, no place to write, or unexpected content."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ def load_imagenet_model(name: str, weights: Path | None = None) -> nn.Module:
 
 
 def download_imagenet_model(name: str) -> tuple[nn.Module, str]:
-    """The network with torchvision's default weights, from its cache or the net, and the name of these weights.
+    """The network with torchvision's default weights (cached or downloaded), and the name of these weights.
 
     Raises:
-        ModelError: unknown name, or the weights cannot be fetched.
+        ModelError: unknown name, or the weights cannot be downloaded.
     """
     check_name(name)
     weights = models.get_model_weights(name).DEFAULT
@@ -118,10 +118,11 @@ def check_name(name: str) -> None:
 
 
 def preprocessing_of(name: str, weights: str) -> ImagenetPreprocessing:
-    """What torchvision does to the images for its weights of the network `name`.
+    """Torchvision's preprocessing for weights of the network `name`.
 
     Args:
-        weights: torchvision's name of them, or the SHA-256 of a file; an unknown one gets that of the first weights.
+        weights: torchvision's name of the weights, or the SHA-256 of a file. Unknown weights get the preprocessing of
+            the network's first weights.
     """
     members = models.get_model_weights(name).__members__
     known = [entry for tag, entry in members.items() if tag == weights or _published_hash(entry.url, weights)]
@@ -150,12 +151,12 @@ def read_state(weights: Path, name: str) -> dict[str, torch.Tensor]:
             state = torch.load(weights, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError(f"{weights}: no such weights file; check the path") from error
-    except Exception as error:  # what a damaged file makes torch's reader raise has no end
+    except Exception as error:  # torch may raise anything for a damaged file
         raise ModelError(f"{weights}: unreadable weights; give a safetensors or torch state file of {name}") from error
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
     ):
-        raise ModelError(f"{weights}: holds no plain state dict of tensors; give a state file of {name}")
+        raise ModelError(f"{weights}: not a state dict of tensors; give a state file of {name}")
     return state
 
 
@@ -169,7 +170,7 @@ def fill(model: nn.Module, state: dict[str, torch.Tensor], weights: Path, name: 
         model.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        first = first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]} ..."
+        first = first if len(first) <= MAX_REASON_LENGTH else f"{first[:MAX_REASON_LENGTH]} ..."
         raise ModelError(f"{weights}: these are not the weights of {name} ({first}); name the right network") from error
     for key, tensor in state.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -177,11 +178,11 @@ def fill(model: nn.Module, state: dict[str, torch.Tensor], weights: Path, name: 
 
 
 def _published_hash(url: str, sha256: str) -> bool:
-    """Whether torchvision's address ends in the first eight digits of this hash, as its file names do."""
+    """Whether torchvision's URL ends in the first eight digits of this hash."""
     return len(sha256) == 64 and Path(url).stem.endswith(f"-{sha256[:8]}")
 
 
 def _reason(error: Exception) -> str:
-    """The first line of the error's text, or its kind."""
+    """The first line of the error's message, or its type."""
     text = str(getattr(error, "reason", "") or error).strip()
     return text.splitlines()[0] if text else type(error).__name__

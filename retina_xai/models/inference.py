@@ -8,9 +8,9 @@ from torch import nn
 
 @contextmanager
 def inference(model: nn.Module) -> Iterator[nn.Module]:
-    """Put every module into evaluation mode and freeze every parameter; restore each of them at the end.
+    """Put every module into evaluation mode and freeze every parameter; restore all of them at the end.
 
-    In evaluation mode batch normalisation and dropout are fixed, so the images of a batch do not influence one another.
+    In evaluation mode, batch normalisation and dropout are fixed, so images of a batch do not influence each other.
     Frozen parameters keep their `.grad`.
 
     >>> model = nn.Sequential(nn.Linear(2, 1), nn.Dropout())

@@ -1,13 +1,15 @@
-"""Any classifier under one name: a network with its classes, its input and the identity of its weights.
+"""Any image classifier by name: the network with its classes, preprocessing and the identity of its weights.
 
-    load_network("resnet50")                            torchvision's network with torchvision's own weights
+    load_network("resnet50")                            torchvision's network with torchvision's weights
     load_network("resnet50", Path("resnet50.pth"))      the same with weights from a local file
     load_network("my_package.nets:make", Path("w.pt"))  the module that `make()` returns, with weights from a file
 
-A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes). A
-module whose attribute `preprocessing` is an `ImagenetPreprocessing` gets its images so; any other as ImageNet's. Its
-attribute `classes`, a sequence of strings, names the classes; without it 1000 of them bear ImageNet's names, and others
-their numbers.
+A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes). The
+module may have two attributes:
+
+    preprocessing  an `ImagenetPreprocessing`; the default is ImageNet's
+    classes        names of the classes, a list or tuple of strings; the default is ImageNet's names for 1000 classes,
+                   otherwise the class numbers
 """
 
 import hashlib
@@ -45,8 +47,8 @@ class Network:
     """A classifier ready for use.
 
     model: in evaluation mode, (N, 3, size, size) -> logits (N, classes). classes: their names in order. weights: the
-    SHA-256 of the weights file, torchvision's name of its own weights, or "state:" and the SHA-256 of the tensors
-    that a factory came with.
+    SHA-256 of the weights file, torchvision's name of its weights, or "state:" and the SHA-256 of the tensors of a
+    factory's module.
     """
 
     model: nn.Module
@@ -57,11 +59,11 @@ class Network:
 
     @property
     def device(self) -> torch.device:
-        """Where the network's tensors live."""
+        """The device of the network's tensors."""
         return next((tensor.device for tensor in self.model.parameters()), torch.device("cpu"))
 
     def input_of(self, photograph: Photograph) -> Tensor:
-        """The photograph as the network wants it, (1, 3, size, size), on its device."""
+        """The preprocessed photograph, (1, 3, size, size), on the network's device."""
         return self.preprocessing.to_tensor(photograph.pixels)[None].to(self.device)
 
     def logits(self, images: Tensor) -> Tensor:
@@ -79,7 +81,7 @@ class Network:
         return class_index(self.classes, wanted)
 
     def facts(self) -> dict[str, Any]:
-        """What results depend on, as plain values."""
+        """Name, weights, number of classes and preprocessing, as plain values for reports."""
         return {
             "name": self.name,
             "weights": self.weights,
@@ -89,10 +91,10 @@ class Network:
 
 
 def load_network(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> Network:
-    """A network by torchvision's name or as `package.module:factory`; see the head of this module.
+    """A network by torchvision's name or as `package.module:factory`; see the module docstring.
 
     Raises:
-        ModelError: unknown network, a factory that cannot be used, weights that cannot be fetched, read or do not fit.
+        ModelError: unknown network, unusable factory, or weights that do not fit or cannot be downloaded or read.
     """
     model, rules, identity = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
     model = model.eval().to(device)
@@ -101,10 +103,10 @@ def load_network(name: str, weights: Path | None = None, device: str | torch.dev
 
 
 def class_index(classes: Sequence[str], wanted: str) -> int:
-    """The index of a class given by number or by name, without regard to case and underscores.
+    """The index of a class given by number or by name; case and underscores are ignored.
 
     Raises:
-        UsageError: no such class (the message has those of similar names), or several of that name.
+        UsageError: no such class (the message suggests similar names), or several classes of that name.
     """
     text = wanted.strip()
     if text.isdecimal():
@@ -123,7 +125,7 @@ def class_index(classes: Sequence[str], wanted: str) -> int:
 
 
 def _outputs(model: nn.Module, name: str, image: Tensor) -> int:
-    """How many classes the network tells apart, from a pass over one image."""
+    """The number of classes, from a forward pass over one image."""
     try:
         with inference(model), torch.no_grad():
             logits = model(image)
@@ -132,18 +134,18 @@ def _outputs(model: nn.Module, name: str, image: Tensor) -> int:
         raise ModelError(f"{name}: cannot classify an image of shape {tuple(image.shape)} ({reason})") from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
         came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"{name}: returned {came} for one image, it must return logits (1, classes)")
+        raise ModelError(f"{name}: returned {came} for one image, expected logits (1, classes)")
     if not torch.isfinite(logits).all():
         raise ModelError(f"{name}: returned NaN or infinity for an image of the mean colour; check its weights")
     return int(logits.shape[1])
 
 
 def _classes(model: nn.Module, name: str, outputs: int) -> tuple[str, ...]:
-    """The names that the module brings, else ImageNet's where their number fits, else the numbers."""
+    """The module's own names, or ImageNet's if their number fits, or the class numbers."""
     given = getattr(model, "classes", None)
     if isinstance(given, list | tuple) and all(isinstance(word, str) for word in given):
         if len(given) != outputs:
-            raise ModelError(f"{name}: its `classes` are {len(given)} for {outputs} logits; name each once")
+            raise ModelError(f"{name}: `classes` has {len(given)} names, expected {outputs}, one for each logit")
         return tuple(given)
     names = categories()
     return names if len(names) == outputs else tuple(map(str, range(outputs)))
@@ -186,7 +188,7 @@ def _factory(name: str) -> Callable[[], object]:
     except Exception as error:  # the user's module may raise anything
         raise ModelError(
             f"{name}: cannot be imported ({type(error).__name__}: {error}); give package.module:factory of a package "
-            "that is installed or lies in the current folder"
+            "that is installed or in the current folder"
         ) from error
     if not callable(found):
         raise ModelError(f"{name}: is {type(found).__name__}, expected a function that returns a torch module")

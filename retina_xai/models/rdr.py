@@ -1,10 +1,10 @@
 """The classifier of referable diabetic retinopathy: the o_O team's networks with a class-activation head.
 
-Convolutions, each followed by batch normalisation and leaky ReLU (slope 0.01), interleaved with 3x3 max pooling of
-stride 2; then global average pooling and one linear layer with two outputs (non-RDR, RDR). Against the Kaggle
-solution: no RMS pooling, no maxout and no dense layers, as in the weakly supervised localization work on it.
-Our additions: a width factor, and a pooling that leaves a map alone which it would shrink to one pixel, so that the
-same weights run at any input size (the staged training starts at 112 px).
+Convolutions, each followed by batch normalisation and leaky ReLU (slope 0.01), with 3x3 max pooling of stride 2 in
+between; then global average pooling and one linear layer with two outputs (non-RDR, RDR). Unlike the Kaggle solution,
+it has no RMS pooling, no maxout and no dense layers, like the networks for weakly supervised localization based on it.
+Our additions: a width factor, and a pooling that is skipped where it would reduce a map to one pixel, so that the same
+weights accept any input size (the staged training starts at 112 px).
 
 Source: Antony and Brueggemann (o_O), Kaggle diabetic retinopathy detection, 2015; FGVis supplement A4.2.
 """
@@ -55,7 +55,7 @@ ARCHITECTURES: dict[str, tuple[Layer, ...]] = {
 
 
 class MaxPool(nn.MaxPool2d):
-    """Max pooling 3x3 of stride 2 that leaves a map alone which it would shrink to a single pixel."""
+    """Max pooling 3x3 of stride 2; the identity for maps that it would reduce to a single pixel."""
 
     def __init__(self) -> None:
         super().__init__(kernel_size=3, stride=2)
@@ -73,7 +73,7 @@ class RdrNet(nn.Module):
         classes: number of outputs; (non-RDR, RDR) by default.
 
     Raises:
-        ModelError: unknown architecture, or a width that leaves no channel.
+        ModelError: unknown architecture, or a width outside [1/32, 8].
     """
 
     def __init__(self, architecture: str = "rdr5x5", width: float = 1.0, classes: int = 2) -> None:
@@ -81,7 +81,7 @@ class RdrNet(nn.Module):
         if architecture not in ARCHITECTURES:
             raise ModelError(f"unknown architecture {architecture!r}: choose one of {', '.join(ARCHITECTURES)}")
         if not 1 / 32 <= width <= 8:
-            raise ModelError(f"width {width} leaves no sensible network: choose a factor from 1/32 to 8")
+            raise ModelError(f"width {width}: choose a factor from 1/32 to 8")
         layers: list[nn.Module] = []
         channels = 3
         for layer in ARCHITECTURES[architecture]:
@@ -99,7 +99,7 @@ class RdrNet(nn.Module):
         """Logits (N, classes) of images (N, 3, H, W); the smallest side is `MINIMUM_SIZE`."""
         if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < MINIMUM_SIZE:
             raise ModelError(
-                f"the network takes (N, 3, H, W) with sides of at least {MINIMUM_SIZE}, got {tuple(images.shape)}: "
+                f"got {tuple(images.shape)}, expected images (N, 3, H, W) with sides of at least {MINIMUM_SIZE}: "
                 "check the batch dimension and the size"
             )
         return cast(torch.Tensor, self.classifier(self.features(images).mean(dim=(2, 3))))

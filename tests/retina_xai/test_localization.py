@@ -141,7 +141,7 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
         torch.testing.assert_close(result.evidence[0], expected / expected.max(), rtol=1e-4, atol=1e-5)
     with pytest.raises(ModelError, match="no layer 'nine' in Sequential"):
         GradCAM("nine")(model, images)
-    with pytest.raises(ModelError, match="does not end in a feature map"):
+    with pytest.raises(ModelError, match="has no final feature map"):
         GradCAM()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
 
 
@@ -155,7 +155,7 @@ def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map(
             return self.head(self.norm(self.patches(images).flatten(2).mT).mean(dim=1))
 
     images = torch.randn(1, 3, 8, 8)
-    with pytest.raises(ModelError, match="does not end in a feature map"):
+    with pytest.raises(ModelError, match="has no final feature map"):
         GradCAM()(Tokens(), images)
     assert GradCAM(layer="patches")(Tokens(), images).evidence.shape == (1, 8, 8)
 

@@ -49,8 +49,11 @@ def test_the_verdict_of_a_record_is_that_of_the_photograph(localization, weights
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"schema_version": 1, "file": {}, "lesions": []}, "a result of another version; choose another output folder"),
-        ({"file": {}}, "not a result of retina-xai localize; remove it or choose another folder"),
+        (
+            {"schema_version": 1, "file": {}, "lesions": []},
+            "a record of another version of retina-xai; choose another output folder",
+        ),
+        ({"file": {}}, "not a record of retina-xai localize; remove it or choose another folder"),
     ],
 )
 def test_other_files_are_no_records(tmp_path, content, message):

@@ -30,9 +30,9 @@ def test_times_are_kept_in_utc():
     ("changes", "message"),
     [
         ({"reader": " "}, "reader name is empty: enter one"),
-        ({"reader": "x" * 101}, "reader name of 101 characters: at most 100 are kept; shorten it"),
-        ({"comment": "x" * 4001}, "comment of 4001 characters: at most 4000 are kept; shorten it"),
-        ({"comment": "ab\ud800"}, "comment with half a character at 3: expected Unicode"),
+        ({"reader": "x" * 101}, "reader name of 101 characters: expected at most 100; shorten it"),
+        ({"comment": "x" * 4001}, "comment of 4001 characters: expected at most 4000; shorten it"),
+        ({"comment": "ab\ud800"}, "comment with an invalid character at 3: expected Unicode"),
         ({"time": datetime(2026, 5, 4)}, "expected one with a time zone"),
         ({"model_sha256": "CD" * 32}, "of the weights: expected a SHA-256, 64 hexadecimal digits"),
         ({"decision": "maybe"}, "reader's decision 'maybe': expected one of agree, disagree, none"),

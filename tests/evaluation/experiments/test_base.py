@@ -178,7 +178,8 @@ def test_a_photograph_that_cannot_be_read_is_left_out_named_and_tried_again(subj
     odd.path.write_bytes(b"no image")
     outcome = run_experiment(Brightness(), subject, tmp_path / "out", said.append)
     result = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert [one.item.name for one in said if "is text and no image" in str(one.error)] == [odd.name] == result["failed"]
+    assert [one.item.name for one in said if "is text, not an image" in str(one.error)] == [odd.name]
+    assert result["failed"] == [odd.name]
     assert [item.name for item, _ in outcome.cases.failures] == [odd.name]
     assert odd.name not in {case["name"] for case in result["cases"]}
     assert len(result["cases"]) == 3
@@ -224,7 +225,7 @@ def test_an_image_of_other_content_under_the_same_name_is_another_case(subject, 
 def test_where_no_photograph_can_be_read_the_first_one_is_named(subject, tmp_path):
     for path in subject.images:
         path.write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"\.png: is text and no image"):
+    with pytest.raises(InputError, match=r"\.png: is text, not an image"):
         run_experiment(Brightness(), subject, tmp_path / "out")
 
 

@@ -143,8 +143,8 @@ def test_a_case_that_fails_leaves_no_figures_and_the_others_are_kept(diaretdb1, 
     cases[0].image.write_bytes(b"no image")
     with pytest.raises(BatchError, match=r"1 of 2 photographs failed \(diaretdb1_image001\); the others are done"):
         evaluate(cases, explain, out, SETTINGS, Watch(seen.append))
-    assert "is text and no image" in str(seen[0].error)
-    with pytest.raises(InputError, match="is text and no image"):
+    assert "is text, not an image" in str(seen[0].error)
+    with pytest.raises(InputError, match="is text, not an image"):
         evaluate(cases[:1], explain, tmp_path / "alone", SETTINGS)
     cases[0].image.write_bytes(content)
     resumed = evaluate(cases, explain, out, SETTINGS, Watch(seen.append))

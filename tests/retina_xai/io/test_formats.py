@@ -43,7 +43,7 @@ def test_a_new_format_is_one_entry(tmp_path, monkeypatch):
     path = tmp_path / "a.raw"
     grey = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
     path.write_bytes(b"RAW1" + np.array([64, 80], np.uint16).tobytes() + grey.tobytes())
-    with pytest.raises(InputError, match="is of an unknown kind; expected JPEG, PNG, TIFF or BMP"):
+    with pytest.raises(InputError, match="has an unknown format; expected JPEG, PNG, TIFF or BMP"):
         read_image(path)
     monkeypatch.setitem(FORMATS, "RAW", ImageFormat("RAW", (".raw",), ((b"RAW1", 0),), read_raw))
     photograph = read_image(path)

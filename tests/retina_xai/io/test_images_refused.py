@@ -18,7 +18,7 @@ from retina_xai.io.images import read_image
 
 def test_multi_page_tiff_needs_a_frame_and_previews_are_no_pages(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", np.stack([RGB, 255 - RGB]), photometric="rgb")
-    assert "holds 2 pages and none was chosen" in refusal(tmp_path / "m.tif")
+    assert "has 2 pages and none was chosen" in refusal(tmp_path / "m.tif")
     np.testing.assert_array_equal(read_image(tmp_path / "m.tif", frame=1).pixels, 255 - RGB)
     assert refusal(tmp_path / "m.tif", frame=2) == "has no page 2; choose one from 0 to 1"
     with tifffile.TiffWriter(tmp_path / "p.tif") as writer:
@@ -37,7 +37,7 @@ def test_a_tiff_whose_pages_run_in_a_circle_is_refused(tmp_path, length):
     tags = struct.unpack_from("<H", content, last)[0]
     struct.pack_into("<I", content, last + 2 + 12 * tags, first)
     path.write_bytes(content)
-    assert "its list of pages runs in a circle" in refusal(path)
+    assert "its list of pages is circular" in refusal(path)
 
 
 def test_animated_png_is_refused(tmp_path):
@@ -47,13 +47,13 @@ def test_animated_png_is_refused(tmp_path):
 
 
 DISGUISED = {
-    "text.jpg": (b"Dear colleague, attached is the photograph.\n" * 40, "is text and no image"),
+    "text.jpg": (b"Dear colleague, attached is the photograph.\n" * 40, "is text, not an image"),
     "eps.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n(/etc/passwd) (r) file", "is EPS"),
     "dos-eps.png": (b"\xc5\xd0\xd3\xc6" + bytes(40), "is EPS"),
     "svg.png": (b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"/>', "is SVG or XML"),
     "pdf.png": (b"%PDF-1.7\n", "is PDF"),
     "moving.jpg": (b"GIF89a" + bytes(40), "is GIF"),
-    "noise.tif": (b"\0\1\2\3" * 50, "is of an unknown kind"),
+    "noise.tif": (b"\0\1\2\3" * 50, "has an unknown format"),
     "scan.dcm": (bytes(128) + b"DICM" + bytes(8), "is a DICOM file, which cannot be read yet"),
 }
 

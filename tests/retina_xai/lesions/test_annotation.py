@@ -61,7 +61,7 @@ def test_the_json_is_what_the_module_says():
     [
         ({"id": ""}, "lesion id is empty: enter one"),
         ({"id": "x" * 101}, "lesion id of 101 characters: at most 100 are kept"),
-        ({"id": "\ud800"}, "lesion id with half a character at 1"),
+        ({"id": "\ud800"}, "lesion id with an invalid character at 1"),
         ({"id": 7}, "lesion id of type int: expected a text"),
         ({"type": "drusen"}, "lesion type 'drusen': expected one of haemorrhages, .*, unspecified"),
         ({"origin": "nobody"}, "origin of a lesion 'nobody': expected one of candidate, reader, expert"),

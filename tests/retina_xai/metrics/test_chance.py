@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from retina_xai.metrics.chance import LARGE, _Board, _settle, place_at_random
+from retina_xai.metrics.chance import LARGE, _Occupancy, _occupy, place_at_random
 from retina_xai.metrics.overlap import ANY, Truth, blobs_of, measure
 
 ROWS, COLUMNS = np.mgrid[:120, :150]
@@ -21,7 +21,7 @@ def blotches(quantile, sigma, seed=0):
 
 
 def shapes(blobs):
-    """Every blob as the smallest of its eight turned and mirrored pixel sets: equal for equal shapes."""
+    """Every blob as the smallest of its eight turned and mirrored sets of pixels, so equal shapes are equal."""
     found = []
     for number in range(blobs.count):
         points = np.stack(np.divmod(blobs.pixels[blobs.owner == number], blobs.shape[1]), axis=1)
@@ -35,11 +35,11 @@ def shapes(blobs):
 @pytest.mark.parametrize(("quantile", "sigma"), [(0.97, 0.5), (0.9, 2), (0.8, 6)])
 def test_blobs_keep_their_shape_stay_in_the_field_and_do_not_overlap(quantile, sigma):
     blobs = blobs_of(blotches(quantile, sigma))
-    moved = place_at_random(blobs, FIELD, np.random.default_rng(1))
-    assert FIELD.ravel()[moved.pixels].all()
-    assert len(np.unique(moved.pixels)) == len(blobs.pixels)
-    assert shapes(moved) == shapes(blobs)
-    assert not np.array_equal(moved.pixels, blobs.pixels)
+    placed = place_at_random(blobs, FIELD, np.random.default_rng(1))
+    assert FIELD.ravel()[placed.pixels].all()
+    assert len(np.unique(placed.pixels)) == len(blobs.pixels)
+    assert shapes(placed) == shapes(blobs)
+    assert not np.array_equal(placed.pixels, blobs.pixels)
 
 
 def test_blobs_keep_their_order_so_that_scores_can_follow():
@@ -49,12 +49,12 @@ def test_blobs_keep_their_order_so_that_scores_can_follow():
         bars[30 + 2 * k, 60 : 60 + length] = True
     blobs = blobs_of(bars)
     areas = np.bincount(blobs.owner)
-    # Both ways of placing are taken.
+    # Some blobs are placed one by one, others in rounds.
     assert areas.tolist() == lengths.tolist()
     assert areas.min() < LARGE * FIELD.sum() < areas.max()
-    moved = place_at_random(blobs, FIELD, np.random.default_rng(4))
+    placed = place_at_random(blobs, FIELD, np.random.default_rng(4))
     for number, length in enumerate(lengths):
-        rows, columns = np.divmod(moved.pixels[moved.owner == number], moved.shape[1])
+        rows, columns = np.divmod(placed.pixels[placed.owner == number], placed.shape[1])
         assert sorted([np.ptp(rows), np.ptp(columns)]) == [0, length - 1]
 
 
@@ -87,18 +87,18 @@ def test_pixel_sensitivity_of_chance_is_the_predicted_area():
 
 def test_a_mask_of_the_whole_field_stays_and_scores_everything():
     blobs = blobs_of(FIELD)
-    moved = place_at_random(blobs, FIELD, np.random.default_rng(0))
-    assert np.array_equal(mask_of(moved.pixels), FIELD)
-    result = measure(moved, Truth.of({"a": blotches(0.9, 3)}), int(FIELD.sum()))
+    placed = place_at_random(blobs, FIELD, np.random.default_rng(0))
+    assert np.array_equal(mask_of(placed.pixels), FIELD)
+    result = measure(placed, Truth.of({"a": blotches(0.9, 3)}), int(FIELD.sum()))
     assert result.types[ANY].pixel_sensitivity == 1
 
 
 def test_a_field_too_full_for_free_places_stays_in_the_field():
     blobs = blobs_of(blotches(0.4, 1.5))
-    moved = place_at_random(blobs, FIELD, np.random.default_rng(0))
-    assert FIELD.ravel()[moved.pixels].all()
-    assert shapes(moved) == shapes(blobs)
-    assert len(np.unique(moved.pixels)) <= len(blobs.pixels)
+    placed = place_at_random(blobs, FIELD, np.random.default_rng(0))
+    assert FIELD.ravel()[placed.pixels].all()
+    assert shapes(placed) == shapes(blobs)
+    assert len(np.unique(placed.pixels)) <= len(blobs.pixels)
 
 
 def test_no_blobs_and_equal_seeds():
@@ -108,9 +108,9 @@ def test_no_blobs_and_equal_seeds():
     assert np.array_equal(once, again)
 
 
-def test_where_two_blobs_meet_the_earlier_stays_and_the_other_leaves_nothing_behind():
-    board = _Board((1, 10), np.ones(10, dtype=bool), np.arange(10))
+def test_of_two_overlapping_blobs_only_the_earlier_is_entered():
+    occupancy = _Occupancy((1, 10), np.ones(10, dtype=bool), np.arange(10))
     flat, owner = np.array([2, 3, 4, 4, 5, 6, 8, 9]), np.array([0, 0, 0, 1, 1, 1, 2, 2])
-    stays = _settle(board, flat, owner, np.ones(3, dtype=bool))
-    assert stays.tolist() == [True, False, True]
-    assert board.taken.tolist() == [-1, -1, 0, 0, 0, -1, -1, -1, 2, 2]
+    entered = _occupy(occupancy, flat, owner, np.ones(3, dtype=bool))
+    assert entered.tolist() == [True, False, True]
+    assert occupancy.taken.tolist() == [-1, -1, 0, 0, 0, -1, -1, -1, 2, 2]

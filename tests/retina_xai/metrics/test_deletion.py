@@ -177,7 +177,13 @@ def test_a_share_of_nothing_is_undefined():
     [
         (IMAGE, torch.full((20, 30), torch.nan), 0, InputError, "evidence holds NaN or infinity"),
         (IMAGE, torch.full((20, 30), torch.inf), 0, InputError, "evidence holds NaN or infinity"),
-        (IMAGE, torch.zeros(30, 20), 0, InputError, r"evidence has shape \(30, 20\), the image \(3, 20, 30\)"),
+        (
+            IMAGE,
+            torch.zeros(30, 20),
+            0,
+            InputError,
+            r"evidence has shape \(30, 20\), expected \(20, 30\), that of the image",
+        ),
         (IMAGE[None], torch.zeros(20, 30), 0, InputError, "images have shape"),
         (IMAGE * torch.nan, torch.zeros(20, 30), 0, InputError, "images hold NaN"),
         (IMAGE, torch.zeros(20, 30), 2, UsageError, "the model has classes 0 to 1"),

@@ -22,7 +22,7 @@ from retina_xai.metrics.trust import (
     evidence_share,
     randomised,
     rank_correlation,
-    score_alone,
+    sufficiency,
     trust,
 )
 
@@ -279,7 +279,7 @@ def test_the_score_of_the_evidence_alone_is_that_of_the_deleted_part():
     images = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.double)
     explained = FGVis(lam=1e-10, lr=0.3, iterations=4, defended=False)(model, images, 0)
     expected = FLOOR + (((1 - explained.mask) * images).mean(dim=1) * weight).sum()
-    alone = score_alone(model, images[0], explained)
+    alone = sufficiency(model, images[0], explained)
     assert alone == pytest.approx(float(expected))
     assert float(explained.score_before) + FLOOR == pytest.approx(float(explained.score_after) + alone)
 
@@ -287,4 +287,4 @@ def test_the_score_of_the_evidence_alone_is_that_of_the_deleted_part():
 def test_without_a_mask_the_score_of_the_evidence_alone_is_undefined():
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2), torch.nn.ReLU())
     image = torch.rand(3, 2, 2)
-    assert math.isnan(score_alone(model, image, Saliency()(model, image[None])))
+    assert math.isnan(sufficiency(model, image, Saliency()(model, image[None])))

@@ -53,7 +53,7 @@ def test_the_head_is_linear_in_the_pooled_features():
     ("make", "message"),
     [
         (lambda: RdrNet("rdr6x6"), "unknown architecture 'rdr6x6': choose one of rdr5x5, rdr4x4"),
-        (lambda: RdrNet(width=0), "width 0 leaves no sensible network"),
+        (lambda: RdrNet(width=0), "width 0: choose a factor from 1/32 to 8"),
         (lambda: RdrNet()(torch.zeros(1, 3, 16, 16)), r"got \(1, 3, 16, 16\)"),
         (lambda: RdrNet()(torch.zeros(3, 64, 64)), "check the batch dimension"),
     ],

@@ -208,7 +208,7 @@ def test_an_upload_that_cannot_be_read_gets_its_line(page, viewer, tmp_path):
     text.write_text("no photograph", encoding="utf-8")
     on_worklist(page, viewer)
     upload(page, text)
-    line = rows(page).filter(has_text="notes.jpg: is text and no image")
+    line = rows(page).filter(has_text="notes.jpg: is text, not an image")
     expect(line).to_be_visible(timeout=MILLISECONDS)
     expect(rows(page)).to_have_count(5)
 
