@@ -1,1 +1,1 @@
-"""Training of the RDR classifier on EyePACS (`fit.train` is the door), and the phantoms it can learn from."""
+"""Training of the RDR classifier (`fit.train`), and phantoms: synthetic photographs for training and tests."""

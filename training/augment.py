@@ -1,21 +1,22 @@
 """Augmentation and class balance of the o_O recipe.
 
-Geometry: one affine map about the centre c, content at p goes to
+Geometry: one affine map about the centre c moves a point p to
 
     p' = c + t + R(angle) diag(f s, z) (p - c)
     log s, log z ~ U(-log 1.15, log 1.15)      f = +-1      t ~ U(-40, 40)^2 * size / 512
 
-resampled once, bilinearly, on uint8 (the source takes the nearest pixel); pixels from outside are black.
+The uint8 image is resampled once, bilinearly (the original code uses the nearest pixel). Pixels from outside are black.
 
-Colour: the normalised image gets the constant U (a * EV), a ~ N(0, sigma)^3, along the principal axes U with standard
-deviations EV of the colours of EyePACS. Where the preprocessing subtracts the local background, a constant would have
-no effect; the contrast is scaled instead (ours): exp(g + g_c), g ~ N(0, gain), g_c ~ N(0, channel_gain) per channel.
+Colour: the constant U (a * EV), a ~ N(0, sigma)^3, is added to the normalised image, where U are the principal axes of
+the colours of EyePACS and EV their standard deviations. If the preprocessing subtracts the local background, a constant
+has no effect; then the contrast is multiplied by exp(g + g_c), g ~ N(0, gain), g_c ~ N(0, channel_gain) per channel
+(our addition).
 
-Blur and noise (ours) simulate focus and sensors: on half of the images a Gaussian of deviation U(0, blur) px, and on
-all of them one plane of noise, common to the channels, of deviation U(0, noise) grey levels.
+Blur and noise (our additions) simulate defocus and sensor noise: on half of the images a Gaussian blur of standard
+deviation U(0, blur) pixels, on all images noise of standard deviation U(0, noise) grey levels, equal in all channels.
 
-Balance: grade g is drawn (with replacement) with weight start_g decay^epoch + end_g (1 - decay^epoch); a set may get a
-fixed share of referable draws (ours).
+Balance: grade g is drawn (with replacement) with weight start_g decay^epoch + end_g (1 - decay^epoch). Optionally, a
+fixed share of the draws from every data set is referable (our addition).
 
 Source: github.com/sveitser/kaggle_diabetic (data.py, iterator.py), 2015.
 """
@@ -63,9 +64,9 @@ class Warp:
 
 
 class Augment(RandomizableTransform):
-    """Maps uint8 pixels (S, S, 3) to a normalised float32 tensor (3, S, S), randomly (see the module's docstring).
+    """Random map from uint8 pixels (S, S, 3) to a normalised float32 tensor (3, S, S) (see the module docstring).
 
-    Seed it with MONAI's `set_random_state(seed)` before each call to make the result a function of the seed.
+    To make the result a function of a seed, call MONAI's `set_random_state(seed)` before each call.
     """
 
     def __init__(self, preprocessing: Preprocessing, settings: AugmentationSettings) -> None:
@@ -94,7 +95,7 @@ class Augment(RandomizableTransform):
         return self.finish(resample(data, self.warp))
 
     def finish(self, pixels: np.ndarray) -> torch.Tensor:
-        """Blur, noise, normalisation and colour, as last drawn, of uint8 (H, W, 3) -> (3, H, W)."""
+        """Apply the last drawn blur, noise and colour, and normalise: uint8 (H, W, 3) -> (3, H, W)."""
         pixels = degrade(pixels, self.blur, self.noise, self.noise_seed)
         if not self.preprocessing.background:
             return normalise(pixels, self.preprocessing, self.colour)
@@ -102,13 +103,13 @@ class Augment(RandomizableTransform):
 
 
 def resample(pixels: np.ndarray, warp: Warp) -> np.ndarray:
-    """Apply a warp to uint8 (S, S, 3) with one bilinear resampling (positions to 1/32 px); outside is black."""
+    """Apply a warp to uint8 (S, S, 3) by one bilinear resampling (positions rounded to 1/32 px); outside is black."""
     size = pixels.shape[0]
     return cv2.warpAffine(pixels, warp.matrix(size), (size, size), flags=cv2.INTER_LINEAR)
 
 
 def contrast(pixels: np.ndarray, preprocessing: Preprocessing, gain: np.ndarray | float = 1.0) -> torch.Tensor:
-    """`Preprocessing.to_tensor` with background, times a gain (3,), of a photograph or a rectangle (H, W, 3) of it."""
+    """`Preprocessing.to_tensor` with background, times a gain (3,), of (a rectangle of) a photograph (H, W, 3)."""
     difference = pixels - local_background(pixels, preprocessing.background * preprocessing.size)
     rim = within_rim(pixels).astype(np.float32)
     planes = np.empty((3, *pixels.shape[:2]), np.float32)
@@ -119,7 +120,7 @@ def contrast(pixels: np.ndarray, preprocessing: Preprocessing, gain: np.ndarray 
 
 
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing, colour: np.ndarray | float = 0.0) -> torch.Tensor:
-    """`Preprocessing.to_tensor` without background, plus a colour (3,), by table of 256 values (0.2 ms at 448 px)."""
+    """`Preprocessing.to_tensor` without background, plus a colour (3,); uses a lookup table (0.2 ms at 448 px)."""
     values = np.arange(256.0)[:, None]
     table = ((values - np.array(preprocessing.mean)) / np.array(preprocessing.std) + colour).astype(np.float32)
     planes = np.empty((3, *pixels.shape[:2]), np.float32)
@@ -129,7 +130,7 @@ def normalise(pixels: np.ndarray, preprocessing: Preprocessing, colour: np.ndarr
 
 
 def degrade(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndarray:
-    """Blur (deviation in pixels) and add noise (in grey levels, one plane for all channels); black stays black."""
+    """Blur (standard deviation in pixels) and add equal noise to all channels (in grey levels); black stays black."""
     result = pixels
     if blur > 0.2:
         result = cv2.GaussianBlur(result, (0, 0), blur)
@@ -143,9 +144,9 @@ def degrade(pixels: np.ndarray, blur: float, noise: float, seed: int) -> np.ndar
 
 
 def draw_weights(levels: np.ndarray, sources: np.ndarray, balance: BalanceSettings, epoch: int) -> np.ndarray:
-    """Probability (N,) of each photograph: the weight of its grade, and `balance.referable` within its source.
+    """Probability (N,) of each photograph: the weight of its grade, scaled to `balance.referable` within its source.
 
-    A source that lacks one of the classes keeps the weights of its grades.
+    A source without one of the classes keeps the weights of its grades.
     """
     weights = grade_weights(balance, epoch)[levels]
     if balance.referable is not None:

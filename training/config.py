@@ -1,10 +1,10 @@
-"""Settings of a training, read from TOML and checked before anything runs.
+"""Settings of a training, read from TOML and checked before the training starts.
 
 The defaults are the o_O team's recipe (Kaggle diabetic retinopathy detection, 2015;
-github.com/sveitser/kaggle_diabetic) with a newer optimiser (ours): AdamW with a linear warm-up and a cosine decay needs
-tens of epochs instead of 250, and one learning rate works for different widths, input sizes and batches.
-`optimiser.name = "sgd"` is the published one: Nesterov 0.9, L2 5e-4, learning rate 0.003, divided by 10 after 150 and
-220 of 250 epochs (as shares of a stage).
+github.com/sveitser/kaggle_diabetic) with a newer optimiser (our choice): AdamW with linear warm-up and cosine decay
+needs tens of epochs instead of 250, and one learning rate works for different widths, input sizes and batch sizes.
+`optimiser.name = "sgd"` selects the published optimiser: Nesterov 0.9, L2 5e-4, learning rate 0.003, divided by 10
+after 150 and 220 of 250 epochs (as shares of a stage).
 """
 
 import json
@@ -32,7 +32,7 @@ class Section(BaseModel):
 
 
 class NetworkSettings(Section):
-    """The network: a key of `retina_xai.models.rdr.ARCHITECTURES` and its width; `start` = weights to continue from."""
+    """The network: a key of `retina_xai.models.rdr.ARCHITECTURES`, its width, and `start`, weights to start from."""
 
     architecture: str = "rdr5x5"
     width: float = Field(default=1.0, gt=0, le=8)
@@ -40,12 +40,12 @@ class NetworkSettings(Section):
 
 
 class DataSettings(Section):
-    """Which labels are used, how patients are split, and where prepared copies of the photographs are kept.
+    """Labels, the split by patient, and the cache of prepared photographs.
 
-    The fields up to `usage` are those of `LabelOptions`: own tables or folders, and parts of the official layouts.
-    `folds` and `fold`: validation is fold `fold` of `folds` (5 = 80/20), patients shuffled by `split_seed`, so that
-    trainings of other seeds are measured on the same patients. `split`: a split.csv to use instead.
-    `cache`: folder of prepared copies; by default OUT/cache.
+    The fields up to `usage` are those of `LabelOptions`. `folds` and `fold`: the validation set is fold `fold` of
+    `folds` (5 gives 80/20). Patients are shuffled by `split_seed`, not by the seed of the training, so that trainings
+    with different seeds have the same validation set. `split`: a split.csv to use instead. `cache`: folder of prepared
+    photographs; default: OUT/cache.
     """
 
     positive: str = LabelOptions.positive
@@ -72,7 +72,7 @@ class DataSettings(Section):
         return self
 
     def options(self) -> LabelOptions:
-        """What the reader of labels needs."""
+        """The options for reading labels."""
         return LabelOptions(**{field.name: getattr(self, field.name) for field in fields(LabelOptions)})
 
 
@@ -86,7 +86,7 @@ class InputSettings(Section):
     @model_validator(mode="after")
     def _positive(self) -> Self:
         if min(self.std) <= 0:
-            raise ValueError(f"std {self.std}: three deviations above 0")
+            raise ValueError(f"std {self.std}: expected three values above 0")
         return self
 
     def at(self, size: int) -> Preprocessing:
@@ -95,13 +95,13 @@ class InputSettings(Section):
 
 
 class StageSettings(Section):
-    """One stage: network input in pixels, epochs, and images per step and device; `lr` overrides the optimiser's.
+    """One stage: input size in pixels, epochs, and batch size per device; `lr` overrides the optimiser's learning rate.
 
     `kind`: whole "photographs" by grade, or "patches" (see `synthesis.patches`) of `size` pixels cut from disease-free
-    photographs of `source_size` pixels, half of them with drawn lesions.
-    `draws`: samples per epoch; by default as many as there are photographs to draw from.
-    `drawn`: share of a photographs stage's referable samples that are drawn lesions on disease-free photographs,
-    multiplied by `drawn_decay` after every epoch. Not for patches, half of which show lesions.
+    photographs of `source_size` pixels, half of them with synthetic lesions.
+    `draws`: samples per epoch; default: the number of photographs.
+    `drawn`: share of the referable samples that are disease-free photographs with synthetic lesions, multiplied by
+    `drawn_decay` after every epoch; for stages of photographs only.
     """
 
     kind: Literal["photographs", "patches"] = "photographs"
@@ -120,22 +120,22 @@ class StageSettings(Section):
             raise ValueError(f"patches of {self.size} pixels do not fit in photographs of {self.source_size}")
         if self.kind == "patches" and self.drawn:
             raise ValueError(
-                f"drawn {self.drawn} is for photographs only; half of the patches show lesions already, so leave it out"
+                f"drawn {self.drawn} is for stages of photographs only; half of the patches show lesions; leave it out"
             )
         return self
 
     @property
     def photograph_size(self) -> int:
-        """Side in pixels of the prepared photographs that it reads."""
+        """Side, in pixels, of the prepared photographs of this stage."""
         return self.source_size if self.kind == "patches" else self.size
 
 
 class AugmentationSettings(Section):
-    """Ranges: rotation in degrees, flips, zoom (log-uniform, each axis), shift in px at 512, PCA colour sigma.
+    """Ranges: rotation in degrees, flips, zoom (log-uniform, per axis), shift in pixels at size 512, PCA colour sigma.
 
-    With `background`, a constant colour has no effect; instead the contrast is multiplied by log-normal
-    factors of deviation `gain` (common to the channels) and `channel_gain` (each its own).
-    `blur`: up to this deviation in pixels, on half of the images. `noise`: up to this deviation in grey levels.
+    With `preprocessing.background`, a constant colour has no effect; instead the contrast is multiplied by log-normal
+    factors of standard deviation `gain` (equal in all channels) and `channel_gain` (per channel). `blur`: maximum
+    standard deviation in pixels, on half of the images. `noise`: maximum standard deviation in grey levels.
     """
 
     rotation: float = Field(default=360.0, ge=0, le=360)
@@ -152,9 +152,9 @@ class AugmentationSettings(Section):
 class BalanceSettings(Section):
     """Resampling weights of grades 0-4: start * decay^epoch + end * (1 - decay^epoch).
 
-    Epochs count over all stages of photographs. Grade 1 lies between the classes; give it a low weight.
-    `referable`: share of the referable draws in every set of photographs, so that the camera is not correlated with
-    the class; None keeps the weights of the grades.
+    Epochs are counted over all stages of photographs. Grade 1 is between the classes; give it a low weight.
+    `referable`: share of referable draws in every data set, so that the camera is not correlated with the class; None
+    keeps the weights of the grades.
     """
 
     start: GradeWeights = (1.36, 14.38, 6.64, 40.24, 49.61)
@@ -166,7 +166,7 @@ class BalanceSettings(Section):
 class OptimiserSettings(Section):
     """`adamw`: warm-up over a share of the steps, then cosine. `sgd`: Nesterov 0.9, /10 at 0.6 and 0.88 of a stage.
 
-    `average`: decay of the running average of the weights; 0 keeps the weights themselves.
+    `average`: decay of the exponential moving average of the weights; 0 disables averaging.
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
@@ -178,7 +178,7 @@ class OptimiserSettings(Section):
 
 
 class HardwareSettings(Section):
-    """Lightning's names; `workers` (loader processes) may change between runs, it does not change the result."""
+    """Arguments of Lightning's Trainer, and `workers`, the data loader's processes, which do not change the result."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int | Literal["auto"] = "auto"
@@ -191,10 +191,10 @@ class HardwareSettings(Section):
 
 
 class TrainingConfig(Section):
-    """Everything that decides the result of a training.
+    """All settings of a training.
 
     `patience`: a stage ends after this number of epochs without a better validation AUROC (None: never).
-    `threshold`: rule for the operating point on the validation part: Youden's J, or specificity of at least 0.9.
+    `threshold`: rule for the operating point on the validation set: Youden's J, or specificity of at least 0.9.
     """
 
     seed: int = Field(default=0, ge=0)
@@ -227,7 +227,7 @@ class TrainingConfig(Section):
         """Check a nested dict of settings.
 
         Raises:
-            UsageError: an unknown key, or a value of the wrong type or range; `name` and the key are named.
+            UsageError: an unknown key, or a value of the wrong type or range; the message contains `name` and the key.
         """
         try:
             return cls.model_validate(settings)
@@ -252,7 +252,7 @@ class TrainingConfig(Section):
         return cls.from_mapping(settings, str(path))
 
     def with_data(self, **settings: Any) -> Self:
-        """The same settings with these of the section `data`; None keeps what is there.
+        """The same settings with changes in the section `data`; None keeps the current value.
 
         Raises:
             UsageError: as `from_mapping`.
@@ -262,7 +262,7 @@ class TrainingConfig(Section):
         return self.from_mapping({**content, "data": {**content["data"], **given}})
 
     def to_toml(self) -> str:
-        """Every setting, defaults included, as TOML that `from_toml` reads back to an equal object."""
+        """All settings, including defaults, as TOML; the inverse of `from_toml`."""
         content = self.model_dump(mode="json", exclude_none=True)
         plain = {key: value for key, value in content.items() if not _is_table(value)}
         lines = [f"{key} = {_literal(value)}" for key, value in plain.items()]

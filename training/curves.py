@@ -8,7 +8,7 @@ from retina_xai.training.module import EpochScore
 
 
 def draw_learning(path: Path, stages: Sequence[Sequence[EpochScore]]) -> None:
-    """Losses and validation AUROC over the epochs of all stages; a grey line where a stage begins."""
+    """Losses and validation AUROC over the epochs of all stages; grey lines separate the stages."""
     scores = [score for stage in stages for score in stage]
     epochs = range(1, len(scores) + 1)
     with axes_in(path, "Learning curve") as axes:

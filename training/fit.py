@@ -1,16 +1,15 @@
-"""The training, top to bottom: read, split, prepare, fit every stage, keep the best weights, measure them.
+"""The training: read and split the photographs, prepare them, fit every stage, measure the best weights.
 
     retina-xai train --data DIR [--data DIR] --out DIR [--labels FILE.csv] [--config FILE.toml] [--resume]
     torchrun --nproc-per-node 8 -m retina_xai.app.cli.main train ...        # or srun: many processes, one shared OUT
 
-OUT holds rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
-left_out.csv (photographs that could not be read, or were ungradable), config.toml (all settings), cache/, and
-state/ (what a resumed run needs).
+OUT contains rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
+left_out.csv (unreadable or ungradable photographs), config.toml (all settings), cache/, and state/ (checkpoints).
 
-Interruptions: after every epoch the whole state is written beside the former file and renamed over it, so a kill -9
-loses the current epoch at most. Every random draw is a function of (seed, stage, epoch, position), so the resumed run
-repeats that epoch exactly, and on the CPU its result equals an uninterrupted run's bit for bit. SIGTERM ends the run at
-the next step with exit code 143 = 128 + 15; `resume` continues it in the same way.
+Resuming: after every epoch, a checkpoint with the whole state is written atomically, so a killed run loses at most the
+current epoch. Every random number is a function of (seed, stage, epoch, position), so a resumed run repeats that epoch
+exactly. On the CPU its result is bit-equal to that of an uninterrupted run. SIGTERM ends the run at the next step with
+exit code 143 = 128 + 15; it can be resumed too.
 """
 
 import logging
@@ -45,7 +44,7 @@ SIGTERM_EXIT = 143
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where the weights are, and the content of metrics.json (empty in all but the first of many processes)."""
+    """The path of the weights, and the content of metrics.json (empty in all processes but the first)."""
 
     weights: Path
     metrics: dict[str, Any]
@@ -53,7 +52,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The cache and the photographs of both parts."""
+    """The cache, and the photographs of the training and validation sets."""
 
     cache: Cache
     parts: dict[str, list[LabelledPhotograph]]
@@ -68,17 +67,17 @@ def train(
     allow_missing: bool = False,
     progress: bool = True,
 ) -> TrainingResult:
-    """Train on one or several folders of labelled photographs and write everything to `out`.
+    """Train on one or several folders of labelled photographs and write all results to `out`.
 
     Args:
-        resume: continue the run in `out` (start it, where there is none).
-        allow_missing: labelled images without a file are counted, not an error.
-        progress: show bars on the terminal.
+        resume: resume the run in `out`, or start one if there is none.
+        allow_missing: count labelled images without a file instead of raising an error.
+        progress: show progress bars on the terminal.
 
     Raises:
         InputError: unfit data (see `retina_xai.grades.reading`).
-        UsageError: `out` holds something and `resume` is not given, or settings or data changed since the run began.
-        ModelError: unfit starting weights, or a loss that is not finite.
+        UsageError: `out` is not empty and `resume` is not given, or settings or data have changed.
+        ModelError: unfit start weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.
     """
     run = RunFolder.open(out, config, resume)
@@ -97,7 +96,7 @@ def train(
 
 
 def _prepare(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingData:
-    """Fill the cache (the first process does, the others wait), split the readable photographs, record both."""
+    """Fill the cache (the other processes wait for the first), split the readable photographs, and record both."""
     run.wait_for_first_process()
     sizes = tuple(sorted({stage.photograph_size for stage in config.stages}))
     request = CacheRequest(config.data.cache or run.folder / "cache", sizes, config.data.drop_ungradable)
@@ -117,7 +116,7 @@ def _prepare(run: RunFolder, found: LabelledSet, config: TrainingConfig, progres
 
 
 def _first_network(config: TrainingConfig) -> RdrNet:
-    """A network with random weights by the seed, or with the weights to continue from."""
+    """A network with random weights (by the seed), or with the start weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         net = RdrNet(config.network.architecture, config.network.width)
@@ -135,14 +134,14 @@ def _first_network(config: TrainingConfig) -> RdrNet:
 def _fit_stage(
     net: RdrNet, run: RunFolder, photographs: TrainingData, config: TrainingConfig, stage: int, progress: bool
 ) -> BestCheckpoint:
-    """Train one stage from `net`, or from its checkpoint where there is one; returns its best weights and scores."""
+    """Train one stage, from its checkpoint if there is one, otherwise from `net`; returns best weights and scores."""
     path = run.checkpoint(stage)
     best = BestCheckpoint(run, config, stage)
     state = read_state(path)
     if state is not None:
         best.restore(state, path)
         if best.finished:
-            best.write_log()  # the run may have ended between checkpoint and log
+            best.write_log()  # needed if the run was killed between checkpoint and log
             return best
     data = StageData(photographs.parts, photographs.cache, config, stage)
     data.epoch = len(best.scores)
@@ -179,7 +178,7 @@ def _trainer(config: TrainingConfig, stage: int, run: RunFolder, best: BestCheck
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide Lightning's and MONAI's notices on the terminal."""
+    """Suppress log messages and warnings of Lightning and MONAI."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}
     try:

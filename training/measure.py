@@ -1,9 +1,9 @@
-"""What a training reports: the weights with their threshold, metrics.json and three pictures.
+"""Results of a training: the weights with their threshold, metrics.json and three figures.
 
-All figures are of the validation part, which also chose the epoch and the threshold: they are optimistic, and an
-independent test set is needed (`retina-xai evaluate grades`). The threshold on p(RDR) is Youden's point, or the point
-of the highest sensitivity with a specificity of at least 0.9 (`threshold` in the settings). It is 0.5 where the
-validation part holds one class only and neither point exists.
+All metrics are computed on the validation set, which was also used to choose the epoch and the threshold. So they are
+optimistic; use an independent test set (`retina-xai evaluate grades`). The threshold on p(RDR) is the operating point
+of the largest Youden's J, or of the highest sensitivity with a specificity of at least 0.9 (`threshold` in the
+settings). It is 0.5 if the validation set has only one class.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ THRESHOLDS = {"youden": youden_point, "specificity": sensitivity_at_specificity}
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: best network, settings, data found, parts, what was left out, each stage's best weights."""
+    """A finished training: best network, settings, photographs found, used (per part) and left out, and each stage."""
 
     net: RdrNet
     config: TrainingConfig
@@ -44,7 +44,7 @@ class Trained:
 
 
 def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> dict[str, Any]:
-    """Measure the network on the validation loader, write everything, and return the content of metrics.json."""
+    """Measure the network on the validation loader, write all results, and return the content of metrics.json."""
     photographs = trained.parts["validation"]
     labels, patients = [photo.positive for photo in photographs], [photo.patient for photo in photographs]
     sample = ScoredPhotographs.of(labels, _scores(trained, loader), patients, trained.config.seed)
@@ -70,7 +70,7 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
 def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:
     """p(RDR) (N,) of the validation photographs, in their order."""
     on_gpu = trained.config.hardware.accelerator != "cpu" and torch.cuda.is_available()
-    # one memory format, whether the network was just trained (channels last) or read from a finished run's state
+    # the same memory format for a network just trained (channels last) and one read from a checkpoint
     net = trained.net.to("cuda" if on_gpu else "cpu").to(memory_format=torch.contiguous_format).eval()
     classifier = RdrClassifier(net, _model_facts(trained))
     parts = [classifier.scores(images).cpu().double() for images, _ in loader]
@@ -78,7 +78,7 @@ def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:
 
 
 def _sources(photographs: list[LabelledPhotograph], sample: ScoredPhotographs) -> dict[str, Any]:
-    """Counts, AUROC and its interval for each set the photographs come from."""
+    """Counts, AUROC and its interval for each data set."""
     sources = np.array([photo.source for photo in photographs])
     keys = ("images", "patients", "positives", "auroc", "auroc_interval")
     figures = {source: classifier_figures(sample.where(sources == source)) for source in sorted(set(sources.tolist()))}
@@ -86,7 +86,7 @@ def _sources(photographs: list[LabelledPhotograph], sample: ScoredPhotographs) -
 
 
 def _facts(trained: Trained) -> dict[str, Any]:
-    """How the weights came about: counts, split, stages and versions; no names, no paths."""
+    """Facts about the training: counts, split, stages and versions; no names of photographs, no paths."""
     config = trained.config
     parts = {part: _count(photos) for part, photos in trained.parts.items()}
     stages = [
@@ -113,7 +113,7 @@ def _facts(trained: Trained) -> dict[str, Any]:
 
 
 def _own_labels(trained: Trained) -> dict[str, Any]:
-    """What own labels were read as; nothing for grades of which 2 to 4 are positive."""
+    """Rules for user-defined labels; empty for grades of which 2 to 4 are positive."""
     if not any(photo.own_label for photo in trained.found.photographs):
         return {}
     rules = {"positive": trained.config.data.positive, "patients_by": trained.found.patient_rule}
@@ -121,7 +121,7 @@ def _own_labels(trained: Trained) -> dict[str, Any]:
 
 
 def _count(photographs: list[LabelledPhotograph]) -> dict[str, Any]:
-    """Counts of photographs, patients, grades 0-4 and sets; of the labels too where they are other texts."""
+    """Counts of photographs, patients, grades 0-4 and data sets, and of user-defined labels."""
     grades = Counter(photo.level for photo in photographs)
     patients = {photo.patient for photo in photographs}
     sources = Counter(photo.source for photo in photographs)

@@ -1,11 +1,10 @@
-"""Loss, optimiser and validation of one stage: cross-entropy of the two classes, running average of the weights.
+"""Loss, optimiser and validation of one stage: cross-entropy of two classes, exponential moving average of the weights.
 
-AdamW's learning rate rises linearly over a share of the steps and falls along a cosine to a hundredth (ours, see
-`config`); `sgd` is the o_O recipe. Both are functions of the step alone, so a resumed run continues them exactly.
+AdamW's learning rate rises linearly during the warm-up and then follows a cosine down to a hundredth (our choice, see
+`config`); `sgd` is the o_O recipe. Both schedules depend only on the step, so a resumed run continues them exactly.
 
-The average is exponential, a_n = d_n a_(n-1) + (1 - d_n) w_n, with d_n = min(d, (1 + n) / (10 + n)), so that the
-initial weights have little influence; batch-norm statistics are averaged too. Validation and the result use the
-average.
+The average is a_n = d_n a_(n-1) + (1 - d_n) w_n, with d_n = min(d, (1 + n) / (10 + n)), so that the initial weights
+have little influence. Batch-norm statistics are averaged too. Validation and the result use the average.
 """
 
 import math
@@ -31,7 +30,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class EpochScore:
-    """Figures of an epoch: mean training loss, validation loss and AUROC (NaN where only one class exists)."""
+    """Scores of an epoch: mean training loss, validation loss and validation AUROC (NaN if a class is missing)."""
 
     train_loss: float
     loss: float
@@ -39,12 +38,12 @@ class EpochScore:
 
     @property
     def rank(self) -> float:
-        """The figure that the best epoch has the most of: AUROC, or the negative loss where AUROC is undefined."""
+        """The criterion of the best epoch (higher is better): AUROC, or the negative loss if AUROC is undefined."""
         return -self.loss if math.isnan(self.auroc) else self.auroc
 
 
 class RdrModule(LightningModule):
-    """One stage of a training: the network, its average, loss, optimiser and validation."""
+    """One stage of a training: the network, its moving average, loss, optimiser and validation."""
 
     def __init__(self, net: RdrNet, config: TrainingConfig, stage: int) -> None:
         super().__init__()
@@ -54,7 +53,7 @@ class RdrModule(LightningModule):
         self.net = net.to(memory_format=self.memory_format)
         self.average = _averaged(self.net, self.settings.average) if self.settings.average else None
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.settings.label_smoothing)
-        # MONAI's AUROC gathers over processes and counts pairs, so that equal epochs are exactly equal
+        # MONAI's AUROC gathers over processes and counts pairs, so equal epochs have exactly equal values
         self.roc = ROCAUCMetric()
         self.last = EpochScore(math.nan, math.nan, math.nan)
         self._train_losses: list[torch.Tensor] = []
@@ -62,27 +61,27 @@ class RdrModule(LightningModule):
 
     @property
     def result(self) -> RdrNet:
-        """The network that is validated and kept: the average, or the network itself without one."""
+        """The network that is validated and saved: the moving average, or the network if averaging is disabled."""
         return self.net if self.average is None else cast(RdrNet, self.average.module)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Loss of a batch of images (N, 3, S, S) and grades (N,).
 
         Raises:
-            ModelError: the loss is not finite; the last whole epoch stays on disk.
+            ModelError: the loss is not finite; the checkpoint of the last completed epoch is kept.
         """
         loss: torch.Tensor = self.loss(*self._logits(self.net, batch))
         if not torch.isfinite(loss):
             raise ModelError(
                 f"training loss became {loss.item()} in stage {self.stage_number}, epoch {self.current_epoch + 1}, step"
-                f" {batch_idx + 1}; the epochs before are kept in the output folder: lower optimiser.lr and train anew"
+                f" {batch_idx + 1}; earlier epochs are kept in the output folder: lower optimiser.lr and train again"
             )
         self._train_losses.append(loss.detach())
         self.log("loss", loss, prog_bar=True, logger=False)
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the average toward the new weights."""
+        """Update the moving average."""
         if self.average is not None:
             self.average.update_parameters(self.net)
 
@@ -93,7 +92,7 @@ class RdrModule(LightningModule):
         self._losses.append(nn.functional.cross_entropy(logits.float(), labels, reduction="none"))
 
     def on_validation_epoch_end(self) -> None:
-        """Score the epoch over the photographs of all processes."""
+        """Compute the scores of the epoch over all processes."""
         auroc = float(np.asarray(self.roc.aggregate()))
         self.roc.reset()  # type: ignore[no-untyped-call]
         self.last = EpochScore(self._mean(self._train_losses), self._mean(self._losses), auroc)
@@ -132,7 +131,7 @@ def warmup_cosine(settings: OptimiserSettings, share: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def two_drops(settings: OptimiserSettings, share: float) -> float:
+def step_decay(settings: OptimiserSettings, share: float) -> float:
     """Factor on the learning rate: 1, then 0.1 from 150/250 and 0.01 from 220/250 of the steps."""
     return 0.1 ** ((share >= 150 / 250) + (share >= 220 / 250))
 
@@ -141,7 +140,7 @@ OPTIMISERS: dict[str, Callable[[Any, float, float], torch.optim.Optimizer]] = {
     "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
     "sgd": lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, 0.9, weight_decay=decay, nesterov=True),
 }
-SCHEDULES: dict[str, Callable[[OptimiserSettings, float], float]] = {"adamw": warmup_cosine, "sgd": two_drops}
+SCHEDULES: dict[str, Callable[[OptimiserSettings, float], float]] = {"adamw": warmup_cosine, "sgd": step_decay}
 
 
 def _averaged(net: RdrNet, decay: float) -> AveragedModel:

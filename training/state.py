@@ -1,17 +1,17 @@
-"""What a run keeps on disk so that it can be continued: settings, data, and one checkpoint a stage.
+"""Files of a run that are needed to resume it: settings, data, and one checkpoint per stage.
 
-A checkpoint is Lightning's (weights, running average, optimiser, schedule, progress) and holds the state of
-`BestCheckpoint` too: scores of all epochs and best weights. It is one file, replaced in one step, and read with
-weights_only=True, so that opening it executes nothing.
+A checkpoint is Lightning's (weights, moving average, optimiser, schedule, progress) with the state of `BestCheckpoint`
+(scores of all epochs, best weights). It is one file, replaced atomically and read with weights_only=True, so loading it
+executes no code.
 
-Of Lightning's callbacks (2.6.6, tried) none resumes exactly here:
+Lightning's own callbacks (2.6.6) do not resume exactly:
 
-    CheckpointIO      writes to the system's temporary folder and moves: to another file system this is a copy, which a
-                      kill leaves half done under the final name
-    ModelCheckpoint   best weights and state are two files, and in a folder that was moved the best score is forgotten
-    EarlyStopping     does not save that the stage has ended: a resumed run trains one more epoch
-    WeightAveraging   wraps the same AveragedModel as `module`, but the average is not readable at the end of an epoch
-    CSVLogger         deletes the rows of the epochs before the interruption
+    CheckpointIO      writes to the system's temporary folder and moves the file. A move to another file system is a
+                      copy; a process killed during the copy leaves a damaged file.
+    ModelCheckpoint   saves best weights and state in two files, and loses the best score if the folder was moved.
+    EarlyStopping     does not save that a stage has ended; a resumed run trains one more epoch.
+    WeightAveraging   uses the same AveragedModel as `module`, but the average is not accessible at the end of an epoch.
+    CSVLogger         deletes the rows of the epochs before the interruption.
 """
 
 import hashlib
@@ -49,16 +49,16 @@ class RunFolder:
 
     @classmethod
     def open(cls, folder: Path, config: TrainingConfig, resume: bool) -> "RunFolder":
-        """Begin a run, or continue one with the same settings; only the first of many processes checks and writes.
+        """Begin a run, or resume one with the same settings; only the first process checks and writes.
 
         Raises:
-            UsageError: the folder holds something and `resume` is not given, or a setting changed.
+            UsageError: the folder is not empty and `resume` is not given, or a setting has changed.
         """
         run = cls(folder)
         if not first_process():
             return run
         if folder.exists() and not resume and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder}: not an empty folder; choose another --out, or continue its run with --resume")
+            raise UsageError(f"{folder}: not an empty folder; choose another --out, or resume its run with --resume")
         settings = folder / "config.toml"
         if settings.is_file():
             _refuse_changes(settings, TrainingConfig.from_toml(settings), config)
@@ -67,15 +67,15 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """The result."""
+        """The resulting weights."""
         return self.folder / "rdr.safetensors"
 
     def checkpoint(self, stage: int) -> Path:
-        """The resumable state of a stage (counted from 0)."""
+        """The checkpoint of a stage (counted from 0)."""
         return self.folder / "state" / f"stage-{stage + 1}.ckpt"
 
     def wait_for_first_process(self) -> None:
-        """In all but the first process: wait until that one has prepared the photographs."""
+        """Wait until the first process has prepared the photographs; returns at once in the first process."""
         while not first_process() and not self._fingerprint.is_file():
             time.sleep(1)
 
@@ -83,7 +83,7 @@ class RunFolder:
         """Write split.csv and left_out.csv.
 
         Raises:
-            UsageError: the run began with other photographs, grades or parts.
+            UsageError: the run was started with other photographs, grades or parts.
         """
         if not first_process():
             return
@@ -106,10 +106,10 @@ class RunFolder:
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes beside the former checkpoint and renames it; reads without executing anything."""
+    """Lightning's checkpoint plugin with atomic writes, and reads that execute no code."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Replace the file at `path` in one step."""
+        """Write the file at `path` (atomic)."""
         with replacing(Path(path)) as partial:
             torch.save(checkpoint, partial)
 
@@ -119,7 +119,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class BestCheckpoint(Checkpoint):
-    """After every epoch: keep its score and the best weights, decide whether to stop, write state and log."""
+    """After every epoch: update score and best weights, decide whether to stop, write checkpoint and log."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, stage: int) -> None:
         self.run, self.config, self.stage = run, config, stage
@@ -129,7 +129,7 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def finished(self) -> bool:
-        """Whether the stage has had all its epochs, or `patience` epochs without a better one."""
+        """Whether the stage has completed its epochs, or `patience` epochs without an improvement."""
         waited = len(self.scores) - 1 - self.best_epoch
         done = len(self.scores) >= self.config.stages[self.stage].epochs
         return done or (self.config.patience is not None and waited >= self.config.patience)
@@ -138,25 +138,25 @@ class BestCheckpoint(Checkpoint):
         """Runs after validation and after all other callbacks."""
         if not isinstance(pl_module, RdrModule):
             raise TypeError(f"BestCheckpoint expects an RdrModule, not a {type(pl_module).__name__}")
-        self.note(pl_module.last, pl_module.result.state_dict())
+        self.update(pl_module.last, pl_module.result.state_dict())
         trainer.should_stop = trainer.should_stop or self.finished
         trainer.save_checkpoint(self.run.checkpoint(self.stage))
         self.write_log()
 
-    def note(self, score: EpochScore, weights: Mapping[str, torch.Tensor]) -> None:
-        """Keep an epoch's score, and a copy of its weights if it is the best so far (the first one of equals)."""
+    def update(self, score: EpochScore, weights: Mapping[str, torch.Tensor]) -> None:
+        """Append an epoch's score, and copy its weights if it is the best so far (ties: the first)."""
         self.scores.append(score)
         if self.best_epoch < 0 or score.rank > self.scores[self.best_epoch].rank:
             self.best_epoch = len(self.scores) - 1
             self.best = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain numbers and tensors."""
+        """Scores, best epoch and best weights, as plain numbers and tensors."""
         scores = [list(astuple(score)) for score in self.scores]
         return {"scores": scores, "best_epoch": self.best_epoch, "best": self.best}
 
     def restore(self, state: Mapping[str, Any], path: Path) -> None:
-        """Take over what the checkpoint at `path` holds.
+        """Restore from `state`, the checkpoint read from `path`.
 
         Raises:
             InputError: it was written by another version.
@@ -171,7 +171,7 @@ class BestCheckpoint(Checkpoint):
         self.best_epoch, self.best = state_dict["best_epoch"], state_dict["best"]
 
     def write_log(self) -> None:
-        """Replace this stage's rows of log.csv; only the first of many processes writes."""
+        """Replace this stage's rows of log.csv; only the first process writes."""
         if not first_process():
             return
         path, number = self.run.folder / "log.csv", self.stage + 1
@@ -188,24 +188,24 @@ class BestCheckpoint(Checkpoint):
 
 
 def first_process() -> bool:
-    """Whether this process is the first of a run's (the only one that writes)."""
+    """Whether this is the first process of the run, the only one that writes."""
     return not getattr(rank_zero_only, "rank", 0)
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """A checkpoint on the CPU, or None where there is none.
+    """A checkpoint, on the CPU; None if the file does not exist.
 
     Raises:
-        InputError: no checkpoint of ours, or damaged.
+        InputError: the file is damaged or is not a checkpoint of a training.
     """
     if not path.is_file():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a whole checkpoint of a training; delete it to repeat this stage") from error
+        raise InputError(f"{path}: damaged, or not a training checkpoint; delete it to repeat this stage") from error
     if not isinstance(state, dict) or "callbacks" not in state:
-        raise InputError(f"{path}: not a checkpoint of a training; delete it to repeat this stage")
+        raise InputError(f"{path}: not a training checkpoint; delete it to repeat this stage")
     return state
 
 

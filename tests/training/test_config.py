@@ -57,7 +57,7 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], key: str) -> None
         ),
         (
             {"kind": "patches", "drawn": 0.3},
-            "stages.0: Value error, drawn 0.3 is for photographs only; half of the patches show lesions already",
+            "stages.0: Value error, drawn 0.3 is for stages of photographs only; half of the patches show lesions",
         ),
         ({"source_size": 31}, "stages.0.source_size: Input should be greater than or equal to 32"),
         ({"draws": 0}, "stages.0.draws: Input should be greater than 0"),

@@ -36,7 +36,7 @@ def _measured(folder: Path, levels: list[int], config: TrainingConfig = CONFIG) 
     torch.manual_seed(0)
     images, photographs = torch.randn(len(levels), 3, SIZE, SIZE), _photographs(levels)
     checkpoint = BestCheckpoint(RunFolder(folder), config, 0)
-    checkpoint.note(EpochScore(1.0, 1.0, 0.5), {})
+    checkpoint.update(EpochScore(1.0, 1.0, 0.5), {})
     parts = {"training": photographs[:1], "validation": photographs}
     found = LabelledSet(tuple(photographs), 0, 0)
     trained = Trained(RdrNet(width=0.05), config, found, parts, {}, [checkpoint])

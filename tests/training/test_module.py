@@ -9,7 +9,7 @@ import torch
 from retina_xai.errors import ModelError
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import OptimiserSettings, TrainingConfig
-from retina_xai.training.module import EpochScore, RdrModule, two_drops, warmup_cosine
+from retina_xai.training.module import EpochScore, RdrModule, step_decay, warmup_cosine
 
 SETTINGS = {
     "stages": [{"size": 32, "epochs": 2, "batch": 4}],
@@ -34,7 +34,7 @@ def test_warm_up_then_cosine() -> None:
 
 
 def test_published_drops_after_150_and_220_of_250_epochs() -> None:
-    factors = [two_drops(OptimiserSettings(), epoch / 250) for epoch in (0, 149, 150, 219, 220, 249)]
+    factors = [step_decay(OptimiserSettings(), epoch / 250) for epoch in (0, 149, 150, 219, 220, 249)]
     assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
 
 

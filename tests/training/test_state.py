@@ -19,7 +19,7 @@ CONFIG = TrainingConfig.from_mapping(SETTINGS)
 def _checkpoint(aurocs: list[float], config: TrainingConfig = CONFIG) -> BestCheckpoint:
     checkpoint = BestCheckpoint(RunFolder(Path("unused")), config, 0)
     for epoch, value in enumerate(aurocs):
-        checkpoint.note(EpochScore(1.0, 1.0 - epoch / 10, value), {"w": torch.tensor([float(epoch)])})
+        checkpoint.update(EpochScore(1.0, 1.0 - epoch / 10, value), {"w": torch.tensor([float(epoch)])})
     return checkpoint
 
 
@@ -31,7 +31,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_auroc() -> None:
 def test_the_kept_weights_are_a_copy() -> None:
     weights = {"w": torch.zeros(1)}
     checkpoint = _checkpoint([])
-    checkpoint.note(EpochScore(1.0, 1.0, 0.5), weights)
+    checkpoint.update(EpochScore(1.0, 1.0, 0.5), weights)
     weights["w"].fill_(7)
     assert checkpoint.best["w"].item() == 0
 
@@ -65,7 +65,7 @@ def test_the_log_gets_back_what_an_end_between_checkpoint_and_log_left_out(tmp_p
     checkpoints = [BestCheckpoint(RunFolder(tmp_path), config, stage) for stage in range(3)]
     for checkpoint in checkpoints:
         for epoch in range(2):
-            checkpoint.note(EpochScore(1.0, 0.5, 0.25 * epoch), {})
+            checkpoint.update(EpochScore(1.0, 0.5, 0.25 * epoch), {})
         checkpoint.write_log()
     whole = log.read_text()
     assert whole.splitlines()[3:5] == ["2,48,1,1.0,0.5,0.0", "2,48,2,1.0,0.5,0.25"] and len(whole.splitlines()) == 7
@@ -99,17 +99,17 @@ class _Payload:
 def test_a_foreign_checkpoint_executes_nothing_and_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "stage-1.ckpt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"stage-1.ckpt: not a whole checkpoint"):
+    with pytest.raises(InputError, match=r"stage-1.ckpt: damaged, or not a training checkpoint"):
         read_state(path)
 
 
 def test_a_payload_in_torch_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "stage-1.ckpt"
     torch.save({"callbacks": _Payload()}, path)
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="damaged, or not a training checkpoint"):
         read_state(path)
     torch.save([1, 2], path)
-    with pytest.raises(InputError, match="not a checkpoint of a training"):
+    with pytest.raises(InputError, match="not a training checkpoint"):
         read_state(path)
     assert read_state(tmp_path / "none.ckpt") is None
 

@@ -1,7 +1,7 @@
 """The dataset of prepared photographs, the balanced sampler and the loaders of one stage.
 
-Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and each of several processes takes
-its share of one common sequence of draws. So worker processes and interruptions do not change the training data.
+Every draw has its own generator, seeded by (seed, stage, epoch, position, index), and all processes share one sequence
+of draws. So the number of worker processes and interruptions do not change the training data.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class Prepared(Dataset):
         self.augment = augment
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, int]:
-        """The image at an index as it is, or the augmented image of a draw, with lesions drawn into it or without."""
+        """The image at an index, or the augmented image of a `Draw`, with synthetic lesions if it asks for them."""
         if isinstance(index, Draw):
             file, level = self.data[index.index]
             pixels = np.load(file)
@@ -54,14 +54,14 @@ Samples = Prepared | Patches
 
 
 class BalancedSampler(Sampler[Draw]):
-    """Draws of one epoch, the same on every machine; process `rank` of `world` takes every world-th of them.
+    """Draws of one epoch, equal on all machines; process `rank` of `world` takes every world-th draw.
 
     Args:
-        photographs: (level, source) of each.
+        photographs: (level, source) of each photograph.
         balance: resampling weights.
         seed: (seed, stage); the epoch comes from `set_epoch`, which Lightning calls.
-        earlier: epochs of earlier stages, over which the balance has already decayed.
-        stage: how many draws, and how many of the referable ones become drawn lesions on disease-free photographs.
+        earlier: number of epochs in earlier stages; the balance continues to decay from there.
+        stage: number of draws, and share of synthetic lesions.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class BalancedSampler(Sampler[Draw]):
         self.epoch, self.rank, self.world = 0, 0, 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch (of this stage) whose draws come next."""
+        """Set the epoch of this stage."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -96,9 +96,9 @@ class BalancedSampler(Sampler[Draw]):
             yield Draw(index, (*self.seed, self.epoch, position, index), bool(drawn[position]))
 
     def _drawn(self, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Replace a share of the referable choices, in place, by disease-free ones of their source; returns which.
+        """Replace a share of the referable choices, in place, by disease-free photographs of the same source.
 
-        A source without disease-free photographs keeps its own.
+        A source without disease-free photographs is not changed. Returns which choices were replaced, bool.
         """
         share = self.drawn * self.drawn_decay**self.epoch
         wanted = (self.levels[chosen] >= REFERABLE) & (rng.random(self.count) < share)
@@ -113,7 +113,7 @@ class BalancedSampler(Sampler[Draw]):
 
 
 class StageData(LightningDataModule):
-    """Loaders of one stage; `parts` are the photographs of training and validation, `epoch` the first one to load."""
+    """Loaders of one stage; `parts` are the training and validation photographs, `epoch` is the first epoch to load."""
 
     def __init__(
         self, parts: dict[str, list[LabelledPhotograph]], cache: Cache, config: TrainingConfig, stage: int
@@ -122,7 +122,7 @@ class StageData(LightningDataModule):
         self.parts, self.cache, self.config, self.stage, self.epoch = parts, cache, config, stage, 0
 
     def train_dataloader(self) -> Loader:
-        """Augmented draws; the last, smaller batch is left out, as batch norm needs several images."""
+        """Augmented draws; a smaller last batch is dropped, because batch norm needs several images."""
         former = self.config.stages[: self.stage]
         earlier = sum(stage.epochs for stage in former if stage.kind == "photographs")
         photographs = [(photo.level, photo.source) for photo in self._chosen("training")]
@@ -133,7 +133,7 @@ class StageData(LightningDataModule):
         return self._loader(self._samples("training"), sampler, drop_last=True)
 
     def val_dataloader(self) -> Loader:
-        """The validation photographs as they are, or fixed patches of them; each process takes its share."""
+        """The validation photographs without augmentation, or fixed patches of them; divided among the processes."""
         samples = self._samples("validation")
         count = len(samples) if self.settings.kind == "photographs" else VALIDATION_PATCHES
         rank, world = self._place()
@@ -141,7 +141,7 @@ class StageData(LightningDataModule):
 
     @property
     def settings(self) -> StageSettings:
-        """This stage's."""
+        """The settings of this stage."""
         return self.config.stages[self.stage]
 
     def _chosen(self, part: str) -> list[LabelledPhotograph]:
@@ -177,10 +177,10 @@ class StageData(LightningDataModule):
 
 
 def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: TrainingConfig) -> None:
-    """Refuse stages that draw lesions on disease-free photographs where there are no such photographs.
+    """Check that there are disease-free photographs for all stages with synthetic lesions.
 
     Raises:
-        InputError: names the part without them and the stage that needs them.
+        InputError: there are none; the message names part and stage.
     """
     for number, stage in enumerate(config.stages, start=1):
         wanted, remedy = {
@@ -190,11 +190,11 @@ def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: Train
         for part in wanted:
             if all(photo.level > 0 for photo in parts[part]):
                 raise InputError(
-                    f"{part}: no disease-free photograph (grade 0), on which stage {number} draws lesions;"
+                    f"{part}: no disease-free photograph (grade 0), but stage {number} draws lesions on them;"
                     f" add some, or {remedy}"
                 )
 
 
 def _single_thread(worker: int) -> None:
-    # a forked worker must not use the OpenCV threads of its parent
+    # OpenCV threads of the parent process do not exist in a forked worker
     cv2.setNumThreads(0)

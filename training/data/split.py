@@ -1,8 +1,8 @@
 """Training and validation parts, split by patient.
 
-Split (ours): patients are shuffled by the seed, sorted by set and worst grade, and assigned to `folds` folds in turn;
-validation is one of the folds. The number of patients of a set and grade differs by at most one between folds. Five
-folds give an 80/20 split, and a cross-validation when each serves as validation once.
+Patients are shuffled by the seed, sorted by data set and worst grade, and assigned to `folds` folds in turn (our
+choice). One fold is the validation set. The number of patients of a data set and grade differs by at most one between
+folds. Five folds give an 80/20 split, or a five-fold cross-validation.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ PARTS = ("training", "validation")
 
 
 def split_patients(photographs: Sequence[LabelledPhotograph], folds: int, fold: int, seed: int) -> dict[str, str]:
-    """Part ("training" or "validation") of each image name, by the rule of the module's docstring.
+    """Part ("training" or "validation") of each image name, by the rule of the module docstring.
 
     Raises:
         InputError: fewer patients than folds.
@@ -45,11 +45,11 @@ def split_patients(photographs: Sequence[LabelledPhotograph], folds: int, fold: 
 def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[str, str]:
     """Parts of the photographs from a split.csv (columns image and part, others ignored).
 
-    Rows of other images are allowed; official names among them count in the check of the patients.
+    Rows of other images are allowed; if their names are official, their patients are checked too.
 
     Raises:
-        InputError: a fault of the file, an unknown part, an image twice, a patient in both parts, or a photograph that
-            has no row.
+        InputError: an unreadable file, an unknown part, an image twice, a patient in both parts, or a photograph
+            without a row.
     """
     parts: dict[str, str] = {}
     for line, row in rows_of(path, ("image", "part")):
@@ -66,10 +66,10 @@ def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[st
 
 
 def check_disjoint(parts: Mapping[str, str], photographs: Sequence[LabelledPhotograph], name: str) -> None:
-    """Refuse a split that has one patient in both parts.
+    """Check that no patient is in both parts.
 
     Raises:
-        InputError: names the first such patient and its images.
+        InputError: a patient is in both parts; the message names the first one and two of the images.
     """
     patients = {photo.image: photo.patient for photo in photographs}
     seen: dict[str, str] = {}

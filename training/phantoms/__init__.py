@@ -1,1 +1,1 @@
-"""Phantoms: procedural fundus photographs with known lesions, and data sets of them."""
+"""Phantoms: synthetic fundus photographs with exact lesion masks, and data sets of them."""

@@ -1,13 +1,12 @@
-"""Four simulated experts mark a phantom's lesions, in the XML of DiaretDB1 version 2.1.
+"""Annotations of a phantom by four simulated experts, in the XML format of DiaretDB1 version 2.1.
 
-Each lesion (for hard exudates: each cluster) becomes a circle, an ellipse or a polygon around its exact mask. It is
-larger than the mask by a random margin per annotator and shifted by less than that margin; it has integer
-coordinates and a confidence. At most one of the four annotators misses a lesion, so the consensus of three of four
-covers every lesion. As in the real files, some markings are no lesions (the disc, rarely the field of view), and some
-markings exist for one annotator only.
+Each annotator marks a lesion (hard exudates: a cluster) by a circle, ellipse or polygon around its exact mask, with a
+random margin and a shift smaller than the margin, integer coordinates and a confidence. At most one of the four misses
+a lesion, so the consensus of three of four covers every lesion. As in the real files, some markings are not lesions
+(the disc, rarely the field of view), and some are made by one annotator only.
 
-Format: a region's centroid comes before its vertices; an ellipse has two radii, "x" and "y", and its angle in degrees,
-counter-clockwise as seen on the screen; every marking has a representative point inside it.
+Format: a region's centroid comes before its vertices. An ellipse has two radii, "x" and "y", and an angle in degrees,
+counter-clockwise on the screen. Every marking has a representative point inside its region.
 """
 
 from collections.abc import Callable
@@ -31,8 +30,8 @@ DOCTYPES: dict[str, str] = {
     'imgannotool_dataformat_v_0_1.dtd">',
     "_plain.xml": "<!DOCTYPE imgannotool>",
 }
-OVERLOOKED = 0.25  # share of the lesions that one of the four annotators misses
-INVENTED = 0.3  # share of the annotators that mark one place without a lesion
+MISSED_SHARE = 0.25  # share of the lesions that one of the four annotators misses
+FALSE_MARKING_SHARE = 0.3  # share of the annotators with one marking that is not a lesion
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,21 @@ class _Outline:
 
 def annotate(phantom: Phantom, rng: np.random.Generator) -> list[list[str]]:
     """One list of <marking> elements per annotator."""
-    sheets: list[list[str]] = [[] for _ in ANNOTATORS]
+    annotations: list[list[str]] = [[] for _ in ANNOTATORS]
     for lesion in phantom.lesions:
         if not lesion.mask.any():
             continue
         outline = _outline(lesion.mask, lesion.left, lesion.top)
-        careless = int(rng.integers(len(ANNOTATORS))) if rng.random() < OVERLOOKED else -1
-        for number, sheet in enumerate(sheets):
-            if number != careless:
-                sheet.append(_mark(outline, MARKING_TYPES[lesion.lesion_type], rng))
-    for sheet in sheets:
-        if rng.random() < INVENTED:
-            sheet.append(_invention(phantom, rng))
-        rng.shuffle(sheet)
-    _add_anatomy(sheets, phantom, rng)
-    return sheets
+        missed_by = int(rng.integers(len(ANNOTATORS))) if rng.random() < MISSED_SHARE else -1
+        for annotator, markings in enumerate(annotations):
+            if annotator != missed_by:
+                markings.append(_mark(outline, MARKING_TYPES[lesion.lesion_type], rng))
+    for markings in annotations:
+        if rng.random() < FALSE_MARKING_SHARE:
+            markings.append(_false_marking(phantom, rng))
+        rng.shuffle(markings)
+    _add_anatomy(annotations, phantom, rng)
+    return annotations
 
 
 def annotation_file(markings: list[str], suffix: str, size: tuple[int, int]) -> str:
@@ -137,7 +136,7 @@ def _ellipse(outline: _Outline, shift: np.ndarray, margin: float) -> str:
     ratio = float(np.clip(np.sqrt(values[0] / values[1]), 0.3, 1.0)) if values[1] > 0.0 else 1.0
     major = float(np.hypot(along, across / ratio).max())
     radii = np.ceil(np.array([major, ratio * major]) + margin).astype(int)
-    # rows grow downward, so an angle that is counter-clockwise on the screen has the opposite sign
+    # y points downwards, so an angle that is counter-clockwise on the screen has the opposite sign
     angle = round(float(-np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))) % 180.0)
     return (
         f'<ellipseregion>{_centroid(outline.centre + shift)}<radius direction="x">{radii[0]}</radius>'
@@ -146,7 +145,7 @@ def _ellipse(outline: _Outline, shift: np.ndarray, margin: float) -> str:
 
 
 def _polygon(outline: _Outline, shift: np.ndarray, margin: float) -> str:
-    """The hull of discs of the margin's radius around the hull's vertices, its first vertex repeated at the end."""
+    """The hull enlarged by the margin as a closed polygon: the first vertex is repeated at the end."""
     angles = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
     ring = 1.06 * margin * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     points = (outline.hull[:, None, :] + ring + shift).reshape(-1, 2).astype(np.float32)
@@ -156,8 +155,8 @@ def _polygon(outline: _Outline, shift: np.ndarray, margin: float) -> str:
     return f"<polygonregion>{_centroid(outline.centre + shift)}{''.join(map(_point, vertices))}</polygonregion>"
 
 
-def _invention(phantom: Phantom, rng: np.random.Generator) -> str:
-    """A marking of low confidence at a random place on the retina."""
+def _false_marking(phantom: Phantom, rng: np.random.Generator) -> str:
+    """A marking of low confidence at a random place of the retina."""
     x, y, radius = phantom.field
     place = np.array([x, y]) + rng.uniform(-0.5, 0.5, 2) * radius
     size = int(np.ceil(rng.uniform(0.006, 0.02) * radius))
@@ -166,13 +165,13 @@ def _invention(phantom: Phantom, rng: np.random.Generator) -> str:
     return _marking(region, place, "Low", name)
 
 
-def _add_anatomy(sheets: list[list[str]], phantom: Phantom, rng: np.random.Generator) -> None:
-    """Markings that are no lesions: the disc (by half of the annotators) and, rarely, the field of view."""
+def _add_anatomy(annotations: list[list[str]], phantom: Phantom, rng: np.random.Generator) -> None:
+    """Add markings that are not lesions: the disc (by half of the annotators) and, rarely, the field of view."""
     circles = [("Disc", phantom.disc, 0.5), ("Fundus_area", phantom.field, 0.05)]
-    for sheet in sheets:
+    for markings in annotations:
         for name, (x, y, radius), share in circles:
             if rng.random() < share:
                 centre = np.array([x, y])
                 size = f'<radius direction="x">{int(np.ceil(radius))}</radius>'
                 region = f"<circleregion>{_centroid(centre)}{size}</circleregion>"
-                sheet.append(_marking(region, centre, "High", name))
+                markings.append(_marking(region, centre, "High", name))

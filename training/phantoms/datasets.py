@@ -1,12 +1,14 @@
-"""Writes phantoms as data sets in the official layouts, so that they are read like real data sets.
+"""Data sets of phantoms in the official layouts, read by the same code as the real data sets.
 
 EyePACS (Kaggle, 2015): `trainLabels.csv` with the columns image,level and `train/<patient>_left.jpeg`, `_right.jpeg`.
 Both eyes of a patient have the same camera and, in most cases, the same grade.
 
-DiaretDB1 version 2.1: `ddb1_v02_01/` with `images/diaretdb1_image001.png`, four annotators per image in
-`groundtruth/diaretdb1_image001_01.xml` to `_04.xml`, the same again as `_01_plain.xml` with a document type that needs
-no network, and the lists of the two splits, in the official proportion of 28 to 61: `ddb1_v02_01_train.txt`,
-`ddb1_v02_01_test.txt`, and the same with `_plain.txt`.
+DiaretDB1 version 2.1, folder `ddb1_v02_01/`:
+
+    images/diaretdb1_image001.png                 photographs
+    groundtruth/diaretdb1_image001_01.xml .. _04  annotations by four experts, and the same as `_01_plain.xml` with a
+                                                  document type that needs no network
+    ddb1_v02_01_train.txt, ddb1_v02_01_test.txt   splits in the official proportion of 28 to 61, also as `_plain.txt`
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,7 +28,7 @@ from retina_xai.training.phantoms.phantom import DEMO, GRADE_SHARES, GRADES, Pha
 TRAIN_SHARE = 28 / 89
 EYES: tuple[Literal["left", "right"], ...] = ("left", "right")
 JPEG_QUALITY = 92
-# lesion types of the images in turn: of ten images, each type is in five and the only type in one; one has no lesion
+# lesion types of ten consecutive images: each type is in five of them and the only type in one; one has no lesion
 TYPE_CYCLE: tuple[tuple[str, ...], ...] = (
     LESION_TYPES,
     ("red_small_dots",),
@@ -43,9 +45,9 @@ TYPE_CYCLE: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class PhantomSet:
-    """Size of the photographs, shares of the grades, and the settings of the phantoms.
+    """Size of the photographs, shares of the grades, and settings of the phantoms.
 
-    same_grade: share of the patients whose eyes have the same grade; in the others the grades differ by one.
+    same_grade: share of the patients with the same grade in both eyes; for the others, grades differ by one.
     """
 
     height: int = 448
@@ -62,7 +64,7 @@ DEMO_DIARETDB1 = PhantomSet(height=576, width=750, settings=DEMO)
 
 
 def write_eyepacs(folder: Path, patients: int, seed: int, design: PhantomSet | None = None) -> Path:
-    """Write a phantom EyePACS of so many patients (two photographs each) and return its folder.
+    """Write a phantom EyePACS with this number of patients (two photographs each) and return its folder.
 
     Raises:
         UsageError: fewer than one patient, or grade shares that are not five numbers with the sum 1.
@@ -91,10 +93,10 @@ def write_eyepacs(folder: Path, patients: int, seed: int, design: PhantomSet | N
 
 
 def write_diaretdb1(folder: Path, count: int, seed: int, design: PhantomSet | None = None) -> Path:
-    """Write a phantom DiaretDB1 of so many images and return the folder `ddb1_v02_01` in `folder`.
+    """Write a phantom DiaretDB1 with `count` images and return the folder `ddb1_v02_01` in `folder`.
 
-    The grade shares of the design are not used: the lesion types follow a fixed cycle, so that a small set also has
-    every type in both splits, and images without lesions.
+    The lesion types follow a fixed cycle instead of the grade shares of the design. So a small set also has every type
+    in both splits, and images without lesions.
 
     Raises:
         UsageError: fewer than 2 or more than 999 images.
@@ -120,7 +122,7 @@ def write_diaretdb1(folder: Path, count: int, seed: int, design: PhantomSet | No
 
 
 def diaretdb1_phantom(number: int, seed: int, design: PhantomSet | None = None) -> Phantom:
-    """The phantom that image `number` (from 1) of a phantom DiaretDB1 shows; its masks are the exact truth."""
+    """The phantom of image `number` (from 1) of a phantom DiaretDB1, with the exact lesion masks."""
     design = design or OFFICIAL_DIARETDB1
     types = TYPE_CYCLE[(number - 1) % len(TYPE_CYCLE)]
     settings = replace(design.settings, types=types or None)
@@ -138,8 +140,8 @@ def _split_list(numbers: list[int], suffix: str) -> str:
     lines = []
     for number in numbers:
         name = f"diaretdb1_image{number:03}"
-        sheets = [f"groundtruth/{name}_{annotator}{suffix}" for annotator in ANNOTATORS]
-        lines.append(" ".join([f"images/{name}.png", *sheets]))
+        files = [f"groundtruth/{name}_{annotator}{suffix}" for annotator in ANNOTATORS]
+        lines.append(" ".join([f"images/{name}.png", *files]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,12 @@
-"""The healthy retina of a phantom and its camera: everything except the lesions.
+"""A phantom without lesions: the healthy retina and the camera.
 
-Layers of a photograph, in this order: colour of the retina (by camera), mottled texture, choroidal vessels (in some
-eyes), the darker macula, the optic disc with its cup, the vessel tree (`vessel_tree`), reflexes of nerve fibres, uneven
-illumination and vignetting. Reflections and dust are hard negatives: bright and dark objects that are no lesions. The
-camera adds the tinted rim, the field of view (a circle, often cut at top and bottom), optical blur and sensor noise.
-Arrays are planes (3, H, W), float32, 0-255, R, G, B, until lesions are painted.
+Layers, in this order: colour of the retina (by camera), texture, choroidal vessels (in some eyes), the darker macula,
+the optic disc with its cup, the vessel tree (`vessel_tree`), reflexes of nerve fibres, uneven illumination and
+vignetting. Reflections and dust are hard negatives: bright and dark objects that are not lesions. The camera adds the
+tinted rim, the field of view (a circle, often cut at top and bottom), optical blur and sensor noise. Until lesions are
+painted, pixels are planes (3, H, W), float32, 0-255, RGB.
 
-Lengths are in radii of the field of view, x to the right, y downward, origin at its centre.
+Lengths are in radii of the field of view, x to the right, y downwards, origin at its centre.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ CAMERAS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 @dataclass(frozen=True)
 class Camera:
-    """Hue and field of view of one camera; both eyes of a patient have the same camera."""
+    """Colours, field of view and noise of one camera; both eyes of a patient have the same camera."""
 
     retina: np.ndarray
     rim: np.ndarray
     cut: float  # rows beyond this many radii above and below the centre are dark
-    fill: float  # radius of the field, as a share of the largest that fits
+    fill: float  # radius of the field of view as a share of the largest that fits
     notch: bool
     vignetting: float
     noise: float
@@ -43,7 +43,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Eye:
-    """Positions in field radii, and the coordinate grids of the drawing."""
+    """Positions in field radii, and coordinate grids."""
 
     disc: tuple[float, float]
     disc_radius: float
@@ -93,7 +93,7 @@ def retina(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.45:  # choroidal vessels: curved dark and pale streaks, weakest in the macula
         ridges = np.tanh(2.0 * (np.abs(_noise(eye, 9.0, rng) + 0.6 * _noise(eye, 17.0, rng)) - 0.6))
         texture -= np.float32(rng.uniform(0.02, 0.09)) * ridges * np.minimum(1.0, 0.2 + np.hypot(eye.x, eye.y))
-    macula = _hill(eye, eye.fovea, 0.26) * 0.45 + _hill(eye, eye.fovea, 0.085) * 0.55
+    macula = _gaussian(eye, eye.fovea, 0.26) * 0.45 + _gaussian(eye, eye.fovea, 0.085) * 0.55
     layers = draw_vessels(grow_vessels(eye.disc, eye.fovea, rng), eye.x.shape, eye.centre, eye.radius)
     depth, depth_of_macula = rng.uniform(0.65, 1.1), rng.uniform(0.6, 1.3)
     planes = _coloured(1.0 + texture * 0.9, camera.retina)
@@ -103,20 +103,20 @@ def retina(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     planes *= 1.0 - _coloured(layers.arteries, np.array([0.08, 0.34, 0.28]) * depth)
     planes *= 1.0 + _coloured(layers.reflex, np.array([0.12, 0.3, 0.3]))
     if rng.random() < 0.2:  # reflexes of the nerve fibres along the arcades
-        near = cv2.GaussianBlur(layers.veins, (0, 0), 0.03 * eye.radius) * _hill(eye, eye.disc, 0.55)
+        near = cv2.GaussianBlur(layers.veins, (0, 0), 0.03 * eye.radius) * _gaussian(eye, eye.disc, 0.55)
         sheen = np.clip(near * np.clip(1.0 + _noise(eye, 14.0, rng), 0.0, 2.0), 0.0, 1.0)
         planes += _coloured(sheen, np.array([18.0, 30.0, 28.0]) * rng.uniform(0.5, 1.5))
     planes *= _illumination(eye, camera, rng)
     return np.asarray(np.clip(planes, 0.0, 255.0, out=planes))
 
 
-def distract(planes: np.ndarray, eye: Eye, rng: np.random.Generator) -> None:
+def add_distractors(planes: np.ndarray, eye: Eye, rng: np.random.Generator) -> None:
     """Add hard negatives: bluish-white reflections with softer edges than exudates, a crescent of glare, dust."""
     if rng.random() < 0.25:
         for _ in range(int(rng.integers(1, 4))):
             (x, y), (width, height) = rng.uniform(-0.7, 0.7, 2), rng.uniform(0.015, 0.045, 2)
-            ghost = _hill(eye, (float(x), float(y)), float(width), float(height))
-            planes += _coloured(ghost, np.array([12.0, 30.0, 48.0]) * rng.uniform(0.4, 1.2))
+            reflection = _gaussian(eye, (float(x), float(y)), float(width), float(height))
+            planes += _coloured(reflection, np.array([12.0, 30.0, 48.0]) * rng.uniform(0.4, 1.2))
     if rng.random() < 0.12:
         angle = rng.uniform(0.0, 2.0 * np.pi)
         off = np.hypot(eye.x - 0.25 * np.float32(np.cos(angle)), eye.y - 0.25 * np.float32(np.sin(angle)))
@@ -125,7 +125,7 @@ def distract(planes: np.ndarray, eye: Eye, rng: np.random.Generator) -> None:
     if rng.random() < 0.2:
         for _ in range(int(rng.integers(1, 4))):
             x, y = rng.uniform(-0.7, 0.7, 2)
-            dust = _hill(eye, (float(x), float(y)), float(rng.uniform(0.03, 0.06)))
+            dust = _gaussian(eye, (float(x), float(y)), float(rng.uniform(0.03, 0.06)))
             planes *= 1.0 - np.float32(rng.uniform(0.06, 0.16)) * dust
 
 
@@ -147,12 +147,12 @@ def expose(pixels: np.ndarray, eye: Eye, camera: Camera, rng: np.random.Generato
 
 
 def _coloured(layer: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """The layer (H, W) in each of the three channels, weighted by the colour: (3, H, W) float32."""
+    """The layer (H, W) times the colour (3,): (3, H, W) float32."""
     return np.asarray(layer[None].astype(np.float32, copy=False) * colour.astype(np.float32)[:, None, None])
 
 
 def _noise(eye: Eye, cells: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise (H, W) from `cells` random values of unit variance per field radius."""
+    """Smooth noise (H, W), interpolated from `cells` random values of unit variance per field radius."""
     knots = rng.standard_normal((round(2 * cells) + 5, round(2 * cells) + 5)).astype(np.float32)
     map_x, map_y = (eye.x + 1.0) * np.float32(cells) + 2.0, (eye.y + 1.0) * np.float32(cells) + 2.0
     return np.asarray(cv2.remap(knots, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
@@ -167,13 +167,13 @@ def _window(eye: Eye, centre: tuple[float, float], reach: float) -> tuple[slice,
     return slices[0], slices[1]
 
 
-def _hill(eye: Eye, centre: tuple[float, float], width: float, height: float | None = None) -> np.ndarray:
+def _gaussian(eye: Eye, centre: tuple[float, float], width: float, height: float | None = None) -> np.ndarray:
     """A Gaussian (H, W) in [0, 1] with these standard deviations, zero beyond four of them."""
-    hill = np.zeros(eye.x.shape, dtype=np.float32)
+    gaussian = np.zeros(eye.x.shape, dtype=np.float32)
     near = _window(eye, centre, 4.0 * max(width, height or width))
     dx, dy = (eye.x[near] - centre[0]) / width, (eye.y[near] - centre[1]) / (height or width)
-    hill[near] = np.exp(-0.5 * (dx * dx + dy * dy))
-    return hill
+    gaussian[near] = np.exp(-0.5 * (dx * dx + dy * dy))
+    return gaussian
 
 
 def _within(distance: np.ndarray, edge: float, softness: float) -> np.ndarray:
@@ -182,7 +182,7 @@ def _within(distance: np.ndarray, edge: float, softness: float) -> np.ndarray:
 
 
 def _add_disc(planes: np.ndarray, eye: Eye, camera: Camera, rng: np.random.Generator) -> None:
-    """Paint the optic disc, its paler cup and, in some eyes, a crescent of atrophy and the glow around it."""
+    """Paint the optic disc with its paler cup and halo and, in some eyes, a crescent of atrophy."""
     near = _window(eye, eye.disc, 4.0 * eye.disc_radius)
     window = planes[:, near[0], near[1]]
     x = (eye.x[near] - eye.disc[0]) / eye.disc_radius
@@ -202,10 +202,10 @@ def _add_disc(planes: np.ndarray, eye: Eye, camera: Camera, rng: np.random.Gener
 
 
 def _illumination(eye: Eye, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Brightness (H, W) about 1: a tilt, a bright spot and vignetting."""
+    """Relative brightness (H, W): a linear gradient, a bright spot and vignetting."""
     tilt = rng.uniform(-0.14, 0.14, 2)
     spot = rng.uniform(-0.6, 0.6, 2)
     squared = eye.x * eye.x + eye.y * eye.y
     light = 1.0 + tilt[0] * eye.x + tilt[1] * eye.y - camera.vignetting * squared * (0.4 + 0.6 * squared)
-    light += rng.uniform(0.0, 0.2) * _hill(eye, (float(spot[0]), float(spot[1])), 0.5)
+    light += rng.uniform(0.0, 0.2) * _gaussian(eye, (float(spot[0]), float(spot[1])), 0.5)
     return np.asarray(np.maximum(light, 0.15), dtype=np.float32)

@@ -1,14 +1,13 @@
-"""Phantoms: procedural fundus photographs with the four lesions of diabetic retinopathy and their exact masks.
+"""Phantoms: synthetic fundus photographs with the four lesion types of diabetic retinopathy and exact masks.
 
-They hold no patient data, so they can be shipped, shown and used to test training, localization and evaluation.
-The healthy photograph comes from `healthy_retina`, the lesions from `lesion_painter`.
-
-Lengths are in radii of the field of view, so one seed shows the same eye at every size.
+They contain no patient data, so they can be distributed, and used to test training, localization and evaluation. The
+healthy photograph is drawn by `healthy_retina`, the lesions by `lesion_painter`. Lengths are in radii of the field of
+view, so a seed gives the same eye at every size.
 
 Grades follow the International Clinical Diabetic Retinopathy scale by visible lesions: 0 none; 1 a few red small dots
 only; 2 more of them or some other lesions; 3 and 4 many. Referable (RDR) is grade >= 2. Referable phantoms have a
-random subset of the four types (grade 2 may have one type only), so a network must use all types.
-Phantoms with red small dots only are referable by the number of the dots.
+random subset of the four types (grade 2 may have one type only), so a network must learn all types. A phantom with red
+small dots only is referable if there are many of them.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,15 @@ import numpy as np
 from retina_xai.errors import UsageError
 from retina_xai.grades.photographs import REFERABLE
 from retina_xai.lesions.annotation import LESION_TYPES
-from retina_xai.training.phantoms.healthy_retina import Camera, Eye, distract, draw_camera, draw_eye, expose, retina
+from retina_xai.training.phantoms.healthy_retina import (
+    Camera,
+    Eye,
+    add_distractors,
+    draw_camera,
+    draw_eye,
+    expose,
+    retina,
+)
 from retina_xai.training.synthesis.lesion_painter import LesionPatch, paint_patch
 
 GRADES = (0, 1, 2, 3, 4)
@@ -43,15 +50,15 @@ SIZES: dict[str, tuple[float, float]] = {  # radius in field radii
 
 @dataclass(frozen=True)
 class PhantomSettings:
-    """How phantoms are drawn. The defaults are realistic; DEMO is for small networks trained in minutes on a CPU.
+    """Settings of phantoms. The defaults are realistic; DEMO is for small networks trained in minutes on a CPU.
 
-    lesion_scale: lesion radii are multiplied by it.
-    dot_scale: radii of red small dots are also multiplied by it (at an input of 200 pixels dots are invisible below a
-        product of about 1.6).
+    lesion_scale: factor on lesion radii.
+    dot_scale: additional factor on radii of red small dots (at an input size of 200 pixels, dots are invisible if the
+        product of both factors is below about 1.6).
     lesion_contrast: as in `paint_patch`.
-    eye: "left" has its disc on the left; None draws one.
-    camera_seed: photographs of one camera seed share hue and field shape; None takes the phantom's own seed.
-    types: the types of a referable phantom's lesions; None draws a subset.
+    eye: "left" has its disc on the left; None draws a side.
+    camera_seed: photographs with the same camera seed have the same hue and field of view; None takes the phantom's.
+    types: lesion types of a referable phantom; None draws a subset.
     """
 
     lesion_scale: float = 1.0
@@ -67,10 +74,10 @@ DEMO = PhantomSettings(lesion_scale=1.2, dot_scale=1.5, lesion_contrast=1.5)
 
 @dataclass(frozen=True)
 class Phantom:
-    """A procedural photograph and its ground truth, in pixels of the photograph.
+    """A synthetic photograph and its ground truth, in pixels of the photograph.
 
     pixels: (H, W, 3) uint8 RGB. masks: lesion type -> (H, W) bool, all four types. disc: x, y, radius.
-    fovea: x, y. field: x, y, radius of the circle. lesions: one patch each, in the order painted.
+    fovea: x, y. field: x, y, radius of the field of view. lesions: one patch per lesion, in the order painted.
     """
 
     pixels: np.ndarray
@@ -100,7 +107,7 @@ def make_phantom(
         seed: any non-negative integer.
         height: of the photograph, at least 64 pixels.
         width: likewise.
-        grade: 0-4; None draws one by EyePACS's shares.
+        grade: 0-4; None draws one with the frequencies of EyePACS.
         settings: None is PhantomSettings().
 
     Raises:
@@ -115,7 +122,7 @@ def make_phantom(
     camera = draw_camera(np.random.default_rng([camera_seed, 6]))
     eye = draw_eye(height, width, camera, settings.eye, streams[1])
     planes = retina(eye, camera, streams[2])
-    distract(planes, eye, streams[4])
+    add_distractors(planes, eye, streams[4])
     pixels = np.ascontiguousarray(np.clip(planes, 0.0, 255.0).transpose(1, 2, 0))
     lesions = _paint_lesions(pixels, eye, camera, lesion_plan(grade, settings, streams[3]), streams[3], settings)
     finished = expose(pixels, eye, camera, streams[5])
@@ -129,7 +136,7 @@ def make_phantom(
 
 
 def lesion_plan(grade: int, settings: PhantomSettings, rng: np.random.Generator) -> list[tuple[str, float]]:
-    """Lesions of a grade as (type, radius in field radii); types drawn unless the settings name them."""
+    """Random lesions of a grade as (type, radius in field radii); types are drawn unless given in the settings."""
     if grade == 0:
         return []
     if grade == 1:

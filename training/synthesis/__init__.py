@@ -1,1 +1,1 @@
-"""Lesions and vessels drawn into photographs."""
+"""Synthetic lesions and vessels, drawn into photographs."""

@@ -1,14 +1,14 @@
-"""Draws lesions of diabetic retinopathy into disease-free photographs: training samples with a certain label.
+"""Synthetic lesions of diabetic retinopathy in disease-free photographs: training samples with certain labels.
 
-The lesions are those of `lesion_painter`, with the sizes and contrasts of real moderate retinopathy; a plan lists their
-types. They lie in the field of view outside the optic disc, most of them in one to three groups as in real photographs.
-Contrast is drawn per photograph and lesion (0.35-1 of the painter's). Each lesion is blurred, because the painter's
+Lesions are drawn by `lesion_painter`, with sizes and contrasts of real moderate retinopathy; a plan lists their types.
+They lie in the field of view outside the optic disc, most of them in one to three groups, as in real photographs. The
+contrast (0.35-1 of the painter's) is drawn per photograph and per lesion. Lesions are blurred, because the painter's
 edges are sharper than those of real photographs.
 
-A sample is a function of its seed and of the photograph only.
+A sample depends only on its seed and the photograph.
 
-Disc (approximate, ours): the place within 0.85 of the field's radius with the largest difference between the photograph
-blurred by 3 % and by 12 % of its size, in the sum of red and green.
+The disc is located approximately (our method) at the maximum, within 0.85 of the field's radius, of the difference
+between the photograph blurred by 3 % and by 12 % of its size, in the sum of red and green.
 """
 
 from collections.abc import Sequence
@@ -34,42 +34,42 @@ CONTRASTS: dict[str, Range] = {
     "hard_exudates": (0.4, 1.0),
     "soft_exudates": (0.35, 0.75),
 }
-SOFTNESS: dict[str, Range] = {  # deviation of the blur in radii, on top of BLUR
+SOFTNESS: dict[str, Range] = {  # standard deviation of the blur in radii, in addition to BLUR
     "red_small_dots": (0.0, 0.3),
     "haemorrhages": (0.05, 0.35),
     "hard_exudates": (0.0, 0.04),
     "soft_exudates": (0.1, 0.3),
 }
-BLUR: Range = (0.3, 0.7)  # pixels at any size
-COUNTS: dict[str, tuple[int, int]] = {  # of a referable photograph that has the type, both inclusive
+BLUR: Range = (0.3, 0.7)  # standard deviation in pixels, at any size
+COUNTS: dict[str, tuple[int, int]] = {  # lesions of a type in a referable photograph with this type, inclusive
     "red_small_dots": (4, 20),
     "haemorrhages": (3, 14),
     "hard_exudates": (2, 10),
     "soft_exudates": (1, 4),
 }
-SHARES: dict[str, float] = {  # of the referable photographs that have the type
+SHARES: dict[str, float] = {  # share of the referable photographs with the type
     "red_small_dots": 0.85,
     "haemorrhages": 0.8,
     "hard_exudates": 0.6,
     "soft_exudates": 0.25,
 }
-TRIES = 40
+MAX_TRIES = 40
 COARSE = 112  # side of the grid on which field of view and disc are found
 
 
 @dataclass(frozen=True)
 class Retina:
-    """Where lesions may lie in a prepared photograph of `size` pixels a side.
+    """Field of view and disc of a prepared photograph of `size` pixels a side.
 
-    `inside`: on a coarse grid, float32, distance to the rim in pixels; `disc`: x, y.
+    `inside`: distance to the rim in pixels, float32, on a coarse grid; `disc`: x, y.
     """
 
     size: int
     inside: np.ndarray
     disc: tuple[float, float]
 
-    def holds(self, x: float, y: float, radius: float) -> bool:
-        """Whether a lesion there lies inside the field of view and outside the disc."""
+    def allows(self, x: float, y: float, radius: float) -> bool:
+        """Whether a lesion at (x, y) is inside the field of view and outside the disc."""
         if not (0 <= x < self.size and 0 <= y < self.size):
             return False
         scale = len(self.inside) / self.size
@@ -80,14 +80,14 @@ class Retina:
 
 @dataclass(frozen=True)
 class Lesions:
-    """A photograph with drawn lesions: `pixels` (S, S, 3) uint8 and a patch with the exact mask for each of them."""
+    """A photograph with synthetic lesions: `pixels` (S, S, 3) uint8, and a patch with the exact mask of each lesion."""
 
     pixels: np.ndarray
     patches: tuple[LesionPatch, ...]
 
 
-def survey(pixels: np.ndarray) -> Retina:
-    """Find field of view and disc in a prepared photograph, (S, S, 3) uint8, black outside the field (0.5 ms)."""
+def find_retina(pixels: np.ndarray) -> Retina:
+    """Find field of view and disc in a prepared photograph (S, S, 3) uint8, black outside (0.5 ms)."""
     size = len(pixels)
     coarse = min(COARSE, size)
     small = cv2.resize(pixels, (coarse, coarse), interpolation=cv2.INTER_AREA)
@@ -103,7 +103,7 @@ def survey(pixels: np.ndarray) -> Retina:
 
 
 def referable_plan(rng: np.random.Generator) -> list[str]:
-    """Types of the lesions of one referable photograph: one type besides red small dots at least, random counts."""
+    """Random lesion types of one referable photograph, at least one of them not red small dots; one item per lesion."""
     while True:
         chosen = [kind for kind, share in SHARES.items() if rng.random() < share]
         if set(chosen) - {"red_small_dots"}:
@@ -113,43 +113,43 @@ def referable_plan(rng: np.random.Generator) -> list[str]:
 
 
 def draw_lesions(pixels: np.ndarray, plan: Sequence[str], rng: np.random.Generator) -> Lesions:
-    """Draw the lesions of a plan (types) into a copy of a prepared photograph; without a free place one is left out.
+    """Draw lesions into a copy of a prepared photograph (S, S, 3) uint8.
 
     Args:
-        pixels: (S, S, 3) uint8 of `prepare`.
+        plan: types of the lesions. A lesion for which no place is found is left out.
     """
-    retina = survey(pixels)
+    retina = find_retina(pixels)
     size, reach = retina.size, 0.47 * retina.size
-    groups = [_somewhere(size, reach, rng) for _ in range(int(rng.integers(1, 4)))]
+    groups = [_random_point(size, reach, rng) for _ in range(int(rng.integers(1, 4)))]
     spread = size * rng.uniform(0.05, 0.14)
     strength = rng.uniform(0.0, 1.0)
     planes = pixels.astype(np.float32)
     patches = []
     for kind in plan:
-        radius = drawn_radius(kind, size, rng)
-        for _ in range(TRIES):
+        radius = random_radius(kind, size, rng)
+        for _ in range(MAX_TRIES):
             if rng.random() < 0.6:
                 x, y = rng.normal(groups[int(rng.integers(len(groups)))], spread)
             else:
-                x, y = _somewhere(size, reach, rng)
-            if retina.holds(x, y, radius):
+                x, y = _random_point(size, reach, rng)
+            if retina.allows(x, y, radius):
                 patches.append(paint_soft(planes, kind, (float(x), float(y), radius), strength, rng))
                 break
-    return Lesions(finished(planes, pixels), tuple(patches))
+    return Lesions(to_uint8(planes, pixels), tuple(patches))
 
 
-def drawn_radius(kind: str, size: int, rng: np.random.Generator) -> float:
-    """Radius in pixels of a lesion of a type in a photograph of `size` pixels a side."""
+def random_radius(kind: str, size: int, rng: np.random.Generator) -> float:
+    """Random radius, in pixels, of a lesion of a type in a photograph of `size` pixels a side."""
     return float(size * np.exp(rng.uniform(*np.log(RADII[kind]))))
 
 
 def paint_soft(
     planes: np.ndarray, kind: str, place: tuple[float, float, float], strength: float, rng: np.random.Generator
 ) -> LesionPatch:
-    """Paint one lesion at (x, y, radius) into float planes (H, W, 3) in place, slightly blurred.
+    """Paint one slightly blurred lesion at (x, y, radius) into float planes (H, W, 3), in place.
 
-    `strength` in [0, 1] is the position in the type's range of contrasts; above 1 the contrast is higher than in
-    real photographs.
+    `strength` in [0, 1] is the position in the type's range of contrasts; above 1, the contrast is higher than in real
+    photographs.
     """
     x, y, radius = place
     low, high = CONTRASTS[kind]
@@ -160,18 +160,18 @@ def paint_soft(
     window = planes[top : max(0, round(y) + half + 1), left : max(0, round(x) + half + 1)]
     painted = window.copy()
     patch = paint_patch(painted, kind, (x - left, y - top), radius, rng, contrast)
-    if window.size:  # a lesion may lie beyond the planes, which then stay as they are
+    if window.size:  # the window is empty if the lesion is outside the planes
         window += cv2.GaussianBlur(painted - window, (0, 0), softness)
     return LesionPatch(kind, patch.left + left, patch.top + top, patch.mask)
 
 
-def finished(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Float planes as uint8; exactly the black pixels of `pixels` are black."""
+def to_uint8(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Float planes as uint8; a pixel is black if and only if it is black in `pixels`."""
     whole = np.clip(np.round(planes), 0, 255).astype(np.uint8)
     return np.asarray(cv2.max(whole, np.minimum(pixels, 1)) * shows_retina(pixels)[..., None])
 
 
-def _somewhere(size: int, reach: float, rng: np.random.Generator) -> np.ndarray:
-    """A point of the circle of radius `reach` about the centre, uniform in area."""
+def _random_point(size: int, reach: float, rng: np.random.Generator) -> np.ndarray:
+    """A random point (x, y), uniform in the disc of radius `reach` around the centre."""
     distance, angle = reach * np.sqrt(rng.random()), rng.uniform(0.0, 2.0 * np.pi)
     return np.asarray((size - 1) / 2 + distance * np.array([np.cos(angle), np.sin(angle)]))

@@ -1,21 +1,21 @@
-"""Paints the four lesions of diabetic retinopathy into the pixels of any fundus photograph.
+"""Painting of the four lesion types of diabetic retinopathy into a fundus photograph.
 
 A lesion is a coverage map a in [0, 1] with a soft edge, and a colour relative to the local background b, the mean of
-the pixels inside the field of view around the centre:
+the pixels of the field of view around its centre:
 
-    dark:    x <- x + a * (f * (x + b) / 2 - x)                   f below 1; half of the texture shows through
+    dark:    x <- x + a * (f * (x + b) / 2 - x)                   f below 1; keeps half of the texture
     bright:  x <- x + o * a * max(f * max(b) - b, l * max(b))      towards f * max(b), and at least l * max(b) brighter
 
-f, l per colour channel; o is the type's opacity. The three factors of a lesion are drawn together: a darker lesion is
-darker in every channel. Otherwise hues would appear that real lesions do not have.
+f and l are per colour channel; o is the opacity of the type. The factors of the three channels are correlated: a darker
+lesion is darker in every channel. Otherwise lesions would have unrealistic hues.
 
-Shapes and factors follow what DiaretDB1's experts marked: red small dots are round and 0.5-1 % of the field's radius;
-haemorrhages are irregular blots or flames striped along the nerve fibres; hard exudates are sharp yellow specks in
-clusters or rings; soft exudates (cotton wool spots) are pale, fuzzy and larger. Inside such markings the darkest or
-brightest 30 % of the pixels have 0.77-0.92 (dark) or 1.06-1.24 (bright) of the surrounding green, the channel with the
-highest contrast. The factors below are for a lesion's core and therefore stronger.
+Shapes and factors follow the markings in DiaretDB1: red small dots are round, 0.5-1 % of the field's radius;
+haemorrhages are irregular blots, or flames with stripes along the nerve fibres; hard exudates are sharp yellow specks
+in clusters or rings; soft exudates (cotton wool spots) are pale, blurred and larger. Inside such markings, the darkest
+or brightest 30 % of the pixels have 0.77-0.92 (dark) or 1.06-1.24 (bright) of the green value of the surroundings
+(green has the highest contrast). The factors below are for the core of a lesion and therefore stronger.
 
-The mask is a >= 0.5 where the photograph is lit, so it is the lesion's extent at half height.
+The mask is a >= 0.5 within the field of view: the lesion's extent at half maximum.
 """
 
 from collections.abc import Callable
@@ -25,20 +25,20 @@ import numpy as np
 
 from retina_xai.errors import InputError, UsageError
 
-DARKNESS = 12.0  # a pixel whose brightest channel is below this is outside of the field of view
+MIN_BRIGHTNESS = 12.0  # a pixel whose brightest channel is below this is outside the field of view
 Range = tuple[float, float]
 Cover = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Painter:
-    """How one lesion type looks: `cover(dx, dy, radius, rng)` gives its coverage, the ranges its colour (R, G, B)."""
+    """Appearance of a lesion type: `cover(dx, dy, radius, rng)` is its coverage, `colour` the ranges of f (R, G, B)."""
 
     cover: Cover
     colour: tuple[Range, Range, Range]
-    least: tuple[float, float, float] | None = None  # for bright lesions only
+    min_contrast: tuple[float, float, float] | None = None  # l, for bright lesions only
     opacity: float = 1.0
-    extent: float = 1.6  # half side of the window that holds the lesion, in radii
+    extent: float = 1.6  # half side of the window that contains the lesion, in radii
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ def paint_patch(
     rng: np.random.Generator,
     contrast: float = 1.0,
 ) -> LesionPatch:
-    """Paint one lesion in place, return the patch that holds its mask.
+    """Paint one lesion in place, and return a patch with its mask.
 
     Args:
         pixels: (H, W, 3) floating RGB, 0-255; changed in place.
         lesion_type: a key of PAINTERS.
-        centre: (x, y) in pixels; where nothing is lit, nothing is painted and the mask is empty.
-        radius: of the whole lesion (for hard exudates: of the cluster), in pixels, above 0.
-        rng: every random choice of shape and colour comes from here.
-        contrast: 1 is realistic; 0.5 is half as visible, 1.5 half as visible again.
+        centre: (x, y) in pixels. Outside the field of view, nothing is painted and the mask is empty.
+        radius: of the whole lesion (hard exudates: of the cluster), in pixels, above 0.
+        rng: for all random choices of shape and colour.
+        contrast: factor on the contrast, above 0; 1 is realistic.
 
     Raises:
         UsageError: unknown lesion type, or radius or contrast not above 0.
-        InputError: `pixels` is no floating (H, W, 3) array.
+        InputError: `pixels` is not a floating (H, W, 3) array.
     """
     painter = _checked(pixels, lesion_type, radius, contrast)
     x, y = centre
@@ -88,7 +88,7 @@ def paint_patch(
     depth = np.clip(rng.random() + rng.normal(0.0, 0.08, 3), 0.0, 1.0)
     window = pixels[top:bottom, left:right]
     brightest = window.max(axis=2, initial=0.0)
-    lit = brightest >= DARKNESS
+    lit = brightest >= MIN_BRIGHTNESS
     if lit.any():
         background = window[lit].mean(axis=0)
         coverage = coverage * np.clip(2.0 * brightest / background.max() - 0.25, 0.0, 1.0) * lit
@@ -99,13 +99,13 @@ def paint_patch(
 
 
 def _bounds(place: float, half: float, length: int) -> tuple[int, int]:
-    """First pixel and the one after the last within `half` of a place, on an axis of so many pixels."""
+    """The first pixel, and the one after the last, within `half` of a place on an axis of `length` pixels."""
     first, last = (int(np.clip(edge, 0, length)) for edge in (np.floor(place - half), np.ceil(place + half) + 1))
     return first, last
 
 
 def _extent(coverage: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """The lesion at half height, or, of one smaller than a pixel, the pixel that holds most of it."""
+    """The mask of a lesion at half maximum; for a lesion smaller than a pixel, the pixel with the largest coverage."""
     mask = (coverage >= 0.5) & lit
     if lit.any() and not mask.any():
         mask = (coverage == coverage.max()) & lit & (coverage > 0.1)
@@ -115,13 +115,13 @@ def _extent(coverage: np.ndarray, lit: np.ndarray) -> np.ndarray:
 def _colour_change(
     painter: Painter, window: np.ndarray, background: np.ndarray, depth: np.ndarray, contrast: float
 ) -> np.ndarray:
-    """What full coverage adds to the window (h, w, 3) or, in bright lesions, to each of its pixels (3,)."""
+    """The change of the window at full coverage: (h, w, 3), or (3,) for bright lesions."""
     low, high = np.array(painter.colour).T
     factor = low + depth * (high - low)
-    if painter.least is None:
+    if painter.min_contrast is None:
         return np.asarray(np.clip(1.0 - (1.0 - factor) * contrast, 0.1, 1.0) * 0.5 * (window + background) - window)
     level = background.max()
-    return np.asarray(contrast * np.maximum(factor * level - background, np.array(painter.least) * level))
+    return np.asarray(contrast * np.maximum(factor * level - background, np.array(painter.min_contrast) * level))
 
 
 def _soft_step(inside: np.ndarray, softness: float) -> np.ndarray:
@@ -164,7 +164,7 @@ def _blot(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.Generato
 
 
 def _flame(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """A spindle whose ends fray into stripes along its axis."""
+    """A spindle with stripes along its axis at both ends."""
     angle = rng.uniform(0.0, np.pi)
     along = (dx * np.cos(angle) + dy * np.sin(angle)) / (1.25 * radius)
     across = (dy * np.cos(angle) - dx * np.sin(angle)) / (rng.uniform(0.35, 0.55) * radius)
@@ -174,7 +174,7 @@ def _flame(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.Generat
 
 
 def _hard_exudates(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """A cluster or (one in four) a ring of 5 to 18 sharp specks, the first of them the largest."""
+    """A cluster or (one in four) a ring of 5 to 18 sharp specks, one of them larger."""
     count = int(rng.integers(5, 19))
     angles = rng.uniform(0.0, 2.0 * np.pi, count)
     ring = rng.random() < 0.25
@@ -192,7 +192,7 @@ def _hard_exudates(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random
 
 
 def _soft_exudate(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
-    """A pale cloud: a smooth hill with an uneven outline."""
+    """A smooth maximum with an irregular outline."""
     angle, flat = rng.uniform(0.0, np.pi), rng.uniform(0.6, 1.0)
     x = dx * np.cos(angle) + dy * np.sin(angle)
     y = (dy * np.cos(angle) - dx * np.sin(angle)) / flat
@@ -203,10 +203,10 @@ def _soft_exudate(dx: np.ndarray, dy: np.ndarray, radius: float, rng: np.random.
 PAINTERS: dict[str, Painter] = {
     "haemorrhages": Painter(_haemorrhage, ((0.7, 0.92), (0.48, 0.74), (0.5, 0.78)), extent=1.8),
     "hard_exudates": Painter(
-        _hard_exudates, ((1.0, 1.25), (0.75, 1.05), (0.3, 0.6)), least=(0.2, 0.26, 0.12), opacity=0.95
+        _hard_exudates, ((1.0, 1.25), (0.75, 1.05), (0.3, 0.6)), min_contrast=(0.2, 0.26, 0.12), opacity=0.95
     ),
     "soft_exudates": Painter(
-        _soft_exudate, ((1.0, 1.12), (0.66, 0.84), (0.42, 0.6)), least=(0.07, 0.16, 0.13), opacity=0.85
+        _soft_exudate, ((1.0, 1.12), (0.66, 0.84), (0.42, 0.6)), min_contrast=(0.07, 0.16, 0.13), opacity=0.85
     ),
     "red_small_dots": Painter(_dot, ((0.74, 0.92), (0.5, 0.72), (0.52, 0.8)), extent=1.5),
 }

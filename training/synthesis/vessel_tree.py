@@ -1,11 +1,11 @@
 """A synthetic retinal vessel tree: vessels start at the optic disc, curve around the macula and branch.
 
-Lengths are in radii of the field of view, x to the right, y downward, origin at its centre. From the disc an artery and
-a vein run into each of the four quadrants along a cubic Bezier curve; the temporal ones curve around the fovea. Each
+Lengths are in radii of the field of view, x to the right, y downwards, origin at its centre. An artery and a vein run
+from the disc into each of the four quadrants along a cubic Bezier curve; the temporal ones curve around the fovea. Each
 has branches up to the third order, at angles of 30-65 degrees and with 50-75 % of the width (Murray's cube law gives
 2^(-1/3) = 0.79 for two equal branches; these are unequal). No vessel enters the avascular zone of the fovea. Arteries
 are narrower and paler than veins and have a central light reflex. All vessels are anti-aliased poly-lines on a
-supersampled canvas; opacity decreases with width, as thin vessels absorb less light.
+supersampled canvas. Thin vessels have a lower opacity, because they absorb less light.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-AVASCULAR = 0.13  # radius around the fovea without vessels
-FINEST = 0.003  # diameter below which no vessel is drawn
-BRANCH_DISTANCE = {
-    3: 0.17,
-    2: 0.2,
-    1: 0.3,
-}  # mean length of vessel between two branches, by the number of remaining orders
+AVASCULAR_RADIUS = 0.13  # radius around the fovea without vessels
+MIN_DIAMETER = 0.003  # thinner vessels are not drawn
+BRANCH_DISTANCE = {3: 0.17, 2: 0.2, 1: 0.3}  # mean distance between two branches, by the number of remaining orders
 FRACTION_BITS = 4  # cv2 draws at positions of 1/16 pixel
 
 
@@ -54,10 +50,10 @@ def grow_vessels(
                 trunk = _trunk(np.array(disc), temporal, vertical, nasal, artery, rng)
                 vessels.append(trunk)
                 _branch(vessels, trunk, np.array(fovea), density, 3, rng)
-    for _ in range(int(rng.integers(3, 7))):  # fine vessels from the disc towards the macula and the nose
+    for _ in range(int(rng.integers(3, 7))):  # fine vessels from the disc, temporal and nasal
         angle = rng.uniform(-0.9, 0.9) + (0.0 if temporal > 0 else np.pi) + np.pi * (rng.random() < 0.35)
         path = _walk(np.array(disc), angle, rng.uniform(0.3, 0.55), rng)
-        vessels.append(Vessel(_spare(path, np.array(fovea)), 0.008, 0.003, bool(rng.random() < 0.5)))
+        vessels.append(Vessel(_clip(path, np.array(fovea)), 0.008, 0.003, bool(rng.random() < 0.5)))
     return vessels
 
 
@@ -125,14 +121,14 @@ def _branch(
     for place in places:
         at = int(place * (count - 2))
         width = (parent.width + (parent.end_width - parent.width) * place) * rng.uniform(0.5, 0.75)
-        if width < FINEST:
+        if width < MIN_DIAMETER:
             continue
         tangent = parent.points[at + 1] - parent.points[at]
         side = -side if rng.random() < 0.75 else side
         angle = float(np.arctan2(tangent[1], tangent[0])) + side * rng.uniform(0.5, 1.1)
         reach = length * rng.uniform(0.2, 0.6) * (1.15 - 0.6 * place)
-        points = _spare(_walk(parent.points[at], angle, reach, rng, -side), fovea)
-        child = Vessel(points, width, max(0.4 * width, 0.7 * FINEST), parent.artery)
+        points = _clip(_walk(parent.points[at], angle, reach, rng, -side), fovea)
+        child = Vessel(points, width, max(0.4 * width, 0.7 * MIN_DIAMETER), parent.artery)
         vessels.append(child)
         _branch(vessels, child, fovea, density, orders - 1, rng)
 
@@ -156,9 +152,9 @@ def _wiggle(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray((amplitudes * np.sin(2.0 * np.pi * waves * t + phases)).sum(axis=2))
 
 
-def _spare(path: np.ndarray, fovea: np.ndarray) -> np.ndarray:
-    """The part of the path before the avascular zone and the border of the photograph."""
-    stop = (np.hypot(*(path - fovea).T) < AVASCULAR) | (np.hypot(*path.T) > 1.05)
+def _clip(path: np.ndarray, fovea: np.ndarray) -> np.ndarray:
+    """The path up to the avascular zone or the border of the field of view."""
+    stop = (np.hypot(*(path - fovea).T) < AVASCULAR_RADIUS) | (np.hypot(*path.T) > 1.05)
     return path[: int(np.argmax(stop))] if stop.any() else path
 
 
@@ -170,7 +166,7 @@ def _draw_tapered(canvas: np.ndarray, pixels: np.ndarray, start: float, end: flo
     for number in range(pieces - 1, -1, -1):
         width = start + (end - start) * (number + 0.5) / pieces
         opacity = 1.0 if scale == 0.0 else float(np.clip(0.25 + 0.75 * width / (0.018 * scale), 0.0, 1.0))
-        opacity *= min(1.0, width)  # a line is at least one pixel wide: a thinner vessel is paler instead
+        opacity *= min(1.0, width)  # a line is at least one pixel wide, so a thinner vessel is drawn paler
         piece = fixed[cuts[number] : cuts[number + 1] + 1].reshape(-1, 1, 2)
         thick = max(1, round(width))
         cv2.polylines(canvas, [piece], False, int(255 * opacity), thick, cv2.LINE_AA, FRACTION_BITS)

@@ -83,7 +83,7 @@ def test_the_two_score_stops_end_at_the_higher_one():
     ("settings", "message"),
     [
         ({"game": "chess"}, "unknown game 'chess': choose one of preservation, generation, deletion, repression"),
-        ({"lam": -1.0}, "lam -1.0: give one number of at least 0"),
+        ({"lam": -1.0}, "lam -1.0: give one number >= 0"),
         ({"lam": ()}, "give one number >= 0, or several"),
         ({"lr": 0.0}, "give a positive rate"),
         ({"stop_score": 1.5}, "give numbers above 0 and up to 1"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retina_xai.training.phantoms.healthy_retina import distract, draw_camera, draw_eye, expose, retina
+from retina_xai.training.phantoms.healthy_retina import add_distractors, draw_camera, draw_eye, expose, retina
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -53,7 +53,7 @@ def test_distractions_are_seeded_and_occur_in_about_half() -> None:
         twice = []
         for _ in range(2):
             planes = np.full((3, 100, 100), 100.0, np.float32)
-            distract(planes, eye, np.random.default_rng(seed))
+            add_distractors(planes, eye, np.random.default_rng(seed))
             twice.append(planes)
         assert np.array_equal(*twice)
         changed.append(bool((twice[0] != 100.0).any()))

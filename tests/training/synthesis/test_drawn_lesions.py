@@ -11,10 +11,10 @@ from retina_xai.training.synthesis.drawn_lesions import (
     DISC_RADIUS,
     RADII,
     draw_lesions,
-    drawn_radius,
+    find_retina,
     paint_soft,
+    random_radius,
     referable_plan,
-    survey,
 )
 
 SIZE = 320
@@ -42,7 +42,7 @@ def test_a_sample_is_a_function_of_its_seed(photograph: np.ndarray) -> None:
 def test_masks_lie_in_the_field_of_view_and_off_the_disc(photograph: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     lesions = draw_lesions(photograph, [kind for kind in RADII for _ in range(12)], rng)
-    disc_x, disc_y = survey(photograph).disc
+    disc_x, disc_y = find_retina(photograph).disc
     y, x = np.mgrid[:SIZE, :SIZE]
     off_disc = np.hypot(x - disc_x, y - disc_y) > DISC_RADIUS * SIZE
     assert len(lesions.patches) > 40
@@ -73,7 +73,7 @@ def test_the_disc_is_found_on_phantoms() -> None:
         phantom = make_phantom(seed, 400, 400, grade=0)
         fundus = prepare(photograph_of(phantom.pixels, "phantom.png"), SIZE)
         (x, y), *_ = fundus.geometry.points_from_file(np.array([phantom.disc[:2]]))
-        errors.append(np.hypot(*(np.array(survey(fundus.pixels).disc) - (x, y))) / SIZE)
+        errors.append(np.hypot(*(np.array(find_retina(fundus.pixels).disc) - (x, y))) / SIZE)
     assert np.mean(np.array(errors) < 0.05) >= 0.9
 
 
@@ -89,7 +89,7 @@ def test_plans_are_referable_and_within_the_counts() -> None:
 
 @pytest.mark.parametrize("kind", RADII)
 def test_radii_scale_with_the_photograph(kind: str) -> None:
-    small, large = (drawn_radius(kind, size, np.random.default_rng(5)) for size in (224, 448))
+    small, large = (random_radius(kind, size, np.random.default_rng(5)) for size in (224, 448))
     assert large == pytest.approx(2 * small)
     low, high = RADII[kind]
     assert 448 * low <= large <= 448 * high

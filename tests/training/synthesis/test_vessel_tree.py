@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retina_xai.training.synthesis.vessel_tree import AVASCULAR, FINEST, Vessel, draw_vessels, grow_vessels
+from retina_xai.training.synthesis.vessel_tree import AVASCULAR_RADIUS, MIN_DIAMETER, Vessel, draw_vessels, grow_vessels
 
 DISC, FOVEA = (0.65, -0.05), (-0.05, 0.02)
 
@@ -21,14 +21,14 @@ def test_eight_trunks_leave_the_disc_with_wider_veins(tree: list[Vessel]) -> Non
 
 
 def test_vessels_taper_and_branches_are_finer(tree: list[Vessel]) -> None:
-    assert all(FINEST * 0.5 < vessel.end_width < vessel.width for vessel in tree)
+    assert all(MIN_DIAMETER * 0.5 < vessel.end_width < vessel.width for vessel in tree)
     assert 30 < len(tree) < 600
     assert np.median([vessel.width for vessel in tree]) < 0.012
 
 
-def test_branches_spare_the_avascular_zone(tree: list[Vessel]) -> None:
+def test_no_branch_enters_the_avascular_zone(tree: list[Vessel]) -> None:
     nearest = min(np.hypot(*(vessel.points - FOVEA).T).min() for vessel in tree if len(vessel.points))
-    assert nearest >= AVASCULAR
+    assert nearest >= AVASCULAR_RADIUS
 
 
 def test_same_seed_same_tree_and_density_adds_branches(tree: list[Vessel]) -> None:
