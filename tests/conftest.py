@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real photographs and weights; tests that need it skip where it is absent."""
+    """The folder of real photographs and weights; tests that need it are skipped if it does not exist."""
     folder = Path(os.environ.get("RETINA_XAI_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set RETINA_XAI_DATA")
@@ -55,7 +55,7 @@ def untrained(path: Path, size: int) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """Weights with which a game takes a moment."""
+    """Weights of a network with which a game takes less than a second."""
     return untrained(tmp_path_factory.mktemp("weights") / "rdr.safetensors", 96)
 
 

@@ -123,10 +123,8 @@ class FGVis(Explainer):
         check_images(images)
         images = images.detach()
         references = reference_for(self.reference, images, self.seed)
-        mask = (
-            GAMES[self.game].start_mask(images.shape, self.seed, images) if start is None else _checked(start, images)
-        )
-        mask = mask.expand_as(images)
+        random_start = GAMES[self.game].start_mask(images.shape, self.seed, images)
+        mask = random_start.expand_as(images) if start is None else _checked(start, images)
         targets = None if targets is None else torch.as_tensor(targets).flatten()
         if targets is not None and len(targets) not in (1, len(images)):
             raise UsageError(

@@ -32,8 +32,8 @@ class IntegratedGradients(Explainer):
     """Integrated gradients from the mean colour.
 
     Args:
-        points: points of the path, at least 1.
-        batch: points computed at once, None for a number that suits the device; it changes results by rounding only.
+        points: number of quadrature points, at least 1.
+        batch: points per forward pass, None for the device's default; it changes the result by rounding only.
 
     Raises:
         UsageError: a value outside these ranges.

@@ -37,7 +37,7 @@ class PerturbationExplainer(Explainer):
     def __call__(
         self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
     ) -> Explanation:
-        """Explain images (N, C, H, W); see `Explainer`. `on_step` gets (copies scored so far, their newest scores)."""
+        """Explain images (N, C, H, W); see `Explainer`. `on_step` gets (copies scored, scores of the last batch)."""
         check_images(images)
         images = images.detach()
         with inference(model), torch.no_grad():

@@ -47,16 +47,12 @@ def play(
     settings: Settings,
     on_step: OnStep | None = None,
 ) -> Outcome:
-    """Play all games of `position` to their ends.
+    """Play all games of `position` to their ends. Success is reaching the stop or, without a stop, `Game.succeeded`.
 
     Args:
         model: in evaluation mode with frozen parameters (see `models.inference`), (N, C, H, W) -> logits (N, K).
         bounds: of the original images, for the defence; None plays without it.
         on_step: progress; raise from it to cancel.
-
-    Returns:
-        The outcome. An image with a score stop is successful if it reached it, any other image if the game's own
-        condition holds for the final explanation.
     """
     outcome = _blank(position)
     active = torch.arange(len(position), device=position.mask.device)
@@ -65,9 +61,8 @@ def play(
         logits = model(explained) if bounds is None else defended_forward(model, explained, bounds)
         score = class_score(logits.detach(), position.targets)
         stopped = score < position.stop
-        proposal = (
-            _step(game, position, explained, logits, settings.lr) if step < settings.iterations else position.mask
-        )
+        last = step == settings.iterations
+        proposal = position.mask if last else _step(game, position, explained, logits, settings.lr)
         done = stopped | (proposal == position.mask).flatten(1).all(dim=1)
         success = torch.where(position.stop.isinf(), game.succeeded(logits.detach(), position.targets), stopped)
         outcome.score[active], outcome.iterations[active] = score, step

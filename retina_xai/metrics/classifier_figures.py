@@ -99,7 +99,7 @@ def point_figures(photographs: ScoredPhotographs, point: Confusion | None) -> di
 
 
 def rate_intervals(photographs: ScoredPhotographs, point: Confusion) -> tuple[Interval, Interval, str]:
-    """95 % intervals of sensitivity and specificity, and the method (see the module's docstring)."""
+    """95 % intervals of sensitivity and specificity, and the method (see the module docstring)."""
     right = (photographs.scores >= point.threshold) == photographs.labels
     sides = photographs.labels, ~photographs.labels
     if len(photographs.members) == len(photographs.labels):

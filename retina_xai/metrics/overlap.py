@@ -2,7 +2,7 @@
 
 FGVis table 3 reports one sensitivity per lesion type and does not state its level. All three are counted here:
 
-    image    of the images that hold the lesion type, those with at least one of its pixels predicted
+    image    of the images with the lesion type, those with at least one of its pixels predicted
     lesion   of the 8-connected annotated regions, those hit: at least one pixel predicted;
              strict: at least half of its pixels predicted, or touched by a predicted blob whose centroid is no
              farther from the region's centroid than sqrt(area / pi), the radius of a disc of the region's area

@@ -1,4 +1,4 @@
-"""Photographs that come from no file."""
+"""Photographs made from arrays."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What the browser tests of the canvas do on its page: find a pixel of the file, drag, wait, read."""
+"""Actions of the canvas's browser tests: find a file pixel on the page, drag, wait, read."""
 
 import inspect
 import json
@@ -101,7 +101,7 @@ class Canvas:
         return self.root.get_by_role("button", name=name, exact=True)
 
     def told(self) -> dict[str, Any]:
-        """What Python knows."""
+        """The annotations that the page has sent to Python."""
         told: dict[str, Any] = json.loads(self.page.locator("[data-testid=stCode] code").inner_text())
         return told
 

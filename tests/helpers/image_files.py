@@ -1,4 +1,4 @@
-"""Image files for the tests, and what reading an unfit one says."""
+"""Image files for tests, and the error messages of reading them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def save(path: Path, pixels: np.ndarray, **options) -> Path:
 
 
 def refusal(path: Path, **options) -> str:
-    """The one line that reading this file ends with."""
+    """The error message of reading this file."""
     with pytest.raises(InputError) as caught:
         read_image(path, **options)
     message = str(caught.value)

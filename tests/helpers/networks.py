@@ -1,4 +1,4 @@
-"""Networks for tests whose gradients are alive without any pretrained weights."""
+"""Untrained networks for tests, with gradients that are not zero."""
 
 import torch
 from torch import Tensor, nn

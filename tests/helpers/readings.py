@@ -1,4 +1,4 @@
-"""Readings to test with."""
+"""Readings for tests."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

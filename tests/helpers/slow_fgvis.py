@@ -44,7 +44,7 @@ def bounds_of(model, image, slack=1e-5):
 
 
 def slow_fgvis(model, image, start, *, game, lam, lr, iterations, defended=True):
-    """Mask (1, 3, H, W) after `iterations` steps for the most likely class, reference zero, without any early end."""
+    """Mask (1, 3, H, W) after `iterations` steps for the most likely class, with reference zero and no early stop."""
     bounds, logits = bounds_of(model, image)
     target = logits.argmax(dim=1).item()
     mask = start.clone()

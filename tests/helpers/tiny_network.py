@@ -1,4 +1,4 @@
-"""A whole `Network` around the tiny test net, and photographs for it."""
+"""A `Network` with the tiny test model, and photographs for it."""
 
 import numpy as np
 from helpers.networks import TinyNet

@@ -10,7 +10,7 @@ STAGED: dict[str, Any] = {
     "hardware": {"accelerator": "cpu", "devices": 1},
 }
 RESULTS = ("rdr.safetensors", "metrics.json", "log.csv", "split.csv", "left_out.csv")
-"""Files that a training leaves."""
+"""Files that a training writes."""
 
 
 def small_training(**change: Any) -> TrainingConfig:

@@ -1,4 +1,4 @@
-"""The viewer in a process of its own, and what a reader does on its pages in a browser."""
+"""The viewer in its own process, and actions of a reader on its pages in a browser."""
 
 import os
 import socket
@@ -64,7 +64,7 @@ def button(page, name) -> Locator:
 
 
 def settle(page):
-    """Wait as long as a person would until the page stands still: a click into one that is being made anew is lost."""
+    """Wait until the page no longer changes, because a click during a rerun is lost."""
     still = page.locator("[data-test-script-state=notRunning]")
     for _ in range(2):
         expect(still).to_be_attached(timeout=MILLISECONDS)
@@ -72,7 +72,7 @@ def settle(page):
 
 
 def press(page, target: Locator):
-    """Click, on a page that stands still, and wait until it does again."""
+    """Wait until the page no longer changes, click, and wait again."""
     settle(page)
     target.click()
     settle(page)
@@ -112,7 +112,7 @@ def upload(page, *files):
 
 
 def serious(page):
-    """What axe finds seriously wrong on the page."""
+    """The serious and critical violations that axe finds on the page."""
     settle(page)
     page.evaluate(AXE_SCRIPT)
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")

@@ -1,4 +1,4 @@
-"""Overlays and contours: where nothing is, the photograph is untouched."""
+"""Overlays and contours; pixels without evidence are unchanged."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from retina_xai.lesions.annotation import ANNOTATION_TYPES, LESION_TYPES
 GREY = np.full((60, 80, 3), 90, np.uint8)
 
 
-def test_without_evidence_the_photograph_is_untouched():
+def test_without_evidence_the_photograph_is_unchanged():
     assert np.array_equal(drawing.overlay(GREY, np.zeros((60, 80))), GREY)
 
 
-def test_evidence_is_drawn_where_it_is_and_stronger_is_more_opaque():
+def test_evidence_is_drawn_at_its_pixels_and_opacity_grows_with_it():
     evidence = np.zeros((60, 80))
     evidence[10, 20], evidence[30, 40], evidence[50, 60] = 0.8, 0.2, 0.001
     picture = drawing.overlay(GREY, evidence).astype(int)

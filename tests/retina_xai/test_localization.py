@@ -1,4 +1,4 @@
-"""From a photograph to lesions in its own pixels."""
+"""From a photograph to lesions in file pixels."""
 
 import math
 from dataclasses import replace
@@ -38,7 +38,7 @@ class OneSpot:
         return {"method": "spot"}
 
 
-def test_evidence_lands_where_the_network_pixel_lies_in_the_photograph(phantom_photograph, weights):
+def test_evidence_is_at_the_position_of_its_network_pixel_in_the_photograph(phantom_photograph, weights):
     classifier = load_classifier(weights)
     result = localize(phantom_photograph, classifier, OneSpot(40, 60))
     assert result.evidence.shape == phantom_photograph.pixels.shape[:2]
@@ -47,13 +47,13 @@ def test_evidence_lands_where_the_network_pixel_lies_in_the_photograph(phantom_p
     assert lesion.shape.centroid == pytest.approx(tuple(expected), abs=0.75)
 
 
-def test_evidence_outside_the_field_of_view_is_dropped(phantom_photograph, weights):
+def test_evidence_outside_the_field_of_view_is_removed(phantom_photograph, weights):
     result = localize(phantom_photograph, load_classifier(weights), OneSpot(0, 0))
     assert result.evidence.max() == 0
     assert result.lesions == ()
 
 
-def test_the_paper_s_game_runs_on_a_photograph(phantom_photograph, weights):
+def test_the_game_of_the_paper_runs_on_a_photograph(phantom_photograph, weights):
     classifier = load_classifier(weights)
     game = FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=30, stop_score=0.1)
     result = localize(phantom_photograph, classifier, game)
@@ -86,7 +86,7 @@ def test_an_ungradable_photograph_is_never_called_free_of_disease(weights):
 
 
 @pytest.mark.parametrize("work", [predict, localize])
-def test_a_network_without_a_score_gives_no_decision(phantom_photograph, weights, work, monkeypatch):
+def test_without_a_valid_score_there_is_no_decision(phantom_photograph, weights, work, monkeypatch):
     classifier = load_classifier(weights)
     monkeypatch.setattr(type(classifier), "scores", lambda *_: torch.tensor([math.nan]))
     name = phantom_photograph.name
@@ -95,7 +95,7 @@ def test_a_network_without_a_score_gives_no_decision(phantom_photograph, weights
 
 
 class TwoSpots(OneSpot):
-    """Its second spot has 5 % of the first one's evidence; `fraction` is where candidates begin."""
+    """Two spots, the second with 5 % of the evidence of the first; `fraction` is the candidate fraction."""
 
     def __init__(self, fraction=None):
         super().__init__(40, 60)
@@ -108,7 +108,7 @@ class TwoSpots(OneSpot):
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(None, 2), (0.07, 1)])
-def test_candidates_begin_at_4_percent_or_where_the_method_says(phantom_photograph, weights, fraction, count):
+def test_candidates_begin_at_4_percent_or_at_the_fraction_of_the_method(phantom_photograph, weights, fraction, count):
     result = localize(phantom_photograph, load_classifier(weights), TwoSpots(fraction))
     assert len(result.lesions) == count
     assert (result.evidence[result.evidence < 0.06] > 0.02).any()
@@ -145,7 +145,7 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps():
         GradCAM()(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), torch.zeros(1, 3, 2, 2))
 
 
-def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map():
+def test_grad_cam_refuses_a_network_with_token_layers_after_its_last_map():
     class Tokens(nn.Module):
         def __init__(self):
             super().__init__()
@@ -160,14 +160,14 @@ def test_grad_cam_refuses_a_network_that_goes_on_with_tokens_after_its_last_map(
     assert GradCAM(layer="patches")(Tokens(), images).evidence.shape == (1, 8, 8)
 
 
-def test_the_retina_protocol_sees_what_a_flip_does_not_change():
+def test_the_retina_protocol_is_invariant_to_flips_if_the_network_is():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     images = torch.randn(1, 3, 32, 32)
     explain = RetinaFGVis(FGVis(lam=1e-6, lr=0.1, iterations=5))
     with torch.no_grad():
         model[0].weight.copy_((model[0].weight + model[0].weight.flip(3)) / 2)
-    # this network is blind to left and right, so is the explanation (up to the start's noise)
+    # this network is invariant to horizontal flips, so is the explanation (up to the noise of the start mask)
     evidence, mirrored = explain(model, images, 0).evidence, explain(model, images.flip(3), 0).evidence.flip(2)
     assert (evidence - mirrored).abs().max() < 0.05
     assert evidence.max() == pytest.approx(explain(model, images, 0).score_before.item())
@@ -210,7 +210,7 @@ def test_the_retina_protocol_takes_the_change_against_the_reference_of_its_game(
     assert evidence[2, 3] / evidence[0, 1] == pytest.approx(ratio, rel=1e-4)
 
 
-def test_the_retina_protocol_finds_nothing_where_the_game_ends_at_once():
+def test_the_retina_protocol_has_no_evidence_if_the_game_ends_at_once():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     images = torch.randn(1, 3, 32, 32)
@@ -219,7 +219,7 @@ def test_the_retina_protocol_finds_nothing_where_the_game_ends_at_once():
     assert result.evidence.abs().max() == 0
 
 
-def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
+def test_the_retina_protocol_ignores_pixels_that_equal_the_reference():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     images = torch.randn(1, 3, 32, 32)
@@ -239,6 +239,6 @@ def test_the_retina_protocol_counts_no_pixel_that_deleting_does_not_change():
         (lambda: RetinaFGVis(fraction=7.0), "fraction 7.0: give a share of the maximum from 0 to 1"),
     ],
 )
-def test_the_retina_protocol_refuses_what_makes_no_sense(make, message):
+def test_the_retina_protocol_refuses_invalid_settings(make, message):
     with pytest.raises(UsageError, match=message):
         make()

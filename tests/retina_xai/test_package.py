@@ -1,4 +1,4 @@
-"""The names that the package exports, and how little it imports for them."""
+"""The exported names of the package, and its lazy imports."""
 
 import subprocess
 import sys

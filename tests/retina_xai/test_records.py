@@ -1,4 +1,4 @@
-"""Records: the candidates of a photograph against an independent slow version, and the parts that a reader expects."""
+"""Records: candidates against an independent slow implementation, and checks on reading."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_the_verdict_of_a_record_is_that_of_the_photograph(localization, weights
         ({"file": {}}, "not a record of retina-xai localize; remove it or choose another folder"),
     ],
 )
-def test_other_files_are_no_records(tmp_path, content, message):
+def test_other_files_are_refused_as_records(tmp_path, content, message):
     write_json(tmp_path / "a.json", content)
     with pytest.raises(InputError, match=f"a.json: {message}"):
         read_record(tmp_path / "a.json")

@@ -1,4 +1,4 @@
-"""The one runner: resumed runs equal uninterrupted ones, failures are named, a full disk blames no item."""
+"""The runner: resumed runs equal uninterrupted ones, failures name their item, a full disk ends the run."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def raising(error, at=(2,)):
     return work
 
 
-def test_results_come_in_order_and_are_what_the_records_hold(tmp_path):
+def test_results_are_in_order_and_equal_the_records(tmp_path):
     seen = []
     outcome = run(items_in(tmp_path), squared, CODEC, seen.append)
     assert [item.name for item, _ in outcome.results] == [f"item {number}" for number in range(5)]
@@ -63,7 +63,7 @@ def test_a_second_run_computes_nothing_and_returns_the_same(tmp_path):
     assert everything(tmp_path) == before
 
 
-def test_a_damaged_record_and_one_of_another_content_are_done_again(tmp_path):
+def test_items_with_damaged_or_outdated_records_are_processed_again(tmp_path):
     whole = run(items_in(tmp_path), squared, CODEC).results
     (tmp_path / "1.json").write_text('{"squ')
     write_json(tmp_path / "3.json", {"square": 16})
@@ -84,7 +84,7 @@ def test_a_damaged_record_and_one_of_another_content_are_done_again(tmp_path):
         (ZeroDivisionError("oh"), "item 2: internal error (ZeroDivisionError: oh)"),
     ],
 )
-def test_an_error_of_one_item_is_its_own_line_and_the_others_are_done(tmp_path, error, line):
+def test_a_failed_item_does_not_stop_the_others(tmp_path, error, line):
     outcome = run(items_in(tmp_path), raising(error), CODEC)
     ((item, failure),) = outcome.failures
     assert item.source == 2
@@ -95,7 +95,7 @@ def test_an_error_of_one_item_is_its_own_line_and_the_others_are_done(tmp_path, 
     assert [one.item.source for one in run(items_in(tmp_path), squared, CODEC).items if one.seconds] == [2]
 
 
-def test_the_only_item_raises_its_own_error_and_many_names_are_cut(tmp_path):
+def test_the_error_of_a_single_item_is_raised_and_a_long_list_of_names_is_shortened(tmp_path):
     with pytest.raises(ModelError, match="no network"):
         run(items_in(tmp_path, 1), raising(ModelError("no network"), [0]), CODEC).raise_failures()
     many = run(items_in(tmp_path, 8), raising(InputError("bad"), range(2, 8)), CODEC)
@@ -127,7 +127,7 @@ def test_an_unexpected_error_keeps_its_cause_for_the_log(tmp_path, caplog):
         ),
     ],
 )
-def test_an_interrupt_and_a_full_disk_end_the_run_and_the_items_before_are_kept(tmp_path, error, raised, line):
+def test_an_interrupt_and_a_full_disk_end_the_run_and_earlier_records_are_kept(tmp_path, error, raised, line):
     seen = []
     with pytest.raises(raised, match=line):
         run(items_in(tmp_path), raising(error), CODEC, seen.append)
@@ -135,7 +135,7 @@ def test_an_interrupt_and_a_full_disk_end_the_run_and_the_items_before_are_kept(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.json", "1.json"]
 
 
-def test_a_disk_that_is_full_when_a_record_is_written_ends_the_run(tmp_path, monkeypatch):
+def test_a_full_disk_while_writing_a_record_ends_the_run(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_when_a_record_is_written_ends_the_run(tmp_path, mon
     assert len(run(items_in(tmp_path), squared, CODEC).seconds) == 5
 
 
-def test_a_folder_remembers_its_settings_and_refuses_others(tmp_path):
+def test_claim_saves_the_settings_and_refuses_others(tmp_path):
     claim(tmp_path, {"a": 1, "b": (1, 2)})
     claim(tmp_path, {"a": 1, "b": [1, 2]})
     with pytest.raises(UsageError, match=r"made with other settings \(a, c\); choose another output folder"):

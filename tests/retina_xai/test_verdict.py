@@ -1,4 +1,4 @@
-"""Verdicts: quality comes first, then the threshold; no decision without a score; JSON gives the same verdict back."""
+"""Verdicts: quality before threshold, invalid scores, and JSON round trip."""
 
 import json
 import math
@@ -26,14 +26,14 @@ def test_quality_comes_first_then_the_threshold(quality, score, decision):
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -0.01, 1.01, None, "0.5", True])
-def test_a_score_that_allows_no_decision_is_refused(score):
+def test_an_invalid_score_is_refused(score):
     with pytest.raises(InputError, match="score .*: expected a number from 0 to 1"):
         Verdict(Gradability("good", ""), score, 0.5)
     with pytest.raises(InputError, match="threshold .*: expected a number from 0 to 1"):
         Verdict(Gradability("good", ""), 0.5, score)
 
 
-def test_json_gives_the_same_verdict_back():
+def test_json_round_trip():
     assert Verdict.from_json(json.loads(json.dumps(VERDICT.to_json()))) == VERDICT
     assert VERDICT.to_json() == {
         "gradability": {"verdict": "usable", "reason": "soft: small lesions may be missed"},
@@ -56,7 +56,7 @@ def test_json_gives_the_same_verdict_back():
         ("gradability", "reason", 5, "reason for the image quality of type int: expected a text"),
     ],
 )
-def test_other_values_are_one_line(part, name, value, message):
+def test_invalid_values_are_refused(part, name, value, message):
     values = VERDICT.to_json()
     values[part][name] = value
     with pytest.raises(InputError, match=message) as caught:
@@ -65,6 +65,6 @@ def test_other_values_are_one_line(part, name, value, message):
 
 
 @pytest.mark.parametrize("values", [None, [], {}, {"prediction": {}, "gradability": None}])
-def test_other_json_is_no_verdict(values):
+def test_other_json_is_refused(values):
     with pytest.raises(InputError, match="not a verdict .*; score the photograph again"):
         Verdict.from_json(values)

@@ -1,4 +1,4 @@
-"""Graded phantoms for whole trainings."""
+"""Graded phantoms for trainings."""
 
 from pathlib import Path
 

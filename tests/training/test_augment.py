@@ -71,7 +71,7 @@ def test_one_resampling_equals_the_map_evaluated_point_by_point() -> None:
         assert result[y, x] == pytest.approx(slow, abs=1.5)
 
 
-def test_the_table_equals_the_preprocessing() -> None:
+def test_the_lookup_table_equals_the_preprocessing() -> None:
     preprocessing, image = Preprocessing(64), _noise()
     assert torch.allclose(normalise(image, preprocessing), preprocessing.to_tensor(image), atol=1e-6)
     colour = np.array([0.1, -0.2, 0.3])
@@ -84,7 +84,7 @@ def test_without_ranges_nothing_changes() -> None:
     assert torch.equal(Augment(preprocessing, STILL)(image), normalise(image, preprocessing))
 
 
-def test_the_result_is_a_function_of_the_seed() -> None:
+def test_the_result_depends_only_on_the_seed() -> None:
     augment, image = Augment(Preprocessing(64), AugmentationSettings()), _noise()
 
     def drawn(seed: int) -> torch.Tensor:
@@ -149,7 +149,7 @@ def test_gains_are_log_normal() -> None:
     assert covariance[0, 1] == pytest.approx(0.04, rel=0.1)
 
 
-def test_blur_and_noise_leave_the_surround_black_and_the_retina_lit() -> None:
+def test_blur_and_noise_keep_the_surroundings_black_and_the_retina_bright() -> None:
     image = np.maximum(_smooth(), 1)
     image[:20] = 0
     changed = degrade(image, 1.0, 3.0, seed=4)

@@ -1,4 +1,4 @@
-"""Settings: every key is checked, and what is written is what is read."""
+"""Settings: all keys are checked, and the TOML round trip."""
 
 import re
 import tomllib

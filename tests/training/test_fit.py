@@ -1,4 +1,4 @@
-"""Whole trainings on sixteen small patients: results and refusals; `test_resume` has interruptions."""
+"""Trainings on sixteen small patients: results and errors; interruptions are in `test_resume`."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from retina_xai.training.config import TrainingConfig
 from retina_xai.training.fit import train
 
 
-def test_validation_of_one_class_has_no_auroc_and_no_crash(phantoms: Path, tmp_path: Path) -> None:
+def test_validation_of_one_class_has_no_auroc(phantoms: Path, tmp_path: Path) -> None:
     rows = (phantoms / "trainLabels.csv").read_text().split()[1:]
     grades = dict(row.split(",") for row in rows)
     mixed = {name.split("_")[0] for name, grade in grades.items() if int(grade) >= 2}
@@ -54,7 +54,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
 
 
 def test_resuming_a_finished_run_writes_the_same_again(phantoms: Path, tmp_path: Path) -> None:
-    # the log as an end between the last checkpoint and the log leaves it, and no results yet
+    # the state after a kill between the last checkpoint and the log: a row is missing, and there are no results
     train(phantoms, tmp_path, small_training(), resume=True, progress=False)
     files = {name: (tmp_path / name).read_bytes() for name in RESULTS}
     (tmp_path / "log.csv").write_text("")
@@ -64,7 +64,7 @@ def test_resuming_a_finished_run_writes_the_same_again(phantoms: Path, tmp_path:
 
 
 def test_early_stop_ends_a_stage(phantoms: Path, tmp_path: Path) -> None:
-    # a vanishing learning rate: the network stays as it was drawn, and no epoch is better than the first
+    # with a tiny learning rate the network does not change, so no epoch is better than the first
     config = small_training(
         stages=[{"size": 32, "epochs": 9, "batch": 8, "lr": 1e-30}],
         patience=2,
@@ -118,7 +118,7 @@ def test_own_labels_of_any_text_are_trained_and_split_by_patient(phantoms: Path,
     rows = [row.split(",") for row in (phantoms / "trainLabels.csv").read_text().split()[1:]]
     texts = {"0": "none", "1": "none", "2": "NPDR", "3": "NPDR", "4": "PDR"}
     table = tmp_path / "own.csv"
-    # both eyes of two neighbours belong to one family, which counts as one patient
+    # both eyes of two consecutive patients have one family number, which counts as one patient
     families = [f"{name}.jpeg,{texts[grade]},family {int(name.split('_')[0]) // 2}" for name, grade in rows]
     table.write_text("\n".join(["photograph,DR,family", *families]) + "\n")
     config = small_training().with_data(

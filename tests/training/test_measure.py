@@ -1,4 +1,4 @@
-"""Figures of a training, for all photographs and for every set, against a slow count; undefined is null."""
+"""Metrics of a training, in total and per data set, against a slow implementation; undefined values are null."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def _slow_auroc(levels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.mean(pairs))
 
 
-def test_every_set_has_its_own_figures(tmp_path: Path) -> None:
+def test_every_data_set_has_its_own_metrics(tmp_path: Path) -> None:
     levels = [0, 2, 1, 3, 0, 4, 0, 2, 0, 2, 1]
     metrics, scores = _measured(tmp_path, levels)
     for source, here in (("eyepacs", slice(0, 8)), ("idrid", slice(8, 11))):
@@ -96,7 +96,7 @@ def test_the_threshold_follows_the_rule_of_the_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("grades", "positives"), [([0, 1, 0], 0), ([2, 3, 4], 3)])
-def test_a_set_of_one_class_has_null_and_the_others_their_figures(
+def test_a_data_set_of_one_class_has_null_and_the_others_have_metrics(
     tmp_path: Path, grades: list[int], positives: int
 ) -> None:
     metrics, scores = _measured(tmp_path, [0, 2, 1, 3, 0, 4, 0, 2, *grades])

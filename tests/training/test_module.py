@@ -1,4 +1,4 @@
-"""Schedules, the running average and the comparison of epochs against closed forms."""
+"""Schedules, moving average and comparison of epochs against closed forms."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_the_average_follows_its_recursion_and_includes_statistics() -> None:
         for name in names:
             module.net.state_dict()[name].add_(0.1 * step)
         module.on_train_batch_end(None, None, step)
-        # torch's average takes the first weights as they are
+        # torch's average starts with the first weights
         kept = 0.0 if step == 0 else min(0.5, (1 + step) / (10 + step))
         for name in names:
             slow[name] = kept * slow[name] + (1 - kept) * module.net.state_dict()[name]
@@ -54,7 +54,7 @@ def test_the_average_follows_its_recursion_and_includes_statistics() -> None:
         assert torch.allclose(module.result.state_dict()[name], slow[name], atol=1e-5)
 
 
-def test_without_average_the_network_itself_is_kept() -> None:
+def test_without_averaging_the_network_is_kept() -> None:
     module = _module({**SETTINGS, "optimiser": {"average": 0}})
     assert module.result is module.net
 
@@ -65,7 +65,7 @@ def test_labels_are_referable_from_grade_two() -> None:
     assert labels.tolist() == [0, 0, 1, 1, 1]
 
 
-def test_a_loss_that_is_not_finite_stops_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_with_stage_epoch_and_step(monkeypatch: pytest.MonkeyPatch) -> None:
     module = _module()
     batch = torch.full((4, 3, 32, 32), math.nan), torch.tensor([0, 2, 0, 2])
     with pytest.raises(ModelError, match=r"loss became nan in stage 1, epoch 1, step 6;.*lower optimiser.lr"):

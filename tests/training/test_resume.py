@@ -1,4 +1,4 @@
-"""Exact resumption of trainings after SIGKILL and SIGTERM."""
+"""Exact resuming of trainings after SIGKILL and SIGTERM."""
 
 import json
 import os
@@ -29,7 +29,7 @@ WARMED: dict[str, Any] = {
     "balance": {"referable": 0.45},
 }
 
-# A training in a process of its own that sends itself a signal before a step, or in the midst of a checkpoint.
+# A training in its own process that sends itself a signal before a step, or while it writes a checkpoint.
 DRIVER = """
 import json, os, sys
 from pathlib import Path
@@ -129,7 +129,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 
 
 @pytest.mark.slow
-def test_a_warm_up_on_patches_resumes_exactly_and_figures_come_per_set(
+def test_a_stage_of_patches_resumes_exactly_and_metrics_are_per_data_set(
     phantoms: Path, driver: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -155,7 +155,7 @@ def test_a_warm_up_on_patches_resumes_exactly_and_figures_come_per_set(
 
 
 @pytest.mark.slow
-def test_a_finished_run_holds_everything(uninterrupted: Path) -> None:
+def test_a_finished_run_has_all_files(uninterrupted: Path) -> None:
     metrics = json.loads((uninterrupted / "metrics.json").read_text())
     log = (uninterrupted / "log.csv").read_text().splitlines()
     facts = load_classifier(uninterrupted / "rdr.safetensors").facts

@@ -1,4 +1,4 @@
-"""What a run keeps: the best epoch, the stop, refusals, and checkpoints that are whole and execute nothing."""
+"""Files of a run: the best epoch, early stopping, errors, and atomic checkpoints that execute no code."""
 
 import math
 import pickle
@@ -59,7 +59,7 @@ def test_the_state_survives_a_file(tmp_path: Path) -> None:
     assert torch.equal(other.best["w"], checkpoint.best["w"])
 
 
-def test_the_log_gets_back_what_an_end_between_checkpoint_and_log_left_out(tmp_path: Path) -> None:
+def test_a_missing_row_of_the_log_is_restored_from_the_checkpoint(tmp_path: Path) -> None:
     config = TrainingConfig.from_mapping({"stages": [{"size": size, "epochs": 2} for size in (32, 48, 64)]})
     log = tmp_path / "log.csv"
     checkpoints = [BestCheckpoint(RunFolder(tmp_path), config, stage) for stage in range(3)]
@@ -74,7 +74,7 @@ def test_the_log_gets_back_what_an_end_between_checkpoint_and_log_left_out(tmp_p
     assert log.read_text() == whole
 
 
-def test_a_failed_save_leaves_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.ckpt"
     AtomicCheckpoints().save_checkpoint({"callbacks": {}, "n": 1}, path)
 
@@ -140,7 +140,7 @@ def test_resuming_with_other_settings_is_refused(tmp_path: Path, change: dict[st
         RunFolder.open(tmp_path / "run", TrainingConfig.from_mapping({**SETTINGS, **change}), resume=True)
 
 
-def test_resuming_with_other_loader_processes_is_allowed(tmp_path: Path) -> None:
+def test_resuming_with_other_workers_is_allowed(tmp_path: Path) -> None:
     RunFolder.open(tmp_path / "run", CONFIG, resume=False)
     other = TrainingConfig.from_mapping({**SETTINGS, "hardware": {"workers": 2}})
     assert RunFolder.open(tmp_path / "run", other, resume=True).folder == tmp_path / "run"

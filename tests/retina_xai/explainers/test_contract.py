@@ -1,4 +1,4 @@
-"""One contract for every explanation method of the registry."""
+"""The contract of `Explainer`, for all methods of the registry."""
 
 import math
 from dataclasses import fields, replace
@@ -17,7 +17,7 @@ from retina_xai.explainers.registry import EXPLAINERS
 
 GAME = {"lam": 1e-4, "lr": 0.1, "iterations": 4}
 QUICK = {
-    # settings with which a method takes a moment; others keep their defaults
+    # settings for a short run time; other methods keep their defaults
     "fgvis": {"lam": (1e-4, 1e-5), "iterations": 6},
     "fgvis-undefended": {"lam": 1e-5, "iterations": 6},
     "lime": {"samples": 30, "segments": 16, "batch": 7},
@@ -27,7 +27,7 @@ QUICK = {
     "rise": {"masks": 20, "cells": 4, "batch": 6},
 }
 BLIND = {"random"}
-"""Methods that do not look at the network."""
+"""Methods that do not use the network."""
 
 EVERY = pytest.mark.parametrize("name", EXPLAINERS)
 
@@ -67,7 +67,7 @@ class Net(nn.Sequential):
 
 
 def state_of(model):
-    """All that a caller could find changed."""
+    """Everything that a method must not change."""
     hooks = [
         (len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks), id(module))
         for module in model.modules()
@@ -110,7 +110,7 @@ def test_settings_name_the_method_and_are_plain(name):
 
 
 @EVERY
-def test_settings_hold_every_field_that_a_result_depends_on(name):
+def test_settings_contain_every_field_that_a_result_depends_on(name):
     explainer = quick(name)
     held = {field.name: getattr(explainer, field.name) for field in fields(explainer)}
     if isinstance(held.get("game"), FGVis):
@@ -122,7 +122,7 @@ def test_settings_hold_every_field_that_a_result_depends_on(name):
 
 
 @EVERY
-def test_an_explanation_carries_what_the_method_says_of_itself(name):
+def test_an_explanation_has_the_seed_and_settings_of_the_method(name):
     explainer = quick(name, 3)
     result = explainer(Net(), IMAGES[:1])
     assert dict(result.settings) == explainer.settings()
@@ -137,7 +137,7 @@ def test_an_explanation_carries_what_the_method_says_of_itself(name):
 
 
 @EVERY
-def test_another_seed_changes_the_seed_alone(name):
+def test_another_seed_changes_only_the_seed(name):
     explainer = quick(name)
     other = explainer.with_seed(5)
     if explainer.seed is None:
@@ -160,7 +160,7 @@ def test_a_batch_equals_its_images_one_by_one_and_a_second_run(name):
 
 
 @EVERY
-def test_another_seed_gives_another_result_where_there_is_chance(name):
+def test_another_seed_gives_another_result_of_random_methods(name):
     first, second = (quick(name, seed)(Net(), IMAGES).evidence for seed in (0, 1))
     assert torch.equal(first, second) == (quick(name).seed is None)
 
@@ -179,7 +179,7 @@ def test_targets_are_the_most_likely_classes_unless_given(name):
 
 @EVERY
 @pytest.mark.parametrize("images", [IMAGES, torch.full((1, 3, 24, 20), torch.nan)], ids=["success", "refusal"])
-def test_the_model_and_the_random_generators_are_left_as_they_were(name, images):
+def test_the_model_and_the_random_generators_are_unchanged(name, images):
     model = Net()
     (before, tensors) = state_of(model)
     given = images.clone()
@@ -195,7 +195,7 @@ def test_the_model_and_the_random_generators_are_left_as_they_were(name, images)
 
 
 @EVERY
-def test_a_model_that_fails_inside_is_left_as_it_was(name):
+def test_a_model_that_raises_is_unchanged(name):
     class Failing(Net):
         broken = False
 
@@ -228,7 +228,7 @@ def test_a_model_that_fails_inside_is_left_as_it_was(name):
         (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2]), UsageError, "for 2 images: give one class index each"),
     ],
 )
-def test_what_does_not_fit_is_refused(name, images, targets, error, message):
+def test_unfit_arguments_are_refused(name, images, targets, error, message):
     with pytest.raises(error, match=message):
         quick(name)(Net(), images, targets)
 
@@ -257,7 +257,7 @@ def test_progress_stays_within_the_plan_and_reaches_its_end(name):
 
 
 @EVERY
-def test_an_exception_in_the_progress_cancels_and_leaves_the_model_as_it_was(name):
+def test_an_exception_in_on_step_cancels_and_the_model_is_unchanged(name):
     seen = []
 
     def cancel(step, scores):
@@ -275,6 +275,6 @@ def test_an_exception_in_the_progress_cancels_and_leaves_the_model_as_it_was(nam
 
 
 @EVERY
-def test_watching_changes_no_result(name):
+def test_on_step_does_not_change_the_result(name):
     watched = quick(name)(Net(), IMAGES[:1], on_step=lambda step, scores: None)
     assert torch.equal(watched.evidence, quick(name)(Net(), IMAGES[:1]).evidence)

@@ -1,4 +1,4 @@
-"""FGVis as it is called: batches, seeds, starts, targets, stops, and arguments that do not fit."""
+"""The interface of FGVis: batches, seeds, start masks, targets, stops, and unfit arguments."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_a_batch_equals_its_images_one_by_one(game, batch_size):
         assert batch.iterations[row] == single.iterations[0]
 
 
-def test_same_seed_same_result_and_the_explanation_is_what_the_mask_leaves():
+def test_same_seed_same_result_and_explained_is_the_masked_image():
     images, model = smooth_images(2, 24), TinyNet().eval()
     explain = FGVis(lam=1e-4, iterations=8, reference="noise", seed=3)
     first, again = explain(model, images), explain(model, images)
@@ -47,7 +47,7 @@ def test_the_explanation_names_its_reference_and_a_tensor_in_full():
     assert torch.equal(found, torch.full_like(images, 0.5))
 
 
-def test_an_explicit_start_is_where_the_game_starts():
+def test_the_game_starts_at_a_given_start_mask():
     images, model = smooth_images(1, 24), TinyNet().eval()
     start = torch.full((1, 1, 24, 24), 0.25)
     result = FGVis(lam=1e-4, iterations=0)(model, images, start=start)

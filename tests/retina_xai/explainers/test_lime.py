@@ -11,7 +11,7 @@ from retina_xai.errors import UsageError
 from retina_xai.explainers.lime import LIME, superpixels
 
 
-def test_a_score_that_is_linear_in_the_superpixels_gives_back_their_weights():
+def test_weights_of_a_linear_score_are_recovered():
     image = smooth_images(1, 24)[0].double().abs() + 0.1
     image = image / image.mean(dim=0, keepdim=True)  # so that a pixel adds its own weight
     labels = torch.from_numpy(superpixels(image.numpy(), 12))
@@ -37,7 +37,7 @@ class Squared(nn.Module):
         return torch.stack([score, 1 - score], dim=1).log()
 
 
-def test_samples_weigh_by_their_distance_to_the_whole_image():
+def test_samples_are_weighted_by_their_distance_to_the_whole_image():
     """Against weighted ridge regression by the normal equations, on a score that is not linear."""
     image = smooth_images(1, 24)[0].double().abs() + 0.1
     image = image / image.max()
@@ -58,7 +58,7 @@ def test_samples_weigh_by_their_distance_to_the_whole_image():
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_superpixels_are_whole_and_numbered_without_gaps(channels):
+def test_superpixels_cover_the_image_and_are_numbered_without_gaps(channels):
     image = np.random.default_rng(0).normal(size=(channels, 40, 30)).cumsum(axis=1).cumsum(axis=2)
     labels = superpixels(image, 12)
     assert labels.shape == (40, 30)
@@ -67,7 +67,7 @@ def test_superpixels_are_whole_and_numbered_without_gaps(channels):
     assert np.array_equal(labels, superpixels(image * 7 - 3, 12))
 
 
-def test_a_flat_image_is_cut_into_tiles():
+def test_superpixels_of_a_constant_image_are_tiles():
     areas = np.bincount(superpixels(np.full((3, 32, 32), 5.0), 16).ravel())
     assert len(areas) == 16
     assert 32 < areas.min() <= areas.max() < 128

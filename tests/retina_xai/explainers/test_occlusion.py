@@ -8,7 +8,7 @@ from retina_xai.errors import UsageError
 from retina_xai.explainers.occlusion import Occlusion
 
 
-def test_a_square_costs_the_weights_that_it_covers():
+def test_a_square_decreases_the_score_by_its_weights():
     weight = weights(16, 16)
     weight[8:, 8:] *= -0.1
     evidence = Occlusion(window=0.25, stride=0.25)(LinearScore(weight), torch.ones(1, 3, 16, 16).double(), 0).evidence

@@ -1,4 +1,4 @@
-"""Random importance comes from its seed and nothing else."""
+"""Random evidence depends only on its seed."""
 
 import torch
 from helpers.linear_score import LinearScore
@@ -7,7 +7,7 @@ from helpers.networks import TinyNet
 from retina_xai.explainers.random_map import RandomMap
 
 
-def test_neither_network_nor_image_nor_target_matter():
+def test_it_does_not_depend_on_network_image_or_target():
     images = torch.rand(2, 3, 30, 30)
     expected = RandomMap(3)(TinyNet(), images).evidence
     assert torch.equal(RandomMap(3)(LinearScore(torch.zeros(30, 30)), 0 * images, 1).evidence, expected)

@@ -1,4 +1,4 @@
-"""The list of methods: names, factories, settings for fundus photographs."""
+"""The registry of methods: names, factories, settings for fundus photographs."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from retina_xai.explainers.retina import RetinaFGVis
 from retina_xai.explainers.rise import RISE
 
 
-def test_every_entry_stands_under_its_own_key_and_says_where_it_comes_from():
+def test_every_entry_has_its_own_key_and_a_source():
     for key, spec in EXPLAINERS.items():
         assert spec.key == key
         assert spec.label
@@ -39,7 +39,7 @@ def test_the_methods_for_fundus_photographs_are_those_of_the_paper_and_ours():
 
 
 @pytest.mark.parametrize(("find", "names"), [(explainer_named, tuple(EXPLAINERS)), (fundus_explainer, FUNDUS_METHODS)])
-def test_an_unknown_name_is_answered_with_the_choices(find, names):
+def test_the_message_for_an_unknown_name_lists_the_choices(find, names):
     with pytest.raises(UsageError) as error:
         find("magic")
     assert str(error.value) == f"unknown method 'magic': choose one of {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""RISE against a plain loop, and its masks against what they are drawn from."""
+"""RISE against a plain loop, and the distribution of its masks."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ def masks_of(rise, height, width, batch=16):
     return torch.cat(list(rise.draw(height, width, batch)))[:, 0]
 
 
-def test_evidence_is_the_mean_score_of_the_views_that_show_a_pixel():
+def test_evidence_is_the_mean_score_of_the_masks_that_show_a_pixel():
     weight = weights(12, 10)
     rise = RISE(masks=30, cells=3, seed=4)
     image = torch.rand(1, 3, 12, 10).double()
@@ -25,7 +25,7 @@ def test_evidence_is_the_mean_score_of_the_views_that_show_a_pixel():
     torch.testing.assert_close(evidence, (mean - mean.min()) / (mean.max() - mean.min()))
 
 
-def test_it_finds_the_pixels_that_count():
+def test_it_finds_the_relevant_pixels():
     weight = torch.zeros(28, 28)
     weight[18:22, 4:8] = 0.8 / 16
     evidence = RISE(masks=1500)(LinearScore(weight), torch.ones(1, 3, 28, 28), 0).evidence[0]
@@ -34,7 +34,7 @@ def test_it_finds_the_pixels_that_count():
 
 
 @pytest.mark.parametrize("batch", [1, 7, 100])
-def test_masks_do_not_depend_on_how_many_are_made_at_once(batch):
+def test_masks_do_not_depend_on_the_batch(batch):
     expected = masks_of(RISE(masks=20, seed=2), 30, 21)
     assert expected.shape == (20, 30, 21)
     assert torch.equal(masks_of(RISE(masks=20, seed=2), 30, 21, batch), expected)
@@ -44,11 +44,11 @@ def test_masks_are_smooth_grids_of_the_given_probability_at_every_offset():
     masks = masks_of(RISE(masks=3000, cells=4, probability=0.3), 16, 16)
     assert masks.min() >= 0
     assert masks.max() <= 1
-    # a pixel is a mean of coins: within five standard errors everywhere, the borders included
+    # a mask value is a mean of random bits: within five standard errors everywhere, also at the borders
     assert (masks.mean(dim=0) - 0.3).abs().max() < 5 * (0.21 / 3000) ** 0.5
-    # four cells of four pixels, stretched over 20: neighbours differ by at most 4 / 20 of a coin
+    # four cells of four pixels, stretched over 20: neighbours differ by at most 4 / 20
     assert masks.diff(dim=1).abs().max() == pytest.approx(0.2, abs=1e-6)
-    # the coins' own values are met at all places only because the offsets differ
+    # values of 0 and 1 occur at all places only because the offsets differ
     assert (masks == 1).any(dim=0).all()
 
 
@@ -57,7 +57,7 @@ def test_one_cell_shows_all_or_nothing():
     assert set(masks.flatten(1).sum(dim=1).tolist()) == {0.0, 72.0}
 
 
-def test_a_network_that_does_not_look_has_no_evidence():
+def test_a_constant_network_has_no_evidence():
     evidence = RISE(masks=10)(LinearScore(torch.zeros(8, 8)), torch.ones(1, 3, 8, 8), 0).evidence
     assert torch.isfinite(evidence).all()
     assert evidence.max() <= 1

@@ -1,4 +1,4 @@
-"""Field of view, crop, geometry and normalisation: known circles are found, and every way back is exact."""
+"""Field of view, crop, geometry and normalisation: known circles are found, and inverse transforms are exact."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_circles_are_found_to_a_percent(name, noise):
     assert overlap(view.mask, mask) > (0.95 if name == "small" else 0.97)
 
 
-def test_text_a_notch_and_a_dark_photograph_do_not_matter():
+def test_circles_are_found_with_text_or_a_notch_and_in_dark_photographs():
     pixels, mask = disc(600, 900, 450, 300, 270, brightness=0.25, noise=3)
     pixels[20:40, 20:140] = 255  # a label
     pixels[580:595, 850:890] = 255
@@ -69,7 +69,7 @@ def test_text_a_notch_and_a_dark_photograph_do_not_matter():
     assert overlap(view.mask, mask) > 0.97
 
 
-def test_a_flat_mask_within_the_image_is_no_part_of_the_field_of_view():
+def test_a_flat_mask_in_the_image_is_not_in_the_field_of_view():
     pixels, mask = disc(683, 1024, 512, 320, 400)
     pixels[600:] = 0
     mask[600:] = False
@@ -102,7 +102,7 @@ def test_prepare_centres_the_circle_and_pads_with_black():
 
 
 def test_prepare_agrees_with_the_map_from_the_file():
-    """Smooth values come out the same by cv2 and by the geometry: the crop lies where the geometry says."""
+    """cv2 and the geometry give equal crops of smooth values, so the crop is where the geometry says."""
     pixels, _ = disc(600, 800, 399.5, 299.5, 280, falloff=0)
     rows, columns = np.mgrid[:600, :800]
     waves = 128 + 60 * np.sin(columns / 19) * np.cos(rows / 23)
@@ -143,7 +143,7 @@ def test_points_follow_the_formula():
 
 @given(GEOMETRIES)
 @settings(max_examples=60, deadline=None)
-def test_a_linear_ramp_survives_both_ways(geometry):
+def test_a_linear_ramp_is_preserved_in_both_directions(geometry):
     """The value of every pixel is the x + 2 y of its place; inside (a pixel of margin) resampling must keep that."""
     own = np.arange(geometry.size)
     x, y = geometry.points_to_file(np.stack([own, own], axis=1)).T
@@ -177,7 +177,7 @@ def test_a_linear_ramp_survives_both_ways(geometry):
 
 @given(GEOMETRIES, st.integers(2, 61), st.integers(2, 61))
 @settings(max_examples=100, deadline=None)
-def test_a_single_lit_pixel_lands_on_its_place(geometry, x, y):
+def test_a_single_bright_pixel_keeps_its_position(geometry, x, y):
     lit = np.zeros((geometry.size, geometry.size))
     lit[y, x] = 1
     place = geometry.points_to_file([[x, y]])[0]
@@ -250,18 +250,18 @@ def test_real_photographs_have_a_field_of_view(real_data):
 
 
 def disc_of(colour, size=200):
-    """A uniform disc on black, as `prepare` leaves it."""
+    """A uniform disc on black, as returned by `prepare`."""
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     return ((rows**2 + columns**2 < (size / 2 - 5) ** 2)[..., None] * np.array(colour)).astype(np.uint8)
 
 
-def test_a_uniform_retina_is_zero_after_its_background_is_taken_off_up_to_the_rim():
+def test_a_uniform_retina_is_zero_after_subtraction_of_the_background():
     preprocessing = Preprocessing(200, (0, 0, 0), (1, 1, 1), background=0.05)
     tensor = preprocessing.to_tensor(disc_of((200, 90, 30)))
     assert tensor.abs().max() < 0.01
 
 
-def test_the_local_background_leaves_a_small_spot_at_its_contrast_in_any_colour_of_light():
+def test_subtracting_the_local_background_keeps_the_contrast_of_a_small_spot():
     preprocessing = Preprocessing(200, (0, 0, 0), (4, 4, 4), background=0.05)
     spots = []
     for colour in ((200, 90, 30), (120, 110, 100)):

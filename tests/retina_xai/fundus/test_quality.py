@@ -1,4 +1,4 @@
-"""What is no photograph of a retina, or shows nothing of it, is ungradable, with a reason; real photographs pass."""
+"""Pictures that do not show a retina are ungradable, with a reason; real fundus photographs are gradable."""
 
 import cv2
 import numpy as np
@@ -109,7 +109,7 @@ def test_real_diaretdb1_and_idrid_are_never_ungradable(real_data):
     assert {name: v for name, v in verdicts.items() if v.verdict == "ungradable"} == {}
 
 
-def test_real_blur_is_noticed(real_data):
+def test_blur_of_real_photographs_is_detected(real_data):
     for path in find_images([real_data / "idrid" / "images"])[::100]:
         pixels = read_image(path).pixels
         blurred = cv2.GaussianBlur(pixels, (0, 0), 0.01 * pixels.shape[1])

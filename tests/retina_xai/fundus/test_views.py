@@ -5,7 +5,7 @@ import numpy as np
 from retina_xai.fundus.views import clahe, red_free
 
 
-def test_red_free_stretches_the_green_of_what_is_lit_and_keeps_its_order():
+def test_red_free_stretches_the_green_channel_and_keeps_its_order():
     green = np.tile(np.arange(60, 160, dtype=np.uint8), (100, 1))
     pixels = np.dstack([green + 50, green, np.zeros_like(green)])
     pixels[:10] = 3
@@ -17,7 +17,7 @@ def test_red_free_stretches_the_green_of_what_is_lit_and_keeps_its_order():
     assert np.array_equal(red_free(np.zeros((4, 4, 3), np.uint8)), np.zeros((4, 4), np.uint8))
 
 
-def test_clahe_raises_contrast_and_leaves_black_and_the_input_alone(phantom_photograph):
+def test_clahe_increases_contrast_and_does_not_change_black_or_the_input(phantom_photograph):
     pixels = phantom_photograph.pixels.copy()
     view = clahe(pixels)
     lit = pixels.max(axis=2) > 20

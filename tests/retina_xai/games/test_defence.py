@@ -1,4 +1,4 @@
-"""The defence: what it cuts, what it leaves, and that it leaves no trace on the model."""
+"""The defence: which gradients are zero, and that the model is unchanged afterwards."""
 
 import copy
 
@@ -78,13 +78,13 @@ def assert_same(before, after):
 
 
 def hidden_units():
-    """Pre-activations of two images, and of what a mask left of them."""
+    """Pre-activations of two images, and of the masked images."""
     original = 3 * smooth_images(2, 16)
     return original, original * torch.rand(original.shape, generator=torch.Generator().manual_seed(1))
 
 
 def cut_by_hand(act, original, explained, signal):
-    """Equation 6 on one call: (gradient that arrives before the call, where it was let through)."""
+    """Equation 6 for one call: (gradient before the call, where the call passed it)."""
     leaf = explained.clone().requires_grad_()
     h_original, h_explained = act(original.clone()).detach(), act(leaf * 1.0)
     room = 1e-5 * h_original.abs().amax(dim=(1, 2, 3), keepdim=True)
@@ -107,7 +107,7 @@ def defended_gradient(forward, original, explained):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_every_nonlinearity_is_seen_and_cut_exactly_where_it_leaves_its_bounds(name):
+def test_every_nonlinearity_is_defended_exactly_where_it_leaves_its_bounds(name):
     act = ACTIVATIONS[name]
     if isinstance(act, nn.Module):
         act.requires_grad_(False)
@@ -121,7 +121,7 @@ def test_every_nonlinearity_is_seen_and_cut_exactly_where_it_leaves_its_bounds(n
 
 @pytest.mark.parametrize("act", [nn.LeakyReLU(0.1), nn.GELU(), nn.SELU()])
 @pytest.mark.parametrize("factor", [-1, 2])
-def test_units_that_leave_their_bounds_above_or_below_carry_no_gradient(act, factor):
+def test_units_above_or_below_their_bounds_have_no_gradient(act, factor):
     original, _ = hidden_units()
     explained = factor * original
     gradient = defended_gradient(act, original, explained)
@@ -132,7 +132,7 @@ def test_units_that_leave_their_bounds_above_or_below_carry_no_gradient(act, fac
     assert not gradient[beyond].any()
 
 
-def test_a_gate_is_cut_in_its_sigmoid_only():
+def test_a_gate_is_defended_only_in_its_sigmoid():
     original, explained = hidden_units()
     signal = torch.randn_like(original)
     through_sigmoid, inside = cut_by_hand(torch.sigmoid, original, explained, signal * explained)
@@ -143,7 +143,7 @@ def test_a_gate_is_cut_in_its_sigmoid_only():
 
 
 @pytest.mark.parametrize("name", ["rdr", "resnet18", "mobilenet_v2"])
-def test_on_the_same_image_nothing_is_cut(name):
+def test_on_the_same_image_every_gradient_passes(name):
     images = smooth_images(4, 64)
     model = alive(name, images).requires_grad_(False)
     bounds, _ = record_bounds(model, images)
@@ -153,7 +153,7 @@ def test_on_the_same_image_nothing_is_cut(name):
 
 
 def share_cut(model, images, slack):
-    """Share of units cut on the same images when they are run one by one instead of as a batch."""
+    """Share of units with zero gradient on the same images, run one by one instead of as a batch."""
     bounds, _ = record_bounds(model, images, slack)
     cut = total = 0
     for row, image in enumerate(images.split(1)):
@@ -167,7 +167,7 @@ def share_cut(model, images, slack):
     return cut / total
 
 
-def test_without_slack_rounding_cuts_units_on_the_same_image_and_with_it_none():
+def test_slack_prevents_zero_gradients_by_rounding():
     images = smooth_images(8, 64)
     model = alive("resnet18", images).requires_grad_(False)
     assert share_cut(model, images, 0.0) > 0
@@ -193,7 +193,7 @@ def test_attention_and_windows_are_defended_too():
         assert rows.images == 1
 
 
-def test_a_net_without_nonlinearity_is_an_error_that_says_so():
+def test_a_network_without_nonlinearity_is_refused():
     model = nn.Sequential(nn.Flatten(), nn.Linear(48, 4))
     with pytest.raises(ModelError, match="no nonlinearity was found in Sequential"):
         FGVis(lam=1e-4)(model, torch.rand(1, 3, 4, 4))
@@ -222,13 +222,13 @@ class Moody(OneActivation):
 @pytest.mark.parametrize(
     ("mood", "message"), [("more", "2: relu|2 calls, expected 1"), ("other", r"nonlinearity 1: tanh .*, expected relu")]
 )
-def test_calls_that_differ_between_two_passes_are_an_error(mood, message):
+def test_a_network_with_different_calls_in_two_passes_is_refused(mood, message):
     with pytest.raises(ModelError, match=message):
         FGVis(lam=1e-4, iterations=5)(Moody(mood), smooth_images(1, 16))
 
 
 @pytest.mark.parametrize("explainer", [FGVis(lam=1e-4, iterations=4), FGVis(lam=1e-4, iterations=4, defended=False)])
-def test_nothing_is_left_on_the_model_after_success(explainer):
+def test_the_model_is_unchanged_after_success(explainer):
     model = TinyNet().train()
     model.norm.eval()
     model.head.bias.requires_grad_(False)
@@ -238,7 +238,7 @@ def test_nothing_is_left_on_the_model_after_success(explainer):
     assert_same(before, fingerprint(model))
 
 
-def test_nothing_is_left_on_the_model_after_an_exception_inside_the_forward_pass():
+def test_the_model_is_unchanged_after_an_exception_in_the_forward_pass():
     model = Moody("raises").train()
     before = fingerprint(model)
     with pytest.raises(RuntimeError, match="broken inside"):
@@ -261,14 +261,14 @@ def test_the_defence_keeps_a_black_image_black_where_the_plain_game_invents_a_cl
     assert plain.score_after[0] > defended.score_after[0]
 
 
-def test_copies_and_originals_explain_alike():
+def test_a_copied_model_has_the_same_explanation():
     model = TinyNet().eval()
     images = smooth_images(1, 24)
     explain = FGVis(lam=1e-4, iterations=6)
     assert torch.equal(explain(model, images).mask, explain(copy.deepcopy(model), images).mask)
 
 
-def test_every_name_that_is_known_is_seen_by_some_activation_above():
+def test_every_known_nonlinearity_is_tested():
     seen = set()
     original, _ = hidden_units()
     for act in ACTIVATIONS.values():

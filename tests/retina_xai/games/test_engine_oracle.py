@@ -33,7 +33,7 @@ def test_masks_agree_with_the_slow_oracle(name, game):
 
 
 @pytest.mark.parametrize("name", ["rdr", "resnet18"])
-def test_the_defence_changes_the_masks_and_the_oracle_sees_it(name):
+def test_the_oracle_detects_a_missing_defence(name):
     images = smooth_images(8, SIZE)
     model, image = alive(name, images), images[:1]
     start = GAMES["generation"].start_mask(image.shape, 3, image)

@@ -51,7 +51,7 @@ def test_one_step_of_a_keeping_game_is_the_normalised_gradient_of_the_cross_entr
     torch.testing.assert_close(one_step(game, lam, weight).mask.flatten(), expected)
 
 
-def test_a_gradient_of_zero_leaves_the_mask_and_ends_the_game():
+def test_a_gradient_of_zero_does_not_change_the_mask_and_ends_the_game():
     outcome = play(
         LinearLogit(torch.zeros(1, 1, 3)),
         GAMES["deletion"],
@@ -78,7 +78,7 @@ def test_the_mask_stays_in_range_and_the_fixed_point_equals_the_full_run():
     assert torch.equal(mask, long.mask)
 
 
-def test_a_score_stop_returns_the_mask_whose_explanation_met_it():
+def test_a_score_stop_returns_the_mask_that_reached_it():
     images, stop = torch.ones(1, 1, 1, 3), 0.6
     model, game = LinearLogit(torch.tensor([[[1.0, 1.0, 1.0]]])), GAMES["deletion"]
     start = position(images, torch.ones_like(images), stop=stop)
@@ -111,7 +111,7 @@ def test_images_have_their_own_stops_and_leave_the_batch_one_after_the_other():
     assert outcome.mask[2].max() == 0
 
 
-def test_evidence_is_the_channel_mean_of_what_the_game_points_at():
+def test_evidence_is_the_channel_mean_of_the_kept_or_removed_part():
     mask = torch.rand(2, 3, 4, 5)
     torch.testing.assert_close(GAMES["preservation"].evidence(mask), mask.mean(1))
     torch.testing.assert_close(GAMES["generation"].evidence(mask), mask.mean(1))
@@ -123,7 +123,7 @@ def test_evidence_is_the_channel_mean_of_what_the_game_points_at():
     ("name", "low", "high"),
     [("preservation", 0.99, 1), ("deletion", 0.99, 1), ("generation", 0, 0.01), ("repression", 0, 0.01)],
 )
-def test_starts_are_uniform_and_follow_the_seed(name, low, high):
+def test_start_masks_are_uniform_and_depend_on_the_seed(name, low, high):
     like = torch.zeros(1)
     first, again, other = (GAMES[name].start_mask((4, 3, 50, 50), seed, like) for seed in (0, 0, 1))
     assert low <= first.min() < low + 0.001
@@ -164,7 +164,7 @@ class SumAboveOne(nn.Module):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-def test_images_of_a_batch_search_each_for_itself(batch_size):
+def test_the_images_of_a_batch_have_separate_line_searches(batch_size):
     # A pixel x is deleted where p (1 - p) x > lambda, p the sigmoid of 4 x - 1: bright images need a small lambda.
     values = torch.tensor([0.5, 1.0, 2.0, 1.0, 0.4]).double()
     images = values[:, None, None, None].expand(5, 1, 2, 2)
@@ -178,7 +178,7 @@ def test_images_of_a_batch_search_each_for_itself(batch_size):
     assert none.lam.tolist() == [0.07] * 5
 
 
-def test_a_search_without_success_says_so_and_carries_the_smallest_lambda():
+def test_a_search_without_success_keeps_the_smallest_lambda_and_is_not_converged():
     model = LinearLogit(torch.zeros(1, 1, 1), offset=3.0)
     found = FGVis(lam=(1e-3, 1e-1), iterations=5, defended=False)(model, torch.rand(1, 3, 4, 4))
     assert not found.converged[0]
@@ -186,7 +186,7 @@ def test_a_search_without_success_says_so_and_carries_the_smallest_lambda():
 
 
 @pytest.mark.parametrize("lam", [[1e-3, 1e-1], np.array([1e-3, 1e-1]), torch.tensor([1e-3, 1e-1])])
-def test_lambdas_come_in_any_sequence(lam):
+def test_lambdas_may_be_any_sequence(lam):
     model = LinearLogit(torch.zeros(1, 1, 1), offset=3.0)
     explain = FGVis(lam=lam, iterations=2, defended=False)
     assert explain(model, torch.rand(1, 3, 4, 4)).lam[0] == pytest.approx(1e-3)

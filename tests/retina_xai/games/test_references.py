@@ -1,4 +1,4 @@
-"""References: what their names say, for every image, without a gradient."""
+"""References: values, shapes, no gradient."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_every_reference_has_the_shape_of_the_images_and_no_gradient(reference):
     assert not values.requires_grad
 
 
-def test_references_are_what_their_names_say():
+def test_values_of_the_references():
     images = smooth_images(2, 64)
     assert reference_for("zero", images, 0).abs().max() == 0
     noise = reference_for(GaussianNoise(32), images, 0)

@@ -1,4 +1,4 @@
-"""Official layouts and their faults: each fault is one line that names file and line."""
+"""Official layouts: reading, and error messages that name file and line."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_faulty_row_is_named(tmp_path: Path, rows: str, message: str) -> None:
         labels_in(_csv(tmp_path, rows), EYEPACS)
 
 
-def test_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trainLabels.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
         labels_in(tmp_path / "trainLabels.csv", EYEPACS)
@@ -67,7 +67,7 @@ def test_photographs_are_found_in_every_folder_and_must_be_unique(tmp_path: Path
         ImageFiles((tmp_path,)).find("1_left")
 
 
-def test_rows_and_images_without_a_partner_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_and_images_without_a_match_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _csv(tmp_path, "image,level\n1_left,0\n1_right,2\n2_left,1\n")
     _csv(tmp_path, "image,level,Usage\r\n3_left,4,Public\r\n", "retinopathy_solution.csv")
     _touch(tmp_path, "train/1_left.jpeg", "test/3_left.jpeg", "test/9_left.jpeg")

@@ -1,4 +1,4 @@
-"""Positive labels and the grades that stand for labels in training."""
+"""Positive labels, and the training grades of labels."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_values_and_ranges(text: str, values: set[str]) -> None:
     assert values_of(text) == values
 
 
-def test_grades_stand_for_themselves_by_default() -> None:
+def test_grades_are_unchanged_by_default() -> None:
     assert [LabelOptions().level_of(label, "x") for label in "01234"] == [0, 1, 2, 3, 4]
 
 
@@ -38,11 +38,11 @@ def test_grades_stand_for_themselves_by_default() -> None:
         ("1", "0", 0),
     ],
 )
-def test_a_level_is_referable_exactly_where_the_label_is_positive(positive: str, label: str, level: int) -> None:
+def test_a_level_is_referable_if_and_only_if_the_label_is_positive(positive: str, label: str, level: int) -> None:
     assert LabelOptions(positive=positive).level_of(label, "x") == level
 
 
-def test_a_grade_that_is_none_is_refused_where_labels_are_grades() -> None:
+def test_other_labels_are_refused_if_labels_are_grades() -> None:
     with pytest.raises(
         InputError, match="a.csv: line 7: grade '7'; expected 0 to 4: correct it, or name the positive labels"
     ):
@@ -59,6 +59,6 @@ def test_a_grade_that_is_none_is_refused_where_labels_are_grades() -> None:
         ({"patient_pattern": r"\d+"}, "no group; expected one"),
     ],
 )
-def test_senseless_options(options: dict[str, str], message: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         LabelOptions(**options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Own tables and folders named by label: names, patients, unknown labels, and their faults."""
+"""User-defined tables and folders named by label: names, patients, unknown labels, and error messages."""
 
 from pathlib import Path
 

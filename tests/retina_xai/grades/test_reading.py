@@ -1,4 +1,4 @@
-"""IDRiD's layout and its traps, and several folders at once."""
+"""IDRiD's layout and its special cases, and several folders."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_a_missing_image_is_counted_or_refused(tmp_path: Path) -> None:
     assert (found.rows_without_image, found.images_without_row) == (1, 1)
 
 
-def test_several_folders_are_one_set(tmp_path: Path) -> None:
+def test_several_folders_are_read_as_one_set(tmp_path: Path) -> None:
     one = _eyepacs(tmp_path / "a", "10_left,0\n10_right,2\n", "10_left.jpeg")
     two = _idrid(tmp_path / "b", "IDRiD_001,3,0\n", "IDRiD_001.jpg", "IDRiD_002.jpg")
     found = read_labelled([one, two], allow_missing=True)
@@ -80,7 +80,7 @@ def test_names_must_be_unique_over_all_folders(tmp_path: Path) -> None:
         read_labelled(folders)
 
 
-def test_unknown_folders_and_none_are_refused(tmp_path: Path) -> None:
+def test_missing_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no trainLabels.csv or retinopathy_solution.csv or grades.csv"):
         read_labelled([tmp_path])
     with pytest.raises(InputError, match="no data folder given"):

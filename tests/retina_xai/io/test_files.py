@@ -1,4 +1,4 @@
-"""Files are whole or absent, tables are harmless."""
+"""Atomic writes, and formulas in tables."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from retina_xai.errors import InputError, OutputError
 from retina_xai.io.files import remove_stale, replacing, write_csv, write_json, write_text
 
 
-def test_an_interrupted_write_leaves_the_former_file_and_nothing_else(tmp_path):
+def test_an_interrupted_write_keeps_the_former_file_and_no_partial_file(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "former")
     with pytest.raises(KeyboardInterrupt), replacing(path) as partial:
@@ -21,7 +21,7 @@ def test_an_interrupted_write_leaves_the_former_file_and_nothing_else(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+def test_a_full_disk_is_one_line_and_no_partial_file_remains(tmp_path):
     with pytest.raises(OutputError, match=r"a.txt: cannot write .* free some space"), replacing(tmp_path / "a.txt"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
@@ -34,7 +34,7 @@ def test_only_a_full_disk_asks_for_space(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_place_that_is_no_folder_is_one_line(tmp_path):
+def test_a_file_in_place_of_a_folder_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write here"):
         write_text(tmp_path / "file" / "a.txt", "")
@@ -59,7 +59,7 @@ def test_formulas_in_tables_are_neutralised(tmp_path):
     assert (tmp_path / "a.csv").read_text() == "a,b\n'=cmd(),-1.0\n'+1,2.0\nfine,3.0\n"
 
 
-def test_a_carriage_return_begins_no_row_with_a_formula(tmp_path):
+def test_a_carriage_return_cannot_start_a_row_with_a_formula(tmp_path):
     write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x\r=cmd()", "y\r\nz", "\r=cmd()"]}))
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [["a"], ["x\n=cmd()"], ["y\nz"], ["'\n=cmd()"]]

@@ -1,4 +1,4 @@
-"""Reading: what a file shows comes out as RGB uint8."""
+"""Reading: every supported kind of file becomes RGB uint8."""
 
 import struct
 import zlib
@@ -34,19 +34,19 @@ def test_jpeg_is_close_and_the_suffix_does_not_count(tmp_path):
     assert np.abs(photograph.pixels.astype(int) - SMOOTH).max() <= 8
 
 
-def test_names_with_spaces_unicode_and_great_length(tmp_path):
+def test_names_with_spaces_unicode_and_many_characters(tmp_path):
     for name in ("two words.png", "眼底 – œil.png", "x" * 240 + ".png"):
         assert read_image(save(tmp_path / name, RGB)).name == name
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_exif_orientation_is_undone(tmp_path, orientation, suffix):
+def test_exif_orientation_is_applied(tmp_path, orientation, suffix):
     exif = Image.Exif()
     exif[274] = orientation
     exif[0x010E] = "Jane Doe, born 1950"
     path = save(tmp_path / f"o{suffix}", SMOOTH, exif=exif, **({"quality": 100} if suffix == ".jpg" else {}))
-    # the standard's own words for where row 0 and column 0 of the file lie on the display
+    # the standard's description of where row 0 and column 0 of the file are on the display
     rows = {1: "top", 2: "top", 3: "bottom", 4: "bottom", 5: "left", 6: "right", 7: "right", 8: "left"}
     columns = {1: "left", 2: "right", 3: "right", 4: "left", 5: "top", 6: "top", 7: "bottom", 8: "bottom"}
     shown = read_image(path).pixels
@@ -60,7 +60,7 @@ def test_exif_orientation_is_undone(tmp_path, orientation, suffix):
     assert "Jane" not in repr(read_image(path).metadata)
 
 
-def test_16_bit_tiff_orientation_is_undone_too(tmp_path):
+def test_16_bit_tiff_orientation_is_applied(tmp_path):
     deep = RGB.astype(np.uint16) * 257
     tifffile.imwrite(tmp_path / "o.tif", deep, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
     np.testing.assert_array_equal(read_image(tmp_path / "o.tif").pixels, np.rot90(RGB, -1))
@@ -175,7 +175,7 @@ def test_float_tiff(tmp_path):
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_the_orientation_of_a_tiff_is_told(tmp_path, bits):
+def test_the_orientation_of_a_tiff_is_in_the_metadata(tmp_path, bits):
     path = tmp_path / "turned.tif"
     pixels = SMOOTH.astype(f"uint{bits}")
     tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])

@@ -1,4 +1,4 @@
-"""Reading: every unfit file is one line that names it and the remedy."""
+"""Reading: the error message of an unfit file is one line with the file name and what to do."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ from PIL import Image
 from retina_xai.io.images import read_image
 
 
-def test_multi_page_tiff_needs_a_frame_and_previews_are_no_pages(tmp_path):
+def test_multi_page_tiff_needs_a_frame_and_previews_are_not_pages(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", np.stack([RGB, 255 - RGB]), photometric="rgb")
     assert "has 2 pages and none was chosen" in refusal(tmp_path / "m.tif")
     np.testing.assert_array_equal(read_image(tmp_path / "m.tif", frame=1).pixels, 255 - RGB)
@@ -28,7 +28,7 @@ def test_multi_page_tiff_needs_a_frame_and_previews_are_no_pages(tmp_path):
 
 
 @pytest.mark.parametrize("length", [1, 2])
-def test_a_tiff_whose_pages_run_in_a_circle_is_refused(tmp_path, length):
+def test_a_tiff_with_a_circular_list_of_pages_is_refused(tmp_path, length):
     path = tmp_path / "circle.tif"
     tifffile.imwrite(path, np.stack([SMOOTH[..., 0]] * length), photometric="minisblack", metadata=None)
     content = bytearray(path.read_bytes())
@@ -59,7 +59,7 @@ DISGUISED = {
 
 
 @pytest.mark.parametrize("name", DISGUISED)
-def test_other_files_are_told_by_their_content(tmp_path, name):
+def test_other_formats_are_recognised_by_their_content(tmp_path, name):
     content, expected = DISGUISED[name]
     (tmp_path / name).write_bytes(content)
     message = refusal(tmp_path / name)
@@ -89,7 +89,7 @@ def test_truncated_files_are_refused(tmp_path, name, share):
     assert refusal(path).startswith("damaged, truncated or unsupported")
 
 
-def test_every_flipped_bit_of_a_png_is_noticed(tmp_path):
+def test_every_flipped_bit_of_a_png_is_detected(tmp_path):
     data = bytearray(save(tmp_path / "b.png", RGB).read_bytes())
     path = tmp_path / "flipped.png"
     for position in RNG.choice(np.arange(8, len(data)), 60, replace=False):
@@ -99,7 +99,7 @@ def test_every_flipped_bit_of_a_png_is_noticed(tmp_path):
         assert refusal(path), position
 
 
-def test_a_png_bomb_costs_no_memory(tmp_path):
+def test_a_png_bomb_uses_no_memory(tmp_path):
     for side in (12_000, 20_000, 60_000):
         header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
         pixels = b"IDAT" + zlib.compress(bytes(1_000_000))

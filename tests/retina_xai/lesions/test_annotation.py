@@ -1,4 +1,4 @@
-"""Annotations are whole or refused, and survive JSON; whatever a browser sends is checked."""
+"""Annotations: validation, JSON round trip, and lists from browsers."""
 
 import json
 import math
@@ -38,11 +38,11 @@ def test_the_four_lesion_types_and_the_unspecified_one():
 
 
 @pytest.mark.parametrize("annotation", [CANDIDATE, DRAWN])
-def test_json_gives_the_same_annotation_back(annotation):
+def test_json_round_trip(annotation):
     assert Annotation.from_json(json.loads(json.dumps(annotation.to_json(), allow_nan=False))) == annotation
 
 
-def test_the_json_is_what_the_module_says():
+def test_the_json_is_as_documented():
     assert DRAWN.to_json() == {
         "id": "a-b",
         "type": "soft_exudates",
@@ -72,14 +72,14 @@ def test_the_json_is_what_the_module_says():
         ({"score": True}, "score of a lesion True: expected a number from 0 to 1"),
     ],
 )
-def test_unfit_annotations_are_one_line(changes, message):
+def test_unfit_annotations_are_refused(changes, message):
     with pytest.raises(InputError, match=message) as caught:
         replace(CANDIDATE, **changes)
     assert "\n" not in str(caught.value)
 
 
 def changed(place, value):
-    """The JSON of a candidate with another value at a place."""
+    """The JSON of a candidate with one value replaced."""
     values = json.loads(json.dumps(CANDIDATE.to_json()))
     inner = values
     for key in place[:-1]:
@@ -89,7 +89,7 @@ def changed(place, value):
 
 
 @given(st.sampled_from(PLACES), JSON_VALUES)
-def test_any_other_json_is_refused_or_a_whole_annotation(place, value):
+def test_any_other_json_is_refused_or_valid(place, value):
     try:
         annotation = Annotation.from_json(changed(place, value))
     except InputError:
@@ -109,18 +109,18 @@ def test_any_other_json_is_refused_or_a_whole_annotation(place, value):
         (changed(("shape", "rings", 0, 0), [1, 2, 3]), r"not a lesion \(ValueError"),
     ],
 )
-def test_what_is_wrong_is_said(values, message):
+def test_the_message_names_the_error(values, message):
     with pytest.raises(InputError, match=message):
         Annotation.from_json(values)
 
 
-def test_an_endless_outline_is_refused(monkeypatch):
+def test_an_outline_of_too_many_points_is_refused(monkeypatch):
     monkeypatch.setattr(shapes, "MAX_POINTS", 7)
     with pytest.raises(InputError, match="outline of 8 points: at most 7 are kept"):
         Annotation.from_json(CANDIDATE.to_json())
 
 
-def test_of_a_list_from_a_browser_the_fit_items_are_kept():
+def test_the_valid_items_of_a_list_from_a_browser_are_kept():
     good, drawn = CANDIDATE.to_json(), DRAWN.to_json()
     assert valid_annotations([good, None, {**drawn, "score": 7}, drawn, {**good, "type": "haemorrhages"}]) == (
         CANDIDATE,

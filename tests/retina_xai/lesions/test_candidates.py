@@ -18,14 +18,14 @@ def test_the_threshold_is_relative_to_the_maximum_and_inclusive():
     assert binarise(evidence, fraction=0.5).tolist() == [[True, False, False, False]]
 
 
-def test_start_noise_of_an_unfinished_game_is_no_evidence():
+def test_noise_of_the_start_mask_is_not_evidence():
     noise = np.random.default_rng(0).uniform(0, 0.01, (50, 60))
     assert not binarise(noise).any()
     assert lesion_candidates(noise) == []
     assert binarise(noise, floor=0.0).any()
 
 
-def test_no_evidence_at_all_gives_no_candidate():
+def test_without_evidence_there_is_no_candidate():
     assert not binarise(np.zeros((4, 5))).any()
 
 
@@ -96,7 +96,7 @@ def test_areas_add_up_to_the_mask_and_maxima_agree_with_a_loop():
         (np.full((2, 2), np.nan), "evidence from nan to nan: expected finite values in [0, 1]; rescale it"),
     ],
 )
-def test_a_map_that_is_none_is_refused(evidence, text):
+def test_an_invalid_map_is_refused(evidence, text):
     with pytest.raises(UsageError) as error:
         binarise(evidence)
     assert str(error.value) == text

@@ -1,4 +1,4 @@
-"""Outlines of masks: exact area, box and centroid, and the mask back, for any mask with and without holes."""
+"""Outlines of masks, with and without holes: exact area, box and centroid, and the inverse."""
 
 from itertools import pairwise
 
@@ -39,7 +39,7 @@ def test_every_vertex_is_a_corner_on_a_pixel_edge(mask):
 
 
 @given(MASKS, st.integers(-5, 5), st.integers(-5, 5))
-def test_the_place_of_the_mask_is_added(mask, left, top):
+def test_the_position_of_the_mask_is_added(mask, left, top):
     moved = [[(x + left, y + top) for x, y in ring] for ring in outline_of(mask).rings]
     assert [list(ring) for ring in outline_of(mask, left, top).rings] == moved
 
@@ -51,7 +51,7 @@ def test_a_rectangle_has_its_four_corners():
     assert sorted(ring) == [(2.5, 4.5), (2.5, 8.5), (9.5, 4.5), (9.5, 8.5)]
 
 
-def test_holes_are_rings_of_their_own():
+def test_every_hole_is_a_ring():
     mask = np.ones((5, 5), bool)
     mask[1, 1] = mask[3, 3] = False
     outline = outline_of(mask)
@@ -84,7 +84,7 @@ def test_any_polygon_is_filled_by_the_even_odd_rule(corners):
     assert np.array_equal(mask_of(Outline((tuple(corners),)), 7, 10), expected)
 
 
-def test_a_disk_is_filled_but_for_the_corners_of_its_outline():
+def test_the_outline_of_a_disk_fills_the_disk_except_at_its_border():
     rows, columns = np.indices((40, 60))
     inside = np.hypot(columns - 30, rows - 20) < 15
     assert (mask_of(Disk(30.0, 20.0, 15.0).outline, 40, 60) != inside).sum() <= 12

@@ -21,7 +21,7 @@ def test_the_direction_of_a_ring_does_not_matter():
     assert (turned.area, turned.centroid, turned.holes) == (TRIANGLE.area, TRIANGLE.centroid, ())
 
 
-def test_a_hole_takes_its_area_away():
+def test_the_area_of_a_hole_is_subtracted():
     outer = ((-0.5, -0.5), (3.5, -0.5), (3.5, 1.5), (-0.5, 1.5))
     hole = ((0.5, 0.5), (0.5, 1.5), (1.5, 1.5), (1.5, 0.5))
     assert Outline((outer, hole)).area == 7

@@ -42,7 +42,7 @@ def test_blobs_keep_their_shape_stay_in_the_field_and_do_not_overlap(quantile, s
     assert not np.array_equal(placed.pixels, blobs.pixels)
 
 
-def test_blobs_keep_their_order_so_that_scores_can_follow():
+def test_blobs_keep_their_order_so_that_scores_still_belong_to_them():
     lengths = np.random.default_rng(0).permutation(np.arange(3, 31))
     bars = np.zeros(FIELD.shape, dtype=bool)
     for k, length in enumerate(lengths):
@@ -58,7 +58,7 @@ def test_blobs_keep_their_order_so_that_scores_can_follow():
         assert sorted([np.ptp(rows), np.ptp(columns)]) == [0, length - 1]
 
 
-def test_single_pixels_fall_uniformly():
+def test_single_pixels_are_placed_uniformly():
     scattered = np.zeros(FIELD.shape, dtype=bool)
     scattered[20:100:8, 40:110:8] = True
     blobs = blobs_of(scattered & FIELD)

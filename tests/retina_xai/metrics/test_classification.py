@@ -1,4 +1,4 @@
-"""Measures of a two-class score against closed forms and slow versions."""
+"""Metrics of a two-class score against closed forms and slow implementations."""
 
 import math
 
@@ -35,7 +35,7 @@ def test_auroc_is_the_share_of_well_ordered_pairs() -> None:
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_is_undefined_and_no_crash(label: int) -> None:
+def test_one_class_is_undefined(label: int) -> None:
     labels, scores = np.full(4, label), np.linspace(0.1, 0.9, 4)
     assert math.isnan(auroc(labels, scores))
     assert sensitivity_at_specificity(labels, scores) is None
@@ -110,6 +110,6 @@ def test_unfit_arrays_are_refused(labels: list[int], scores: list[float], messag
         auroc(np.array(labels), np.array(scores))
 
 
-def test_scores_that_are_no_probabilities_are_refused() -> None:
+def test_scores_outside_0_to_1_are_refused() -> None:
     with pytest.raises(InputError, match="expected probabilities"):
         calibration(np.array([0, 1]), np.array([-1.0, 2.0]))

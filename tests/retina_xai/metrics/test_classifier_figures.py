@@ -1,4 +1,4 @@
-"""Figures of a classifier: published and exactly repeated intervals, the right counts, patients as units."""
+"""Metrics of a classifier: published and recomputed intervals, exact counts, patients as units."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_several_photographs_per_patient_are_bootstrapped_by_patient() -> None:
     assert figures["sensitivity_interval"] != figures["specificity_interval"]
 
 
-def test_a_rate_of_zero_or_one_keeps_an_interval_of_its_patients() -> None:
+def test_a_rate_of_zero_or_one_has_wilsons_interval_over_patients() -> None:
     # Ten positive patients with two photographs each, all found: Wilson of 10 of 10, not of 20 of 20, not [1, 1].
     photographs = ScoredPhotographs.of([True] * 20, [0.9] * 20, np.repeat(np.arange(10), 2))
     figures = figures_at(photographs, 0.5)

@@ -30,7 +30,7 @@ def curve_of(evidence, **settings):
     return removal_curve(LinearScore(WEIGHT), IMAGE, evidence, 0, CurveSettings(**settings))
 
 
-def test_there_are_176_steps_to_the_end_and_the_shares_are_those_of_whole_pixels():
+def test_there_are_176_steps_of_whole_pixels():
     counts = removal_counts(224 * 224)
     assert len(counts) == 176
     assert counts[[0, 1, 100, 101, 175]].tolist() == [0, 125, 12544, 13046, 50176]
@@ -42,7 +42,7 @@ def test_there_are_176_steps_to_the_end_and_the_shares_are_those_of_whole_pixels
     assert (np.diff(few) >= 0).all()
 
 
-def test_the_shares_are_what_was_removed():
+def test_fractions_are_the_exact_shares_removed():
     shown = []
 
     class WatchingScore(LinearScore):
@@ -56,7 +56,7 @@ def test_the_shares_are_what_was_removed():
 
 
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
-def test_scores_are_those_of_the_pixels_left(mode):
+def test_scores_are_those_of_the_remaining_pixels(mode):
     evidence = noise(20, 30, 5)
     curve = curve_of(evidence, mode=mode)
     ranked = sorted(range(600), key=lambda pixel: -evidence.flatten()[pixel].item())
@@ -81,20 +81,20 @@ def test_every_image_equals_its_plain_forward_pass_whatever_the_batch():
         np.testing.assert_allclose(curve_of(WEIGHT, batch=batch).scores, expected.scores, atol=1e-12)
 
 
-def test_the_true_order_is_the_best_its_reverse_the_worst_and_chance_lies_between():
+def test_the_true_order_is_best_its_reverse_worst_and_random_order_between():
     best, worst = curve_of(WEIGHT).auc, curve_of(-WEIGHT).auc
     middle = np.mean([curve_of(noise(20, 30, seed)).auc for seed in range(5)])
     assert best < middle < worst
-    # a random order takes the score down in a straight line
+    # with a random order, the score falls linearly
     assert middle == pytest.approx(FLOOR + 0.4, abs=0.03)
-    # what the reverse order leaves is what the true order takes
+    # the pixels left by the reverse order are those removed by the true order
     assert best + worst == pytest.approx(2 * FLOOR + 0.8, abs=0.01)
     inserted = curve_of(WEIGHT, mode="insertion").auc
     assert inserted == pytest.approx(2 * FLOOR + 0.8 - best, abs=1e-9)
     assert inserted > curve_of(-WEIGHT, mode="insertion").auc
 
 
-def test_a_single_pixel_that_counts_is_gone_after_the_first_step():
+def test_a_single_relevant_pixel_is_removed_in_the_first_step():
     weight, evidence = torch.zeros(20, 20).double(), torch.zeros(20, 20)
     weight[3, 4], evidence[3, 4] = 0.8, 1
     curve = removal_curve(LinearScore(weight), IMAGE[:, :20, :20], evidence, 0)
@@ -103,7 +103,7 @@ def test_a_single_pixel_that_counts_is_gone_after_the_first_step():
     assert curve.relative_auc == pytest.approx(curve.auc / 0.9)
 
 
-def test_the_trapezoid_runs_over_unequal_distances():
+def test_the_trapezoidal_rule_uses_unequal_distances():
     rng = np.random.default_rng(0)
     fractions, scores = np.sort(rng.random(40)), rng.random(40)
     slow = 0.0
@@ -115,7 +115,7 @@ def test_the_trapezoid_runs_over_unequal_distances():
     assert abs(curve.auc - curve.scores.mean()) > 0.05
 
 
-def test_removed_pixels_become_the_reference_and_inserted_ones_come_back_to_the_image():
+def test_removed_pixels_become_the_reference_and_inserted_ones_the_image():
     shown = []
 
     class WatchingNet(TinyNet):
@@ -142,19 +142,19 @@ def test_the_order_is_by_evidence_and_ties_follow_the_seed():
     assert all(sorted(order[2:]) == [0, 2, 4, 5] for order in orders)
     assert len({tuple(order) for order in orders}) > 10
     assert removal_order(evidence, 3).tolist() == orders[3]
-    # no tied pixel is favoured: each comes first about as often
+    # every tied pixel is first about equally often
     firsts = np.bincount([removal_order(evidence, seed)[2].item() for seed in range(2000)], minlength=6)
     assert firsts[[0, 2, 4, 5]].min() > 400
 
 
-def test_a_flat_map_removes_pixels_all_over_the_image():
+def test_a_constant_map_removes_pixels_of_the_whole_image():
     order = removal_order(torch.zeros(20, 20), 0)
     rows = (order[:100] // 20).double()
     assert rows.unique().numel() > 15
     assert not torch.equal(order, removal_order(torch.zeros(20, 20), 1))
 
 
-def test_nothing_stays_behind_in_the_model():
+def test_the_model_is_unchanged():
     model = TinyNet().train()
     state = torch.get_rng_state()
     first, again = (removal_curve(model, torch.ones(3, 8, 8), torch.eye(8), 2).scores for _ in range(2))
@@ -164,7 +164,7 @@ def test_nothing_stays_behind_in_the_model():
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_share_of_nothing_is_undefined():
+def test_the_relative_area_of_a_zero_score_is_undefined():
     class Certain(TinyNet):
         def forward(self, images):
             return super().forward(images) * 0 + torch.tensor([-1e4, 0, 0, 0, 0])
@@ -190,7 +190,7 @@ def test_a_share_of_nothing_is_undefined():
         (-2 * IMAGE, torch.zeros(20, 30), 0, ModelError, "the model returned NaN or infinity"),
     ],
 )
-def test_what_does_not_fit_is_refused(image, evidence, target, error, message):
+def test_unfit_arguments_are_refused(image, evidence, target, error, message):
     with pytest.raises(error, match=message):
         removal_curve(LinearScore(WEIGHT), image, evidence, target)
 

@@ -17,7 +17,7 @@ def slow(false, found, images, rate):
 
 
 def ranked(scores, images):
-    """The scores dealt out to the images in turn."""
+    """The scores, assigned to the images in turn."""
     return Ranked.of([np.array(scores[k::images], dtype=float) for k in range(images)])
 
 
@@ -38,7 +38,7 @@ def test_when_all_are_found_the_curve_reaches_its_end():
     assert curve.false_positives_per_image[-1] == 1
 
 
-def test_agrees_with_a_slow_version_and_with_the_curve():
+def test_agrees_with_a_slow_implementation_and_with_the_curve():
     rng = np.random.default_rng(0)
     for _ in range(20):
         false = np.round(rng.uniform(0.01, 1, rng.integers(0, 40)), 1).clip(0.1)
@@ -65,12 +65,12 @@ def test_without_a_lesion_it_is_undefined_and_without_a_detection_zero():
     assert np.isnan(at_rates([0.5], [], 3)).all()
     assert froc(np.array([0.5]), np.array([]), images=3).sensitivity.size == 0
     assert at_rates([], [0.0, 0.0], 3).tolist() == 7 * [0]
-    # Drawn are only images without a lesion.
+    # Only images without a lesion are drawn.
     one = [np.array([0.5]), np.array([])]
     assert np.isnan(sensitivity_at(Ranked.of(one), Ranked.of(one), np.array([0, 2]))).all()
 
 
-def test_a_detection_is_the_place_of_largest_evidence_and_finds_what_holds_it():
+def test_a_detection_is_the_pixel_of_largest_evidence_and_finds_the_lesion_there():
     evidence = np.zeros((10, 20))
     evidence[5, 2:15] = 0.4
     evidence[5, 3] = 0.9
@@ -79,7 +79,7 @@ def test_a_detection_is_the_place_of_largest_evidence_and_finds_what_holds_it():
     truth[4:7, 2:4] = truth[4:7, 12:16] = truth[0, 1] = truth[9, 18] = True
     blobs = blobs_of(evidence > 0)
     places = blobs.pixels[peaks(blobs, evidence)]
-    # Of equal evidence the first pixel.
+    # The first of several pixels of equal evidence.
     assert places.tolist() == [0, 5 * 20 + 3]
     regions = label_regions(truth)
     assert lesion_scores(places, evidence.ravel()[places], regions).tolist() == [0.0, 0.9, 0.0, 0.0]
@@ -95,7 +95,7 @@ def test_of_several_detections_in_a_lesion_the_best_counts():
     assert lesion_scores(places[::-1], scores[::-1], regions).tolist() == [0.9, 0.8]
 
 
-def test_senseless_input_is_refused():
+def test_invalid_input_is_refused():
     with pytest.raises(UsageError, match="0 images: expected at least one"):
         froc(np.array([]), np.array([]), images=0)
     with pytest.raises(UsageError, match="detection scores above 0 and at most 1"):

@@ -57,7 +57,7 @@ def test_bootstrap_is_seeded():
     assert bootstrap(statistic, 10, 100, seed=5) != bootstrap(statistic, 10, 100, seed=6)
 
 
-def test_undefined_draws_are_left_out():
+def test_undefined_resamples_are_ignored():
     values = np.array([2.0, math.nan])
     interval = bootstrap(lambda drawn: float(values[drawn].max()), 2, 200)
     assert (interval.low, interval.high) == (2.0, 2.0)
@@ -65,7 +65,7 @@ def test_undefined_draws_are_left_out():
     assert math.isnan(bootstrap(lambda drawn: 1.0, 0, 10).high)
 
 
-def test_senseless_arguments_are_refused():
+def test_invalid_arguments_are_refused():
     with pytest.raises(UsageError, match="5 successes in 4 trials: expected 0 <= successes <= trials"):
         wilson(5, 4)
     with pytest.raises(UsageError, match=r"confidence level 95: expected a value between 0 and 1, such as 0\.95"):

@@ -46,7 +46,7 @@ def test_closed_form_of_three_lesions():
     assert counts.pixel_precision == 101 / 109
 
 
-def test_a_small_central_blob_is_a_strict_hit_and_a_lateral_one_is_none():
+def test_a_small_central_blob_is_a_strict_hit_and_a_lateral_one_is_not():
     truth = drawn((10, 20, 10, 20))
     assert overlap(drawn((14, 16, 14, 16)), a=truth).types["a"].lesions_hit_strict == 1
     assert overlap(drawn((10, 11, 10, 11)), a=truth).types["a"].lesions_hit_strict == 0
@@ -61,7 +61,7 @@ def test_half_covered_counts_and_one_pixel_less_does_not():
     assert overlap(almost, a=truth).types["a"].lesions_hit_strict == 0
 
 
-def test_a_blob_on_another_lesion_type_is_no_false_positive():
+def test_a_blob_on_another_lesion_type_is_not_a_false_positive():
     result = overlap(drawn((0, 2, 0, 2), (30, 32, 30, 32)), a=drawn((20, 22, 20, 22)), b=drawn((0, 2, 0, 2)))
     assert result.prediction == PredictionCounts(1, 2, 1, 8, 2400)
     assert result.types["a"].images_found == 0
@@ -69,7 +69,7 @@ def test_a_blob_on_another_lesion_type_is_no_false_positive():
     assert result.prediction.area_fraction == 8 / 2400
 
 
-def test_images_without_the_type_leave_its_denominators():
+def test_images_without_the_type_are_not_in_its_denominators():
     with_lesion = overlap(drawn((0, 2, 0, 2)), a=drawn((0, 4, 0, 4)), b=drawn()).types
     without = overlap(drawn((0, 2, 0, 2)), a=drawn(), b=drawn()).types
     total = with_lesion["a"] + without["a"]
@@ -96,7 +96,7 @@ def test_the_row_any_is_the_union():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0.05, 0.6), st.floats(0.05, 0.6))
-def test_agrees_with_a_slow_version(seed, share_predicted, share_true):
+def test_agrees_with_a_slow_implementation(seed, share_predicted, share_true):
     rng = np.random.default_rng(seed)
     coarse = rng.random((2, 12, 15))
     fine = np.kron(coarse, np.ones((1, 2, 3)))

@@ -1,4 +1,4 @@
-"""The trust block against closed forms, on a network whose score is linear in the pixels."""
+"""Faithfulness, seed sensitivity and randomisation test against closed forms, for a score linear in the pixels."""
 
 import json
 import math
@@ -40,7 +40,7 @@ def judged(made=None, **settings):
     return trust(LinearScore(WEIGHT), IMAGE, made or explanation(), TrustSettings(**settings))
 
 
-def test_the_evidence_alone_holds_the_top_pixels_and_its_complement_the_others():
+def test_sufficiency_shows_the_top_pixels_and_comprehensiveness_the_others():
     found = judged(fraction=0.25)
     top = WEIGHT.flatten().sort(descending=True).values[:30].sum().item()
     assert found.area == 0.25
@@ -50,7 +50,7 @@ def test_the_evidence_alone_holds_the_top_pixels_and_its_complement_the_others()
 
 
 @pytest.mark.parametrize("polarity", ["keeps", "removes"])
-def test_the_mask_is_read_by_its_polarity(polarity):
+def test_the_polarity_decides_which_part_of_the_mask_is_evidence(polarity):
     mask = torch.rand(3, 12, 10, generator=torch.Generator().manual_seed(0)).double()
     share = mask if polarity == "keeps" else 1 - mask
     found = judged(explanation(mask=mask, polarity=polarity))
@@ -69,7 +69,7 @@ def test_random_evidence_has_the_same_area_and_values_elsewhere(placement):
         assert torch.equal(other.flatten(1).sort(dim=1).values, mask.flatten(1).sort(dim=1).values)
         # the channels of a pixel stay together
         assert set(map(tuple, other.flatten(1).T.tolist())) == set(map(tuple, mask.flatten(1).T.tolist()))
-    # every place gets its share
+    # all places are equally likely
     mean = torch.stack(drawn).mean(dim=(0, 1))
     assert (mean - mask.mean()).abs().max() < 0.05
 
@@ -85,18 +85,18 @@ def test_moved_evidence_keeps_its_blobs_and_scattered_evidence_does_not():
     assert around["scattered"] > 40
 
 
-def test_good_evidence_leaves_the_range_of_chance_and_bad_evidence_does_not():
+def test_faithful_evidence_is_better_than_all_random_masks_and_random_evidence_is_not():
     good, bad = judged(fraction=0.2), judged(explanation(RandomMap()(TinyNet(), IMAGE[None].float()).evidence[0]))
     assert good.complement < good.random_complement_low < good.random_complement < good.random_complement_high
     assert good.alone > good.random_alone_high > good.random_alone > good.random_alone_low
     assert bad.random_alone_low - 0.05 < bad.alone < bad.random_alone_high + 0.05
-    # linear: what is moved takes its share of the weight on average
+    # for a linear score, a random mask contains on average its share of the weight
     many = judged(fraction=0.2, random_masks=400, placement="scattered")
     assert many.random_alone == pytest.approx(FLOOR + 0.2 * 0.8, abs=0.01)
     assert many.random_complement == pytest.approx(FLOOR + 0.8 * 0.8, abs=0.01)
 
 
-def test_the_reference_is_the_explanation_s_own_unless_given():
+def test_the_reference_is_that_of_the_explanation_unless_given():
     share = torch.full((3, 12, 10), 0.5).double()
     noisy = {"polarity": "keeps", "reference": "noise", "seed": 3}
     zero = judged(explanation(mask=share, polarity="keeps"))
@@ -108,7 +108,7 @@ def test_the_reference_is_the_explanation_s_own_unless_given():
         assert judged(explanation(mask=share, polarity="keeps", reference=reference)).alone == given.alone
 
 
-def test_noise_that_stands_for_removed_pixels_is_that_of_the_explanation_s_seed():
+def test_reference_noise_has_the_seed_of_the_explanation():
     share = torch.full((3, 12, 10), 0.5).double()
     noise = GaussianNoise()(IMAGE[None], 3)[0]
     expected = FLOOR + ((0.5 * IMAGE + 0.5 * noise).mean(dim=0) * WEIGHT).sum().item()
@@ -120,7 +120,7 @@ def test_noise_that_stands_for_removed_pixels_is_that_of_the_explanation_s_seed(
     assert unseeded.alone == pytest.approx(expected)
 
 
-def test_a_method_that_repeats_itself_agrees_and_noise_does_not():
+def test_seed_sensitivity_of_a_stable_method_and_of_noise():
     model, image = TinyNet().eval(), smooth_images(1, 40)
     noise = RandomMap(0)
     found = trust(model, image[0], noise(model, image), TrustSettings(seeds=(1, 2, 3)), noise)
@@ -137,7 +137,7 @@ def test_a_method_that_repeats_itself_agrees_and_noise_does_not():
 
 
 @pytest.mark.parametrize("own", [0, 4])
-def test_the_figures_over_seeds_and_networks_are_those_of_other_maps(own):
+def test_seed_sensitivity_and_randomisation_test_compare_with_the_right_maps(own):
     model, image = TinyNet().eval(), smooth_images(1, 24)
     explain = RISE(masks=40, cells=4, seed=own)
     made = explain(model, image)
@@ -151,7 +151,7 @@ def test_the_figures_over_seeds_and_networks_are_those_of_other_maps(own):
         assert figure < 0.99
 
 
-def test_flat_maps_do_not_agree_by_the_order_of_their_ties():
+def test_constant_maps_do_not_agree_by_the_order_of_their_ties():
     class Flat(RandomMap):
         def __call__(self, model, images, targets=None):
             return explanation(torch.zeros(40, 40))
@@ -161,7 +161,7 @@ def test_flat_maps_do_not_agree_by_the_order_of_their_ties():
     assert found.seed_iou == pytest.approx(0.1 / 1.9, abs=0.04)
 
 
-def test_what_was_not_asked_for_or_has_no_seed_is_undefined():
+def test_metrics_that_were_not_requested_or_have_no_seed_are_undefined():
     model, image = TinyNet().eval(), smooth_images(1, 24)
     made = Saliency()(model, image)
     for found in (trust(model, image[0], made), trust(model, image[0], made, None, Saliency())):
@@ -173,7 +173,7 @@ def test_what_was_not_asked_for_or_has_no_seed_is_undefined():
         assert values["alone"] == pytest.approx(found.alone, rel=1e-6)
 
 
-def test_a_map_that_ignores_the_network_survives_its_loss_and_a_gradient_does_not():
+def test_randomisation_does_not_change_random_maps_and_changes_gradients():
     model, image = TinyNet().train(), smooth_images(1, 24)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     settings = TrustSettings(seeds=(), randomise=True)
@@ -186,7 +186,7 @@ def test_a_map_that_ignores_the_network_survives_its_loss_and_a_gradient_does_no
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_a_random_network_without_finite_scores_leaves_the_figure_undefined():
+def test_a_random_network_without_finite_scores_is_undefined():
     class Fragile(TinyNet):
         def forward(self, images):
             whole = torch.equal(self.first.weight, TinyNet().first.weight)
@@ -199,7 +199,7 @@ def test_a_random_network_without_finite_scores_leaves_the_figure_undefined():
     assert not math.isnan(found.randomised_last)
 
 
-def test_a_network_that_is_dead_for_the_class_is_drawn_again():
+def test_a_random_network_with_constant_evidence_is_drawn_again():
     drawn = []
 
     class Dying(TinyNet):
@@ -222,18 +222,18 @@ def test_randomised_shuffles_the_values_of_the_last_layers_of_a_copy():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 50))
     for share, changed in ((0.0, {"4"}), (0.67, {"2", "4"}), (1.0, {"0", "2", "4"})):
         nn.init.normal_(model[2].weight)
-        twin = randomised(model, share, seed=0)
+        shuffled = randomised(model, share, seed=0)
         for name, value in model.named_parameters():
-            other = twin.get_parameter(name)
+            other = shuffled.get_parameter(name)
             torch.testing.assert_close(other.flatten().sort().values, value.flatten().sort().values, rtol=0, atol=0)
             if name.endswith("weight"):
                 assert torch.equal(other, value) == (name[0] not in changed)
         again, another = randomised(model, share, seed=0), randomised(model, share, seed=1)
-        assert torch.equal(again[4].weight, twin[4].weight)
-        assert not torch.equal(another[4].weight, twin[4].weight)
+        assert torch.equal(again[4].weight, shuffled[4].weight)
+        assert not torch.equal(another[4].weight, shuffled[4].weight)
 
 
-def test_rank_correlation_is_spearman_s():
+def test_rank_correlation_is_spearmans():
     # Without ties 1 - 6 sum d^2 / (n (n^2 - 1)): d = (0, 1, 1, 2, 2), n = 5.
     assert rank_correlation(torch.tensor([1.0, 2, 30, 4, 5]), torch.tensor([1.0, 3, 4, 5, 2])) == pytest.approx(0.5)
     # With ties at the mean rank: ranks (1, 2.5, 2.5, 4) and (1, 3, 2, 4), covariance 4.5, variances 4.5 and 5.
@@ -244,7 +244,7 @@ def test_rank_correlation_is_spearman_s():
     assert math.isnan(rank_correlation(first, torch.ones(8, 9)))
 
 
-def test_evidence_without_a_polarity_is_the_top_share_even_beside_a_mask():
+def test_without_a_polarity_the_evidence_is_the_top_share_even_with_a_mask():
     mask = torch.rand(3, 12, 10)
     share = evidence_share(explanation(mask=mask), IMAGE, TrustSettings(fraction=0.1))
     assert share.unique().tolist() == [0, 1]
@@ -266,14 +266,14 @@ def test_settings_out_of_range_are_refused(settings, message):
         TrustSettings(**settings)
 
 
-def test_an_explanation_of_something_else_is_refused():
+def test_an_explanation_of_another_image_is_refused():
     with pytest.raises(InputError, match=r"evidence has shape \(1, 9, 9\), expected \(1, 12, 10\)"):
         judged(explanation(torch.zeros(9, 9)))
     with pytest.raises(InputError, match="evidence holds NaN"):
         judged(explanation(WEIGHT * torch.nan))
 
 
-def test_the_score_of_the_evidence_alone_is_that_of_the_deleted_part():
+def test_sufficiency_of_a_deletion_game_is_the_score_of_the_deleted_part():
     weight = weights(6, 5)
     model = LinearScore(weight)
     images = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.double)
@@ -284,7 +284,7 @@ def test_the_score_of_the_evidence_alone_is_that_of_the_deleted_part():
     assert float(explained.score_before) + FLOOR == pytest.approx(float(explained.score_after) + alone)
 
 
-def test_without_a_mask_the_score_of_the_evidence_alone_is_undefined():
+def test_sufficiency_without_a_mask_is_undefined():
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2), torch.nn.ReLU())
     image = torch.rand(3, 2, 2)
     assert math.isnan(sufficiency(model, image, Saliency()(model, image[None])))

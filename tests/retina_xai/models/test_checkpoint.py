@@ -1,4 +1,4 @@
-"""Weights files: a round trip, and every way in which a file can be wrong."""
+"""Weights files: round trip, and all checks on loading."""
 
 import json
 import pickle
@@ -34,7 +34,7 @@ def rewrite(path, *, state=None, metadata=None):
     )
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path):
+def test_save_and_load_round_trip(tmp_path):
     path, model = tmp_path / "w.safetensors", RdrNet(width=1 / 8).train()
     images = torch.randn(4, 3, 96, 96)
     model(images)
@@ -125,7 +125,7 @@ def test_a_single_value_that_is_not_finite_is_refused(weights, name, value):
         load_classifier(weights)
 
 
-def test_without_shipped_weights_the_remedy_is_named(monkeypatch, tmp_path):
+def test_without_packaged_weights_the_message_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr("retina_xai.models.checkpoint.__file__", str(tmp_path / "models" / "checkpoint.py"))
     with pytest.raises(ModelError, match="give --weights FILE"):
         default_weights()
@@ -134,7 +134,7 @@ def test_without_shipped_weights_the_remedy_is_named(monkeypatch, tmp_path):
     assert default_weights() == tmp_path / "weights" / "rdr.safetensors"
 
 
-def test_the_shipped_weights_are_whole_and_say_what_they_are():
+def test_the_packaged_weights_load_with_their_facts():
     classifier = load_classifier(default_weights())
     assert classifier.facts.architecture == "rdr5x5"
     assert classifier.facts.preprocessing.background > 0
@@ -143,7 +143,7 @@ def test_the_shipped_weights_are_whole_and_say_what_they_are():
 
 
 @pytest.mark.slow
-def test_the_shipped_weights_tell_lesions_from_none_on_real_photographs(real_data):
+def test_the_packaged_weights_separate_photographs_with_and_without_lesions(real_data):
     """The three DiaretDB1 training images without any consensus lesion score below six that have some."""
     classifier = load_classifier(default_weights())
     folder = real_data / "diaretdb1" / "ddb1_v02_01" / "images"

@@ -38,7 +38,7 @@ def test_unknown_networks_and_weights_that_do_not_fit(tmp_path, name, content, m
 
 @pytest.mark.slow
 def test_the_plain_generation_game_invents_evidence_and_the_defended_one_does_not(real_data):
-    """Table 1 in small: toward the least likely class, with the same budget of steps."""
+    """A small version of table 1: the least likely class as target, with an equal number of steps."""
     model = load_imagenet_model("squeezenet1_0", real_data / "weights" / "squeezenet1_0.safetensors")
     photographs = sorted((real_data / "imagenet" / "val").iterdir())[::40]
     images = torch.stack([ImagenetPreprocessing().to_tensor(read_image(path).pixels) for path in photographs])
@@ -52,8 +52,8 @@ def test_the_plain_generation_game_invents_evidence_and_the_defended_one_does_no
 
 
 @pytest.mark.slow
-def test_a_fixed_point_equals_the_full_run_and_converged_says_what_the_last_explanation_scores(real_data):
-    """On a real network: leaving at a fixed point changes no bit, and no game is called a success that is none."""
+def test_a_fixed_point_equals_the_full_run_and_converged_is_correct(real_data):
+    """On a real network, stopping at a fixed point gives a bit-equal result, and `converged` is correct."""
     model = load_imagenet_model("squeezenet1_0", real_data / "weights" / "squeezenet1_0.safetensors")
     photographs = sorted((real_data / "imagenet" / "val").iterdir())[:80:40]
     images = torch.stack([ImagenetPreprocessing().to_tensor(read_image(path).pixels) for path in photographs])

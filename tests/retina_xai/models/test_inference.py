@@ -1,4 +1,4 @@
-"""Inference leaves a model as it was."""
+"""`inference` restores the model."""
 
 import pytest
 from helpers.networks import TinyNet
@@ -6,7 +6,7 @@ from helpers.networks import TinyNet
 from retina_xai.models.inference import inference
 
 
-def test_inference_restores_every_module_on_its_own():
+def test_inference_restores_every_module_separately():
     model = TinyNet().train()
     model.norm.eval()
     model.head.weight.requires_grad_(False)

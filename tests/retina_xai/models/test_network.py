@@ -80,13 +80,13 @@ def test_a_factory_of_the_current_folder_gives_a_network(nets):
     assert network.weights.startswith("state:")
 
 
-def test_a_factory_may_bring_the_names_of_its_classes(nets):
+def test_a_factory_may_define_class_names(nets):
     network = load_network(f"{nets}:named")
     assert network.classes == ("ant", "bee", "cow", "dog", "elk", "fox", "gnu")
     assert network.class_index("cow") == 2
 
 
-def test_a_factory_may_bring_its_preprocessing_and_get_weights_from_a_file(nets, tmp_path):
+def test_a_factory_may_define_preprocessing_and_load_weights_from_a_file(nets, tmp_path):
     plain = load_network(f"{nets}:small")
     state = {key: tensor + 1 for key, tensor in plain.model.state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
@@ -113,7 +113,7 @@ def test_a_factory_may_bring_its_preprocessing_and_get_weights_from_a_file(nets,
         ("{nets}:fails_on_images", r"cannot classify an image of shape \(1, 3, 224, 224\)"),
     ],
 )
-def test_factories_that_cannot_be_used_are_named(nets, factory, message):
+def test_unusable_factories_are_refused(nets, factory, message):
     with pytest.raises(ModelError, match=message) as error:
         load_network(factory.format(nets=nets))
     assert "\n" not in str(error.value)
@@ -143,7 +143,7 @@ def test_weights_that_hold_nan_or_are_missing_are_refused(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-def test_files_that_torch_cannot_read_and_names_without_end_are_one_short_line(tmp_path):
+def test_messages_of_torch_are_shortened(tmp_path):
     torch.save({1: torch.zeros(2)}, tmp_path / "numbers.pt")
     with pytest.raises(ModelError, match="not a state dict of tensors"):
         load_network("squeezenet1_1", tmp_path / "numbers.pt")
@@ -172,7 +172,7 @@ def test_googlenet_from_a_file_rescales_its_input_with_and_without_auxiliary_hea
     assert (model.aux1 is not None) == auxiliary
 
 
-def test_without_a_file_torchvisions_weights_are_fetched(monkeypatch):
+def test_without_a_file_torchvisions_weights_are_downloaded(monkeypatch):
     asked = {}
 
     def get_model(name, weights, progress):
@@ -189,7 +189,7 @@ def test_without_a_file_torchvisions_weights_are_fetched(monkeypatch):
     ("error", "reason"),
     [(URLError("no route to host"), "no route to host"), (RuntimeError('invalid hash value\n(expected "b")'), "hash")],
 )
-def test_weights_that_cannot_be_fetched_are_one_line(monkeypatch, error, reason):
+def test_a_failed_download_is_one_line(monkeypatch, error, reason):
     def get_model(name, weights, progress):
         raise error
 
@@ -225,7 +225,7 @@ def test_preprocessing_is_that_of_the_weights():
     assert preprocessing_of("efficientnet_b0", "0" * 64).interpolation == "bicubic"
 
 
-def test_pixels_come_back_from_the_input():
+def test_to_pixels_is_the_inverse_of_to_tensor():
     rules = ImagenetPreprocessing(size=8, resize=8)
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     assert np.array_equal(rules.to_pixels(rules.to_tensor(pixels)), pixels)

@@ -1,4 +1,4 @@
-"""The o_O networks: published sizes, any input, and the errors of wrong settings."""
+"""The o_O networks: published sizes, any input size, and errors for wrong settings."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Batch and memory format of many forward passes."""
+"""Batch size and memory format of many forward passes."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ class Viewing(nn.Sequential):
         return self[2](self[1](self[0](images)).view(len(images), -1))
 
 
-def test_a_network_that_views_its_maps_gets_the_usual_layout():
+def test_a_network_that_uses_view_gets_contiguous_images():
     images = torch.rand(2, 3, 8, 8)
     with pytest.raises(RuntimeError, match="view size"):
         Viewing()(images.contiguous(memory_format=torch.channels_last))
@@ -30,13 +30,13 @@ def test_a_network_that_views_its_maps_gets_the_usual_layout():
     assert Occlusion()(Viewing(), images).evidence.shape == (2, 8, 8)
 
 
-def test_the_batch_is_what_was_asked_or_what_suits_the_device():
+def test_the_batch_is_the_requested_one_or_the_default_of_the_device():
     assert batch_for(torch.zeros(1), 3) == 3
     assert batch_for(torch.zeros(1), None) in (CPU_BATCH, LARGE_CPU_BATCH)
     assert batch_for(torch.zeros(1, device="meta"), None) > CPU_BATCH
 
 
-def test_a_process_that_keeps_what_it_freed_takes_more_at_once(monkeypatch):
+def test_a_process_that_keeps_freed_memory_has_a_larger_batch(monkeypatch):
     monkeypatch.setitem(throughput._process, "keeps freed memory", False)
     assert batch_for(torch.zeros(1), None) == CPU_BATCH
     kept = keep_freed_memory()

@@ -1,4 +1,4 @@
-"""Prepared copies: made once, keyed by content, unreadable and ungradable photographs left out."""
+"""The cache: copies are made once and keyed by content; unreadable and ungradable photographs are left out."""
 
 from pathlib import Path
 

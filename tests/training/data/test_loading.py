@@ -1,4 +1,4 @@
-"""Draws: their shares, their independence of workers and processes, and what the datasets yield."""
+"""Draws: their shares, their independence of workers and processes, and the items of the data sets."""
 
 from collections import Counter
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_all_drawn_replaces_every_referable_choice_by_a_disease_free_one_of_its_
     assert set(new_levels[drawn]) == {0} and new_levels.max() == 1
     kept = np.flatnonzero(~drawn)
     assert [plain[position] for position in kept] == [replaced[position] for position in kept]
-    # every disease-free photograph of a set stands in equally often
+    # all disease-free photographs of a data set are used equally often
     idrid = [draw.index for draw in replaced if draw.drawn and TWO_SETS[draw.index][1] == "idrid"]
     counts = np.bincount(idrid, minlength=len(TWO_SETS))[len(LEVELS) : len(LEVELS) + 30]
     assert counts.sum() == len(idrid) and abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
@@ -111,7 +111,7 @@ def test_the_share_of_drawn_samples_decays_with_the_epochs(epoch: int) -> None:
     assert abs(drawn - share * referable) < 4 * np.sqrt(referable * share * (1 - share))
 
 
-def test_with_a_decay_of_nothing_only_the_first_epoch_is_drawn() -> None:
+def test_with_a_decay_of_zero_only_the_first_epoch_has_drawn_lesions() -> None:
     assert any(draw.drawn for draw in _sampler(drawn=0.5, decay=0.0))
     assert not any(draw.drawn for draw in _sampler(drawn=0.5, decay=0.0, epoch=1))
 
@@ -172,7 +172,7 @@ def test_patches_come_from_disease_free_photographs_as_often_as_asked(tmp_path: 
     patches = StageData(data.parts, data.cache, config, 0).train_dataloader()
     assert len(patches) == 6 and isinstance(patches.dataset, Patches)
     assert [Path(file).stem for file in patches.dataset.data] == ["0_left", "5_left", "10_left"]
-    # the balance has decayed over the stages of photographs alone
+    # the balance has decayed over the stages of photographs only
     assert [StageData(data.parts, data.cache, config, n).train_dataloader().sampler.earlier for n in (1, 2)] == [0, 2]
 
 
@@ -199,7 +199,7 @@ def test_drawing_lesions_without_disease_free_photographs_is_refused(
         check_parts({**parts, lacking: [sick]}, config)
 
 
-def test_what_draws_nothing_needs_no_disease_free_photograph() -> None:
+def test_stages_without_drawn_lesions_need_no_disease_free_photograph() -> None:
     sick = [LabelledPhotograph("1_left", "eyepacs:1", 1, Path("x"))]
     check_parts({"training": sick, "validation": sick}, TrainingConfig.from_mapping({"stages": [PLAIN]}))
     drawn = TrainingConfig.from_mapping({"stages": [PLAIN | {"drawn": 0.5}]})

@@ -1,4 +1,4 @@
-"""Simulated annotators: the consensus covers the exact masks, single annotators err."""
+"""Simulated annotators: the consensus covers the exact masks, single annotators make errors."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -54,7 +54,7 @@ def test_healthy_eye_has_no_consensus() -> None:
 
 
 def vote_maps(phantom: Phantom, seed: int) -> dict[str, np.ndarray]:
-    """How many of the four mark each pixel, read back from the XML by a reader of the test's own."""
+    """The number of annotators who mark each pixel, from the XML, by an independent reader."""
     kinds = {name: kind for kind, name in MARKING_TYPES.items()}
     votes = {kind: np.zeros(phantom.pixels.shape[:2], dtype=int) for kind in LESION_TYPES}
     for sheet in annotate(phantom, np.random.default_rng(seed)):

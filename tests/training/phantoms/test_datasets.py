@@ -58,7 +58,7 @@ class TestEyePacs:
             with Image.open(path) as image:
                 assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (160, 128))
 
-    def test_eyes_of_a_patient_have_like_grades(self, eyepacs: Path) -> None:
+    def test_eyes_of_a_patient_have_similar_grades(self, eyepacs: Path) -> None:
         rows = labels(eyepacs)
         pairs = [(grade, rows[name.replace("left", "right")]) for name, grade in rows.items() if name.endswith("left")]
         assert all(abs(left - right) <= 1 for left, right in pairs)
@@ -70,7 +70,7 @@ class TestEyePacs:
         hashes = [[sha256_of(path) for path in sorted(folder.rglob("*.*"))] for folder in folders]
         assert hashes[0] == hashes[1] != hashes[2]
 
-    def test_senseless_arguments(self, tmp_path: Path) -> None:
+    def test_invalid_arguments_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="0 patients: expected at least 1"):
             write_eyepacs(tmp_path, 0, 0)
         with pytest.raises(UsageError, match="expected five numbers that add up to 1"):
@@ -142,7 +142,7 @@ class TestDiaretDb1:
             assert {kind for kind, mask in phantom.masks.items() if mask.any()} == set(types)
             assert phantom.referable == bool(types)
 
-    def test_senseless_count(self, tmp_path: Path) -> None:
+    def test_an_invalid_count_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="1 images: expected 2 to 999"):
             write_diaretdb1(tmp_path, 1, 0)
 

@@ -1,4 +1,4 @@
-"""The healthy retina: bounded planes, a field of view of the drawn shape, hard negatives that are seeded."""
+"""The healthy retina: range of values, shape of the field of view, seeded hard negatives."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_eye_fits_into_the_photograph() -> None:
         assert y - half_height > -1.5 and y + half_height < 240.5
 
 
-def test_distractions_are_seeded_and_occur_in_about_half() -> None:
+def test_distractors_are_seeded_and_occur_in_about_half() -> None:
     camera = draw_camera(np.random.default_rng(0))
     eye = draw_eye(100, 100, camera, None, np.random.default_rng(0))
     changed = []

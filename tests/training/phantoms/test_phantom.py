@@ -1,4 +1,4 @@
-"""Phantoms: seeded, anatomically in place, graded as documented, with masks that are exact."""
+"""Phantoms: seeds, anatomy, grades as documented, and exact masks."""
 
 import time
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_shapes_types_and_truth(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_masks_are_what_the_lesions_changed(seed: int) -> None:
-    # the same seed without lesions is the same photograph, but for them
+    # the same seed without lesions gives the same photograph except for the lesions
     healthy, ill = make_phantom(seed, 320, 320, 0), make_phantom(seed, 320, 320, 3, DEMO)
     change = np.abs(ill.pixels.astype(float) - healthy.pixels).sum(axis=2)
     lesions = np.any(list(ill.masks.values()), axis=0)
@@ -46,7 +46,7 @@ def test_masks_are_what_the_lesions_changed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_lesions_lie_in_the_field_and_off_the_disc(seed: int) -> None:
+def test_lesions_are_in_the_field_of_view_and_outside_the_disc(seed: int) -> None:
     phantom = make_phantom(seed, 300, 400, 4)
     y, x = np.mgrid[0:300, 0:400]
     centre_x, centre_y, radius = phantom.field
@@ -111,7 +111,7 @@ class TestGrades:
             if set(kinds[2]) == {"red_small_dots"}:
                 assert len(kinds[2]) > 2 * FEW_DOTS[1]
 
-    def test_every_type_is_in_half_of_the_referable_and_alone_in_some(self) -> None:
+    def test_every_type_is_in_half_of_the_referable_phantoms_and_the_only_type_in_some(self) -> None:
         rng = np.random.default_rng(1)
         plans = [{kind for kind, _ in lesion_plan(2, PhantomSettings(), rng)} for _ in range(400)]
         for kind in LESION_TYPES:
@@ -125,7 +125,7 @@ class TestGrades:
         assert {kind for kind, _ in plain} == {"soft_exudates"}
         assert [size for _, size in twice] == pytest.approx([2.0 * size for _, size in plain])
 
-    def test_dot_scale_is_for_dots_alone(self) -> None:
+    def test_dot_scale_applies_to_dots_only(self) -> None:
         for kind, factor in (("red_small_dots", 3.0), ("haemorrhages", 1.0)):
             settings = PhantomSettings(types=(kind,))
             plain = lesion_plan(3, settings, np.random.default_rng(4))
@@ -163,6 +163,6 @@ def test_fast_enough() -> None:
         (lambda: make_phantom(0, settings=PhantomSettings(lesion_scale=0.0)), "lesion scale 0.0, .* above 0"),
     ],
 )
-def test_senseless_arguments(call: object, text: str) -> None:
+def test_invalid_arguments_are_refused(call: object, text: str) -> None:
     with pytest.raises(UsageError, match=text):
         call()  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Drawn lesions: functions of the seed, inside the field of view, off the disc, where the masks say."""
+"""Drawn lesions: determined by the seed, inside the field of view, outside the disc, with exact masks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The painter: masks are the pixels that changed, colours go the right way, everything is seeded."""
+"""The painter: masks are the changed pixels, dark lesions darken, bright ones brighten, results depend on the seed."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ class TestEveryType:
         assert first.tobytes() == second.tobytes()
         assert first.tobytes() != other.tobytes()
 
-    def test_reaches_no_further_than_its_window(self, kind: str, seed: int) -> None:
+    def test_nothing_outside_the_window_changes(self, kind: str, seed: int) -> None:
         pixels, _ = painted(kind, seed)
         rows, columns = np.nonzero(np.abs(pixels - plain_retina()).sum(axis=2) > 2.0)
         reach = max(np.abs(rows - 80).max(), np.abs(columns - 80).max())
@@ -130,6 +130,6 @@ def test_real_photograph_type_is_refused_with_the_remedy() -> None:
         ("haemorrhages", 3.0, float("nan"), "radius 3.0 and contrast nan must both be above 0"),
     ],
 )
-def test_senseless_arguments(kind: str, radius: float, contrast: float, text: str) -> None:
+def test_invalid_arguments_are_refused(kind: str, radius: float, contrast: float, text: str) -> None:
     with pytest.raises(UsageError, match=text):
         paint_lesion(plain_retina(), kind, (80.0, 80.0), radius, np.random.default_rng(0), contrast)

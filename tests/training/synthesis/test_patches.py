@@ -1,4 +1,4 @@
-"""Patches: the label agrees with what is painted, the seed decides everything, validation is fixed."""
+"""Patches: labels agree with the painted lesions, results depend only on the seed, validation patches are fixed."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def test_the_share_shown_follows_the_map() -> None:
 
 
 def test_a_window_has_the_background_of_the_whole_photograph(files: list[Path]) -> None:
-    # the margin is wide enough: cut first or take the background off first, the patch is the same
+    # the margin is wide enough: cutting and subtracting the background commute
     pixels = np.load(files[2])
     whole = contrast(pixels, GRAHAM)
     start, stop = 80, 80 + PATCH

@@ -1,4 +1,4 @@
-"""The vessel tree: it starts at the disc, thins out, spares the fovea, and is drawn to scale."""
+"""The vessel tree: it starts at the disc, becomes thinner, does not enter the fovea, and is drawn to scale."""
 
 import numpy as np
 import pytest
