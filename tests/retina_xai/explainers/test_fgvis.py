@@ -87,7 +87,7 @@ def test_the_two_score_stops_end_at_the_higher_one():
         ({"lam": ()}, "give one number >= 0, or several"),
         ({"lr": 0.0}, "give a positive rate"),
         ({"stop_score": 1.5}, "give numbers above 0 and up to 1"),
-        ({"game": "generation", "stop_score": 0.5}, "ends deletion and repression only, not generation"),
+        ({"game": "generation", "stop_score": 0.5}, "apply to deletion and repression only, not to generation"),
         ({"batch_size": 0}, "batch_size 0: give at least 1"),
     ],
 )
