@@ -48,7 +48,7 @@ def test_json_round_trip():
             "prediction",
             "decision",
             "refer",
-            "decision 'refer': expected 'no referable DR found', as",
+            "decision 'refer': expected 'no referable DR found' for this",
         ),
         ("prediction", "rdr_score", math.nan, "score nan: expected a number"),
         ("prediction", "threshold", [1], r"threshold \[1\]: expected a number"),

@@ -105,7 +105,7 @@ def test_settings_out_of_range_are_refused(settings, message):
         (torch.zeros(1, 3, 8, 8), {"targets": 9}, UsageError, "classes 0 to 4"),
         (torch.zeros(2, 3, 8, 8), {"targets": torch.tensor([0, 1, 2])}, UsageError, "3 targets for 2 images"),
         (torch.zeros(1, 3, 8, 8), {"start": torch.zeros(1, 3, 9, 8)}, UsageError, "start mask has shape"),
-        (torch.zeros(1, 3, 8, 8), {"start": torch.full((1, 3, 8, 8), 2.0)}, UsageError, r"leaves \[0, 1\]"),
+        (torch.zeros(1, 3, 8, 8), {"start": torch.full((1, 3, 8, 8), 2.0)}, UsageError, r"has values outside \[0, 1\]"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(images, keywords, error, message):

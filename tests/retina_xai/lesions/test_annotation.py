@@ -60,7 +60,7 @@ def test_the_json_is_as_documented():
     ("changes", "message"),
     [
         ({"id": ""}, "lesion id is empty: enter one"),
-        ({"id": "x" * 101}, "lesion id of 101 characters: at most 100 are kept"),
+        ({"id": "x" * 101}, "lesion id of 101 characters: expected at most 100"),
         ({"id": "\ud800"}, "lesion id with an invalid character at 1"),
         ({"id": 7}, "lesion id of type int: expected a text"),
         ({"type": "drusen"}, "lesion type 'drusen': expected one of haemorrhages, .*, unspecified"),
@@ -116,7 +116,7 @@ def test_the_message_names_the_error(values, message):
 
 def test_an_outline_of_too_many_points_is_refused(monkeypatch):
     monkeypatch.setattr(shapes, "MAX_POINTS", 7)
-    with pytest.raises(InputError, match="outline of 8 points: at most 7 are kept"):
+    with pytest.raises(InputError, match="outline of 8 points: expected at most 7"):
         Annotation.from_json(CANDIDATE.to_json())
 
 
