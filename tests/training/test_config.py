@@ -82,7 +82,10 @@ def test_a_wrong_stage_is_refused_with_its_reason(stage: dict[str, object], mess
         ),
         ({"balance": {"referable": 0}}, "balance.referable: Input should be greater than 0"),
         ({"balance": {"referable": 1}}, "balance.referable: Input should be less than 1"),
-        ({"preprocessing": {"std": [12, 0, 5]}}, "preprocessing: Value error, std (12.0, 0.0, 5.0): expected three values above 0"),
+        (
+            {"preprocessing": {"std": [12, 0, 5]}},
+            "preprocessing: Value error, std (12.0, 0.0, 5.0): expected three values above 0",
+        ),
         ({"preprocessing": {"background": 1.5}}, "preprocessing.background: Input should be less than or equal to 1"),
         ({"augmentation": {"blur": -1}}, "augmentation.blur: Input should be greater than or equal to 0"),
     ],

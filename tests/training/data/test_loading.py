@@ -185,7 +185,11 @@ PLAIN = {"size": 32, "epochs": 1}
     [
         ([PATCHES, PLAIN], "training", "training: no disease-free photograph .* stage 1 .* or leave that stage out"),
         ([PATCHES, PLAIN], "validation", "validation: no disease-free .* stage 1 .* or leave that stage out"),
-        ([PLAIN, PLAIN | {"drawn": 0.1}], "training", "training: .* stage 2 draws lesions on them; add some, or set its drawn"),
+        (
+            [PLAIN, PLAIN | {"drawn": 0.1}],
+            "training",
+            "training: .* stage 2 draws lesions on them; add some, or set its drawn",
+        ),
     ],
 )
 def test_drawing_lesions_without_disease_free_photographs_is_refused(
