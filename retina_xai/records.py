@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from retina_xai import drawing
 from retina_xai.errors import InputError
@@ -42,6 +43,19 @@ def write_record(folder: Path, stem: str, localization: Localization, run: Mappi
     write_png(folder / f"{stem}_evidence.png", evidence)
     write_png(folder / f"{stem}_overlay.png", drawing.overlay(pixels, localization.evidence))
     write_json(folder / f"{stem}.json", record_of(localization, run))
+
+
+def read_evidence(path: Path) -> np.ndarray:
+    """The evidence map (H, W) float32 in [0, 1] that `write_record` wrote.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return np.asarray(image, np.float32) / EVIDENCE_SCALE
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: evidence of an earlier run cannot be read; localize again") from error
 
 
 def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, Any]:

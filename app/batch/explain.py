@@ -137,10 +137,9 @@ def _load(path: Path) -> dict[str, Any] | None:
 
 def _top(network: Network, image: Tensor) -> list[dict[str, Any]]:
     """The most likely classes with their scores."""
-    scores, indices = network.scores(image)[0].topk(min(LISTED, len(network.classes)))
     return [
         {"class": network.classes[index], "index": index, "score": float(f"{score:.7g}")}
-        for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
+        for index, score in network.most_likely(image, LISTED)
     ]
 
 

@@ -1,7 +1,7 @@
-"""What was computed before and lies on disk: results of `localize` and runs of `evaluate`.
+"""Earlier results on disk: results of `localize` and runs of `evaluate`.
 
-A result stands for a photograph where the hashes of file and weights and the method with its settings are those asked
-for; then its evidence is read instead of computed.
+An earlier result of `localize` is used instead of a computation if the hashes of photograph and weights, the method and
+its settings are the same.
 """
 
 import json
@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from retina_xai.errors import InputError
 from retina_xai.evaluation.lesions.operating_points import MeasuredRun, read_measured
-from retina_xai.records import EVIDENCE_SCALE, read_record
+from retina_xai.records import read_evidence, read_record
 from retina_xai.runner import SETTINGS_FILE
 
 
@@ -31,7 +30,7 @@ class Earlier:
         for path in self.records.get(sha256, ()):
             record = read_record(path)
             if _same(record, run) and record["explanation"] is not None:
-                return record, _evidence(path.with_name(f"{path.stem}_evidence.png"))
+                return record, read_evidence(path.with_name(f"{path.stem}_evidence.png"))
         return None
 
     def measured(self, run: Mapping[str, Any]) -> MeasuredRun | None:
@@ -78,11 +77,3 @@ def _add_records(records: dict[str, tuple[Path, ...]], folder: Path) -> None:
 def _same(record: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
     wanted = json.loads(json.dumps(run["method"]))
     return bool(record["model"]["sha256"] == run["model"]["sha256"] and record["method"] == wanted)
-
-
-def _evidence(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path, formats=["PNG"]) as image:
-            return np.asarray(image, np.float32) / EVIDENCE_SCALE
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: evidence of an earlier run cannot be read; localize again") from error

@@ -1,8 +1,8 @@
-"""Work in the background: one thread per process computes, whatever a page has asked for, one job at a time.
+"""Work in the background: a worker is a thread that runs one job at a time.
 
-A network on few cores gains nothing from two jobs at once and the page loses; so jobs wait in a queue, urgent ones
+Two jobs at once would not be faster on few cores and would slow down the page. So jobs wait in a queue, urgent ones
 (what a reader looks at) before the others (the rest of a worklist), and one core is left to the page. A page holds its
-jobs and polls them. A job is cancelled at once while it waits, and at its next step while it runs.
+jobs and polls them. A waiting job is cancelled at once, a running job at its next step.
 """
 
 import itertools
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
-    """Raised inside a job that is not wanted any more."""
+    """Raised inside a job that was cancelled."""
 
 
 @dataclass(eq=False)
@@ -44,16 +44,16 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Nothing more comes from it."""
+        """Whether it is done, failed or cancelled."""
         return self.state in ENDED
 
     @property
     def wanted(self) -> bool:
-        """It has not ended and nobody has cancelled it."""
+        """Whether it has neither ended nor been cancelled."""
         return not self.ended and not self.cancelled.is_set()
 
     def cancel(self) -> None:
-        """Ask it to stop; what has ended stays as it is."""
+        """Ask it to stop; nothing happens if it has ended."""
         self.cancelled.set()
         if self.state == "waiting":
             self.state = "cancelled"

@@ -11,7 +11,7 @@ STYLE = """<style>
 [data-testid="stAlertContainer"] { padding: 0.5rem 0.75rem; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: #4a5462; opacity: 1; }
 </style>"""
-"""Less margin than Streamlit's own, no figure that runs at every poll, and captions of enough contrast."""
+"""Smaller margins than those of Streamlit, no animation at every poll, and captions of sufficient contrast."""
 
 st.set_page_config(page_title="retina-xai", layout="wide")
 st.html(STYLE)

@@ -20,7 +20,7 @@ EVERY = 20
 log = logging.getLogger(__name__)
 
 
-class ScoreBook:
+class ScoreCache:
     """May be used by several threads."""
 
     def __init__(self, path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Behind `retina-xai view`: open the desk, then serve the pages to this machine alone.
+"""`retina-xai view`: open the services, then serve the pages to this machine alone.
 
-Everything that keeps the viewer safe is set here and wins over any configuration file of Streamlit's: it listens on
-127.0.0.1, contacts nobody, shows no tracebacks, and limits uploads. Streamlit runs in this process, so one Ctrl-C or
-one kill ends all of it; readings are safe by then (`retina_xai.app.readings.store`).
+The options here protect photographs and readers, and override the configuration files of Streamlit: the viewer listens
+on 127.0.0.1, sends nothing to other machines, shows no tracebacks, and limits uploads. Streamlit runs in this process,
+so Ctrl-C or a kill ends all of it. Stored readings are on disk by then (`retina_xai.app.readings.store`).
 """
 
 import socket
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from retina_xai.app.cli.console import console
-from retina_xai.app.viewer.services import ViewSettings, open_desk, serve
+from retina_xai.app.viewer.services import ViewSettings, open_services, serve
 from retina_xai.errors import UsageError
 
 HOST = "127.0.0.1"
 PORT = 8501
-LARGEST_UPLOAD = 50
+MAX_UPLOAD_SIZE = 50
 """Megabytes."""
 
 SWITCH_INTERVAL = 0.0005
@@ -29,7 +29,7 @@ OPTIONS: dict[str, Any] = {
     "server.runOnSave": False,
     "server.enableXsrfProtection": True,
     "server.enableCORS": True,
-    "server.maxUploadSize": LARGEST_UPLOAD,
+    "server.maxUploadSize": MAX_UPLOAD_SIZE,
     "server.enableStaticServing": False,
     "server.showEmailPrompt": False,
     "browser.gatherUsageStats": False,
@@ -38,7 +38,7 @@ OPTIONS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "runner.magicEnabled": False,
-    "runner.fastReruns": False,  # a fast rerun throws away the click that waits for the run before it
+    "runner.fastReruns": False,  # a fast rerun loses a click that waits for the former run
     "global.developmentMode": False,
     "logger.hideWelcomeMessage": True,
     "logger.level": "warning",
@@ -63,14 +63,14 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     """
     _check_port(port)
     console.print("reading weights and photographs ...", style="dim")
-    opened = open_desk(settings)
+    opened = open_services(settings)
     serve(opened)
     sys.setswitchinterval(SWITCH_INTERVAL)
     count = len(opened.folder.items)
     console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
     console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)
     _run(port)
-    opened.book.flush()
+    opened.scores.flush()
 
 
 def _run(port: int) -> None:

@@ -1,8 +1,7 @@
-"""What one process of the viewer serves: photographs, weights, the store of readings, the worker. Sessions share it.
+"""What one process of the viewer serves to all sessions: photographs, weights, the store of readings, workers.
 
-Nothing in here belongs to a session: uploads, drafts and what was computed for them live in `viewer.session`. What is
-shared is the network, which has no memory, and scores of photographs by the hash of their content, of the served
-folder only.
+Nothing here belongs to a session: uploads, drafts and their results are in `viewer.session`. Scores are shared by the
+hash of the photograph, and only those of the served folder.
 """
 
 import json
@@ -17,7 +16,7 @@ from retina_xai.app.batch.photographs import without_results
 from retina_xai.app.readings.store import ReadingStore, open_store
 from retina_xai.app.viewer.earlier_results import Earlier, find_earlier, is_localized
 from retina_xai.app.viewer.jobs import Worker
-from retina_xai.app.viewer.score_cache import ScoreBook
+from retina_xai.app.viewer.score_cache import ScoreCache
 from retina_xai.app.viewer.worklist import Folder, Item, items_of
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase
@@ -38,7 +37,7 @@ class ViewSettings:
     """What `retina-xai view` was started with.
 
     paths: photographs, folders of them, annotated data sets. results: folders of earlier results. readings: the
-    store, in the user's data folder by default. cache: folder of score books, the user's cache folder by default.
+    store, in the user's data folder by default. cache: folder of scores, the user's cache folder by default.
     """
 
     paths: tuple[Path, ...] = ()
@@ -53,8 +52,11 @@ class ViewSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
-    """A viewer that is ready; made by `open_desk`."""
+class Services:
+    """All that is open while the viewer runs; made by `open_services`.
+
+    `worker` computes, `encoder` encodes views; `calibration` is what training measured of the weights.
+    """
 
     settings: ViewSettings
     classifier: RdrClassifier
@@ -63,10 +65,10 @@ class Desk:
     folder: Folder
     cases: Mapping[Path, AnnotatedCase]
     earlier: Earlier
-    book: ScoreBook
+    scores: ScoreCache
     calibration: Mapping[str, Any] | None
     worker: Worker = field(default_factory=Worker)
-    painter: Worker = field(default_factory=Worker)
+    encoder: Worker = field(default_factory=Worker)
 
     def run_facts(self, method: str) -> dict[str, Any]:
         """`records.run_facts` of the weights with a method."""
@@ -77,26 +79,26 @@ class Desk:
         return None if item.uploaded else self.cases.get(item.path)
 
 
-_open: list[Desk] = []
+_open: list[Services] = []
 
 
-def desk() -> Desk:
-    """The desk of this process.
+def services() -> Services:
+    """The services of this process.
 
     Raises:
         UsageError: the page was not started by `retina-xai view`.
     """
     if not _open:
-        raise UsageError("the viewer's page was started by itself: run `retina-xai view`")
+        raise UsageError("the page of the viewer was started without its services: run `retina-xai view`")
     return _open[-1]
 
 
-def serve(one: Desk) -> None:
-    """Make it the desk of this process."""
-    _open[:] = [one]
+def serve(opened: Services) -> None:
+    """Make these the services of this process."""
+    _open[:] = [opened]
 
 
-def open_desk(settings: ViewSettings) -> Desk:
+def open_services(settings: ViewSettings) -> Services:
     """Read weights, open the store, list the photographs.
 
     Raises:
@@ -105,11 +107,11 @@ def open_desk(settings: ViewSettings) -> Desk:
     fundus_explainer(settings.method)
     if settings.imagenet_weights is not None and settings.imagenet_model is None:
         raise UsageError("--imagenet-weights without --imagenet-model: name the network as well")
-    photographs, results = _parted(settings)
+    photographs, results = _photographs_and_results(settings)
     folder, cases = _photographs(photographs)
     weights = settings.weights or default_weights()
     classifier = load_classifier(weights, device_named(settings.device))
-    return Desk(
+    return Services(
         settings,
         classifier,
         _network(settings),
@@ -117,7 +119,7 @@ def open_desk(settings: ViewSettings) -> Desk:
         folder,
         cases,
         find_earlier(results),
-        ScoreBook(_cache(settings) / f"scores-{classifier.sha256[:16]}.json"),
+        ScoreCache(_cache(settings) / f"scores-{classifier.sha256[:16]}.json"),
         _calibration(weights, classifier),
     )
 
@@ -126,8 +128,8 @@ def _cache(settings: ViewSettings) -> Path:
     return settings.cache or platformdirs.user_cache_path(NAME, appauthor=False)
 
 
-def _parted(settings: ViewSettings) -> tuple[list[Path], list[Path]]:
-    """Paths of photographs, and folders of results, whether these were named as such or not."""
+def _photographs_and_results(settings: ViewSettings) -> tuple[list[Path], list[Path]]:
+    """Paths of photographs, and folders of results, whether given as such or among the photographs."""
     named = [path for path in settings.paths if path.is_dir() and is_localized(path)]
     return [path for path in settings.paths if path not in named], [*settings.results, *named]
 
@@ -153,7 +155,7 @@ def _network(settings: ViewSettings) -> Network | None:
 
 
 def _calibration(weights: Path, classifier: RdrClassifier) -> Mapping[str, Any] | None:
-    """What training measured of these weights, where its metrics.json lies beside them."""
+    """What training measured of these weights, if its metrics.json is beside them."""
     try:
         metrics = json.loads(weights.with_name("metrics.json").read_text(encoding="utf-8"))
         same = abs(metrics["threshold"] - classifier.facts.threshold) < 1e-6

@@ -1,7 +1,7 @@
 """What belongs to one browser session: uploads, drafts, jobs and what they found. Other sessions never see it.
 
-It is kept in Streamlit's session state and nowhere else; uploads lie in a temporary folder that goes when the session
-does. Findings of photographs of the served folder are also put in the shared book of scores, those of uploads are not.
+It is kept in Streamlit's session state and nowhere else; uploads are in a temporary folder that is deleted with the
+session. Scores of photographs of the served folder are also put into the shared cache, those of uploads are not.
 """
 
 import tempfile
@@ -19,16 +19,17 @@ from retina_xai.app.readings.model import Reading
 from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.draft import Draft
 from retina_xai.app.viewer.encoding import first_view, other_views
-from retina_xai.app.viewer.findings import Evidence, Question, find_evidence
+from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
+from retina_xai.app.viewer.game_comparison import GameComparison
 from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
-from retina_xai.app.viewer.matches import Match
-from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.worklist import Filter, Item, Scored, upload_of
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, read_image
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.localization import predict
+from retina_xai.models.checkpoint import CLASSES
 
 KEPT_PHOTOGRAPHS, KEPT_EVIDENCE = 3, 8
 FRESH = 10.0
@@ -54,10 +55,10 @@ class Session:
     drafts: dict[str, Draft] = field(default_factory=dict)
     explaining: tuple[str, Question, Job] | None = None
     games: Job | None = None
-    match: Match = field(default_factory=Match)
+    comparison: GameComparison = field(default_factory=GameComparison)
     photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
     pictures: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
-    painting: dict[str, Job] = field(default_factory=dict)
+    encoding: dict[str, Job] = field(default_factory=dict)
     heat: OrderedDict[tuple[str, Question], HeatLayer] = field(default_factory=OrderedDict)
     experts: OrderedDict[str, tuple[Annotation, ...]] = field(default_factory=OrderedDict)
     taken: set[str] = field(default_factory=set)
@@ -70,14 +71,14 @@ class Session:
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="retina-xai-", ignore_cleanup_errors=True)
     )
 
-    def items(self, desk: Desk) -> dict[str, Item]:
+    def items(self, served: Services) -> dict[str, Item]:
         """All photographs of this session by key: uploads first, then those of the folder."""
-        return {**self.uploads, **{item.key: item for item in desk.folder.items}}
+        return {**self.uploads, **{item.key: item for item in served.folder.items}}
 
     def if_current(self, item: Item, act: Callable[[], object]) -> Callable[[], None]:
-        """What a button of a photograph's page does: nothing once the reader has gone on to another photograph.
+        """The action of a button on the page of a photograph: nothing if another photograph is open by then.
 
-        Keys pressed in quick succession can reach a button of the former page, and must not speak for the wrong eye.
+        Keys that are pressed in quick succession can reach a button of the former page.
         """
 
         def guarded() -> None:
@@ -100,7 +101,7 @@ class Session:
             keep(self.photographs, item.key, read_image(item.path), KEPT_PHOTOGRAPHS)
         return self.photographs[item.key]
 
-    def views(self, item: Item, desk: Desk) -> dict[str, bytes]:
+    def views(self, item: Item, served: Services) -> dict[str, bytes]:
         """Its encoded views: at first the colour view alone, the others when they are made.
 
         Raises:
@@ -109,16 +110,16 @@ class Session:
         if item.key not in self.pictures:
             photograph = self.photograph(item)
             keep(self.pictures, item.key, first_view(photograph), KEPT_PHOTOGRAPHS)
-            self.painting[item.key] = desk.painter.submit(lambda _: other_views(photograph))
+            self.encoding[item.key] = served.encoder.submit(lambda _: other_views(photograph))
         return self.pictures[item.key]
 
     @property
     def has_news(self) -> bool:
         """Whether something that was asked for has ended and not been taken over."""
-        jobs = [*self.scoring.values(), *self.painting.values()]
+        jobs = [*self.scoring.values(), *self.encoding.values()]
         return any(job.ended for job in jobs)
 
-    def readings(self, desk: Desk) -> tuple[Reading, ...]:
+    def readings(self, served: Services) -> tuple[Reading, ...]:
         """All readings by this session's reader, in the order of their storing; readers do not see one another's.
 
         Raises:
@@ -126,17 +127,17 @@ class Session:
         """
         reader, now = self.reader.strip(), time.monotonic()
         if self.own[0] != reader or now - self.own[1] > FRESH:
-            found = (reading for reading in desk.store.all() if reading.reader == reader)
+            found = (reading for reading in served.store.all() if reading.reader == reader)
             self.own = reader, now, tuple(found) if reader else ()
         return self.own[2]
 
-    def store(self, reading: Reading, desk: Desk) -> Reading:
+    def store(self, reading: Reading, served: Services) -> Reading:
         """Keep a reading for good.
 
         Raises:
             InputError: it cannot be written.
         """
-        stored = desk.store.add(reading)
+        stored = served.store.add(reading)
         self.own = ("", 0.0, ())
         return stored
 
@@ -146,7 +147,7 @@ class Session:
         self.uploads[item.key] = item
         return item
 
-    def score(self, items: Iterable[Item], desk: Desk, urgency: int = PATIENT) -> None:
+    def score(self, items: Iterable[Item], served: Services, urgency: int = PATIENT) -> None:
         """Have photographs scored that are neither scored nor waiting for it."""
         for item in items:
             job = self.scoring.get(item.key)
@@ -156,7 +157,9 @@ class Session:
                 continue
             if job is not None:
                 job.cancel()
-            self.scoring[item.key] = desk.worker.submit(_scoring(item, self.photographs.get(item.key), desk), urgency)
+            self.scoring[item.key] = served.worker.submit(
+                _scoring(item, self.photographs.get(item.key), served), urgency
+            )
 
     @staticmethod
     def _late(job: Job, urgency: int) -> bool:
@@ -172,9 +175,9 @@ class Session:
                     self.scored[key] = Scored(error=job.error)
                 elif job.state == "done":
                     self.scored[key] = job.result
-        for key, job in list(self.painting.items()):
+        for key, job in list(self.encoding.items()):
             if job.ended:
-                del self.painting[key]
+                del self.encoding[key]
                 if key in self.pictures and job.state == "done":
                     self.pictures[key] = {**self.pictures[key], **job.result}
         if self.explaining and self.explaining[2].state == "done":
@@ -182,53 +185,65 @@ class Session:
             keep(self.evidence, (key, question), job.result, KEPT_EVIDENCE)
             self.explaining = None
 
-    def explain(self, item: Item, question: Question, desk: Desk) -> Job:
+    def evidence_of(self, item: Item, question: Question, served: Services) -> Evidence | None:
+        """The answer that is known: computed in this session, or by an earlier run.
+
+        Raises:
+            InputError: the photograph or an earlier result cannot be read.
+        """
+        place = (item.key, question)
+        if place not in self.evidence and question.target == CLASSES[-1] and served.earlier.records:
+            photograph = self.photograph(item)
+            found = served.earlier.evidence(photograph.sha256, served.run_facts(question.method))
+            if found is not None and found[1].shape == photograph.pixels.shape[:2]:
+                keep(self.evidence, place, evidence_of_record(*found, question), KEPT_EVIDENCE)
+        return self.evidence.get(place)
+
+    def explain(self, item: Item, question: Question, served: Services) -> Job:
         """Have evidence found; what was asked for before is cancelled."""
         if self.explaining:
             self.explaining[2].cancel()
-        photograph, classifier = self.photograph(item), desk.classifier
-        job = desk.worker.submit(lambda job: find_evidence(photograph, classifier, question, job), URGENT)
+        photograph, classifier = self.photograph(item), served.classifier
+        job = served.worker.submit(lambda job: find_evidence(photograph, classifier, question, job), URGENT)
         self.explaining = item.key, question, job
         return job
 
 
 def session() -> Session:
-    """The session of the page that is being made."""
+    """The session of the page that is running."""
     if SLOT not in st.session_state:
         st.session_state[SLOT] = Session()
     found: Session = st.session_state[SLOT]
     return found
 
 
-def keep(shelf: OrderedDict, key: object, value: object, most: int) -> None:  # type: ignore[type-arg]
-    """Put something on a shelf of the last few."""
-    shelf[key] = value
-    shelf.move_to_end(key)
-    while len(shelf) > most:
-        shelf.popitem(last=False)
+def keep(values: OrderedDict, key: object, value: object, limit: int) -> None:  # type: ignore[type-arg]
+    """Keep a value among the last few; the oldest are dropped."""
+    values[key] = value
+    values.move_to_end(key)
+    while len(values) > limit:
+        values.popitem(last=False)
 
 
 def line_of(error: RetinaXaiError | str, item: Item) -> str:
-    """An error's line with the photograph's name in place of the path, which is nobody's business."""
+    """The line of an error with the name of the photograph in place of its path, which pages never show."""
     return str(error).replace(str(item.path), item.name)
 
 
-def _scoring(item: Item, decoded: Photograph | None, desk: Desk) -> Callable[[Job], Scored]:
-    """The work of scoring one photograph, which may be decoded already. A photograph of the folder is looked up in the
-    book first.
-    """
+def _scoring(item: Item, decoded: Photograph | None, served: Services) -> Callable[[Job], Scored]:
+    """The work of scoring one photograph, which may be decoded already; a known score of the folder is used."""
 
     def work(_: Job) -> Scored:
         sha256 = _content(item) if decoded is None else decoded.sha256
-        known = None if item.uploaded else desk.book.get(sha256)
+        known = None if item.uploaded else served.scores.get(sha256)
         if known is not None:
             return Scored(sha256, known)
         try:
-            verdict = predict(decoded or read_image(item.path, sha256=sha256), desk.classifier)
+            verdict = predict(decoded or read_image(item.path, sha256=sha256), served.classifier)
         except InputError as error:
             raise InputError(line_of(error, item)) from error
         if not item.uploaded:
-            desk.book.put(sha256, verdict)
+            served.scores.put(sha256, verdict)
         return Scored(sha256, verdict)
 
     return work

@@ -1,9 +1,9 @@
-"""The photographs to be read: where they come from, in which order, and which are offered twice.
+"""The photographs to be read: their source, their order, and which are offered for a second reading.
 
-A photograph is known on the page by a key that is no path: a hash of its place in the folder, or of the content that
-was uploaded. The two eyes of a patient stay together (names as in EyePACS, 10_left and 10_right; other names are a
-patient each), and patients come by their highest score. A tenth of the negatives, drawn by a seed and the
-same on every start, is offered for a second reading: what the system lets pass is otherwise never looked at again.
+Pages identify a photograph by a key instead of its path: a hash of its place in the folder, or of the uploaded content.
+The two eyes of a patient stay together (names as in EyePACS, 10_left and 10_right; any other name is a patient of its
+own), and patients are sorted by their highest score. A tenth of the negatives is offered for a second reading, because
+nobody would look at missed disease otherwise; it is drawn with a fixed seed and is the same on every start.
 """
 
 import hashlib

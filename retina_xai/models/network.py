@@ -76,6 +76,11 @@ class Network:
         """Softmax scores (N, classes) of normalised images (N, 3, size, size)."""
         return self.logits(images).softmax(dim=1)
 
+    def most_likely(self, image: Tensor, count: int) -> list[tuple[int, float]]:
+        """Index and score of the `count` most likely classes of one image (1, 3, size, size), highest first."""
+        scores, indices = self.scores(image)[0].topk(min(count, len(self.classes)))
+        return list(zip(indices.tolist(), scores.tolist(), strict=True))
+
     def class_index(self, wanted: str) -> int:
         """The class of that name or number; see `class_index`."""
         return class_index(self.classes, wanted)

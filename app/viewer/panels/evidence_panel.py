@@ -6,12 +6,12 @@ import streamlit as st
 
 from retina_xai.app.viewer.components.table.table import Column, Table, TableRow, show_table
 from retina_xai.app.viewer.draft import Draft
-from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record
+from retina_xai.app.viewer.findings import Evidence, Question
 from retina_xai.app.viewer.panels.header_panel import kept
 from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
 from retina_xai.app.viewer.panels.text import number, plain
-from retina_xai.app.viewer.services import Desk
-from retina_xai.app.viewer.session import KEPT_EVIDENCE, Session, keep, line_of
+from retina_xai.app.viewer.services import Services
+from retina_xai.app.viewer.session import Session, line_of
 from retina_xai.app.viewer.worklist import Item
 from retina_xai.explainers.registry import FUNDUS_METHODS, fundus_explainer
 from retina_xai.lesions.annotation import ANNOTATION_TYPES, Annotation
@@ -23,33 +23,17 @@ COLUMNS = (Column("No.", True), Column("evidence", True), Column("x, y", True), 
 EDIT_HELP = "Turns the candidate into a lesion of yours, which you can move and delete with the drawing tool"
 
 
-def question_of(state: Session, desk: Desk) -> Question:
-    """What the controls ask for."""
+def question_of(state: Session, served: Services) -> Question:
+    """The question that the controls ask."""
     target = st.session_state.get("target", CLASSES[-1])
-    return Question(state.method or desk.settings.method, target if target in CLASSES else CLASSES[-1])
+    return Question(state.method or served.settings.method, target if target in CLASSES else CLASSES[-1])
 
 
-def evidence_of(state: Session, item: Item, question: Question, desk: Desk) -> Evidence | None:
-    """The answer that is known: computed in this session, or by an earlier run."""
-    place = (item.key, question)
-    if place not in state.evidence and question.target == CLASSES[-1] and desk.earlier.records:
-        photograph = state.photograph(item)
-        found = desk.earlier.evidence(photograph.sha256, desk.run_facts(question.method))
-        if found is not None and found[1].shape == photograph.pixels.shape[:2]:
-            keep(state.evidence, place, evidence_of_record(*found, question), KEPT_EVIDENCE)
-    return state.evidence.get(place)
-
-
-def shown(found: Evidence | None, threshold: float) -> list[Annotation]:
-    """Candidates that reach the threshold."""
-    return [one for one in (found.candidates if found else ()) if one.score is not None and one.score >= threshold]
-
-
-def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk) -> None:
+def show_evidence(state: Session, item: Item, found: Evidence | None, served: Services) -> None:
     """Controls, progress or result."""
     left, right = st.columns([3, 2])
-    method = left.selectbox("Method", FUNDUS_METHODS, key=kept("method", question_of(state, desk).method))
-    right.selectbox("Class", CLASSES[::-1], key=kept("target", question_of(state, desk).target))
+    method = left.selectbox("Method", FUNDUS_METHODS, key=kept("method", question_of(state, served).method))
+    right.selectbox("Class", CLASSES[::-1], key=kept("target", question_of(state, served).target))
     if method != state.method:
         state.method = method
         st.rerun()
@@ -58,27 +42,27 @@ def show_evidence(state: Session, item: Item, found: Evidence | None, desk: Desk
         return
     label = "Find evidence" if found is None else "Find it again"
     kind = "primary" if found is None else "secondary"
-    question = question_of(state, desk)
-    ask = state.if_current(item, lambda: state.explain(item, question, desk))
+    question = question_of(state, served)
+    ask = state.if_current(item, lambda: state.explain(item, question, served))
     st.button(label, key="find", shortcut="g", type=kind, width="stretch", on_click=ask)  # type: ignore[arg-type]
     _show_failure(state, item)
     if found is not None:
         _show_scores(found)
-        _show_threshold(state, found, desk)
+        _show_threshold(state, found, served)
 
 
 def show_candidates(state: Session, item: Item, found: Evidence | None) -> None:
-    """The table of candidates, and what the reader makes of the chosen one."""
+    """The table of candidates, and the controls of the chosen one."""
     if found is None:
         return
     draft = state.draft(item)
-    listed = shown(found, state.threshold)
+    listed = found.candidates_from(state.threshold)
     if not listed:
         st.caption("No candidate reaches the threshold." if found.candidates else "No evidence, so no candidates.")
         return
     rows = [_row(one, draft) for one in listed[:LISTED]]
     more = f", the first {LISTED} are listed" if len(listed) > LISTED else ""
-    st.caption(f"{len(listed)} candidates{more}. Choose one: the picture goes there.")
+    st.caption(f"{len(listed)} candidates{more}. Choose one to show it in the picture.")
     table = Table("Lesion candidates", COLUMNS, rows, draft.selected, "10.5rem")
     show_table(table, f"{TABLE}-{item.key}", lambda name: _go_to(state, draft, name))
     for chosen in listed:
@@ -140,7 +124,7 @@ def _watch(state: Session) -> None:
 
 
 def _show_failure(state: Session, item: Item) -> None:
-    """Why the last search found nothing."""
+    """Why the last search has no result."""
     if state.explaining is None or state.explaining[0] != item.key:
         return
     job = state.explaining[2]
@@ -165,7 +149,7 @@ def _show_scores(found: Evidence) -> None:
     st.caption(plain(told + (", read from an earlier result" if found.earlier else "")))
 
 
-def _show_threshold(state: Session, found: Evidence, desk: Desk) -> None:
+def _show_threshold(state: Session, found: Evidence, served: Services) -> None:
     state.threshold = st.slider(
         "Candidates from evidence",
         0.0,
@@ -174,7 +158,7 @@ def _show_threshold(state: Session, found: Evidence, desk: Desk) -> None:
         key=kept("threshold", state.threshold),
         help="Candidates of less evidence are hidden",
     )
-    run = desk.earlier.measured(desk.run_facts(found.question.method))
+    run = served.earlier.measured(served.run_facts(found.question.method))
     if run is None or found.question.target != CLASSES[-1]:
         st.caption("No measured operating point of this method and these weights is loaded (--results).")
         return

@@ -12,7 +12,7 @@ from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.jobs import URGENT
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
-from retina_xai.app.viewer.panels.evidence_panel import evidence_of, question_of, show_candidates, show_evidence, shown
+from retina_xai.app.viewer.panels.evidence_panel import question_of, show_candidates, show_evidence
 from retina_xai.app.viewer.panels.header_panel import reader_input
 from retina_xai.app.viewer.panels.history_panel import show_history
 from retina_xai.app.viewer.panels.progress_panel import POLL
@@ -20,7 +20,7 @@ from retina_xai.app.viewer.panels.reading_panel import show_reading, store_submi
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.panels.verdict_panel import show_verdict, show_worth
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
-from retina_xai.app.viewer.services import Desk, desk
+from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, keep, line_of, session
 from retina_xai.app.viewer.worklist import Item, neighbour
 from retina_xai.errors import InputError
@@ -34,7 +34,7 @@ CANVAS = "examination"
 
 def page() -> None:
     """The page."""
-    state, served = session(), desk()
+    state, served = session(), services()
     state.collect()
     _take_edit(state, served)
     items = state.items(served)
@@ -65,16 +65,16 @@ def page() -> None:
         show_evidence(state, item, found, served)
         show_candidates(state, item, found)
         show_worth(served)
-    if state.scoring.get(item.key) or state.painting:
+    if state.scoring.get(item.key) or state.encoding:
         st.fragment(_poll, run_every=POLL / 2)(state)
 
 
-def _opened(state: Session, item: Item, photograph: Photograph, served: Desk) -> OpenPhotograph:
-    found = evidence_of(state, item, question_of(state, served), served)
+def _opened(state: Session, item: Item, photograph: Photograph, served: Services) -> OpenPhotograph:
+    found = state.evidence_of(item, question_of(state, served), served)
     return OpenPhotograph(item, photograph, state.scored.get(item.key), found)
 
 
-def take_submission(state: Session, submission: Submission, served: Desk) -> None:
+def take_submission(state: Session, submission: Submission, served: Services) -> None:
     """Store a submission with what was drawn last, also if the next photograph has been opened by then."""
     _take_edit(state, served)
     item = state.items(served).get(submission.image)
@@ -88,7 +88,7 @@ def take_submission(state: Session, submission: Submission, served: Desk) -> Non
         store_submission(state, opened, submission, served)
 
 
-def _take_edit(state: Session, served: Desk) -> None:
+def _take_edit(state: Session, served: Services) -> None:
     """Keep what was drawn on the canvas just now, on whichever photograph."""
     image, drawn = pending_edit(CANVAS) or ("", ())
     item = state.items(served).get(image)
@@ -115,7 +115,7 @@ def _poll(state: Session) -> None:
         st.rerun()
 
 
-def _show_canvas(state: Session, opened: OpenPhotograph, views: dict[str, bytes], served: Desk) -> None:
+def _show_canvas(state: Session, opened: OpenPhotograph, views: dict[str, bytes], served: Services) -> None:
     draft = state.draft(opened.item)
     goto, state.goto = state.goto, None
     scene = Scene(
@@ -124,7 +124,7 @@ def _show_canvas(state: Session, opened: OpenPhotograph, views: dict[str, bytes]
         opened.photograph.pixels.shape[0],
         views=views,
         heat=_heat(state, opened.item, opened.found),
-        candidates=[one for one in shown(opened.found, 0) if one.id not in draft.rejected],
+        candidates=[one for one in opened.found.candidates if one.id not in draft.rejected] if opened.found else [],
         experts=_experts(state, opened.item, opened.photograph, served),
         drawn=draft.drawn,
         threshold=state.threshold,
@@ -147,7 +147,7 @@ def _heat(state: Session, item: Item, found: Evidence | None) -> HeatLayer | Non
     return state.heat[place]
 
 
-def _experts(state: Session, item: Item, photograph: Photograph, served: Desk) -> tuple[Annotation, ...]:
+def _experts(state: Session, item: Item, photograph: Photograph, served: Services) -> tuple[Annotation, ...]:
     """What the experts marked, traced once; a line where it cannot be read."""
     case = served.case(item)
     if case is None:

@@ -11,14 +11,14 @@ from retina_xai.app.readings.pdf_report import DECISIONS, Report, pdf_bytes
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.panels.evidence_panel import question_of
 from retina_xai.app.viewer.panels.text import plain
-from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session
 from retina_xai.drawing import overlay
 
 
-def show_history(state: Session, opened: OpenPhotograph, desk: Desk) -> None:
+def show_history(state: Session, opened: OpenPhotograph, served: Services) -> None:
     """The reader's own earlier readings of this photograph: readers do not see one another's."""
-    readings = [one for one in state.readings(desk) if one.image.sha256 == opened.photograph.sha256]
+    readings = [one for one in state.readings(served) if one.image.sha256 == opened.photograph.sha256]
     left, right = st.columns(2)
     with left.expander(f"My readings of this photograph ({len(readings)})"):
         if not readings:
@@ -34,7 +34,7 @@ def show_history(state: Session, opened: OpenPhotograph, desk: Desk) -> None:
     with right.expander("Export my readings of this photograph"):
         show_exports(readings, "one")
         if readings:
-            _show_pdf(readings[-1], opened, state, desk)
+            _show_pdf(readings[-1], opened, state, served)
 
 
 def show_exports(readings: Sequence[Reading], key: str) -> None:
@@ -57,18 +57,18 @@ def show_exports(readings: Sequence[Reading], key: str) -> None:
         )
 
 
-def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, desk: Desk) -> None:
-    if reading.model_sha256 != desk.classifier.sha256:
+def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: Services) -> None:
+    if reading.model_sha256 != served.classifier.sha256:
         return
     hidden = bool(st.session_state.get("one-deidentify"))
-    method = reading.settings.get("method", question_of(state, desk).method)
+    method = reading.settings.get("method", question_of(state, served).method)
     found = opened.found if opened.found and opened.found.question.method == method else None
 
     def make() -> bytes:
         (chosen,) = deidentified([reading]) if hidden else (reading,)
         pixels = opened.photograph.pixels
         picture = overlay(pixels, found.evidence) if found else None
-        return pdf_bytes(Report(chosen, pixels, picture, desk.run_facts(method), datetime.now(UTC)))
+        return pdf_bytes(Report(chosen, pixels, picture, served.run_facts(method), datetime.now(UTC)))
 
     st.download_button(
         f"PDF report of reading {reading.number}",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from retina_xai.app.readings.compose import compose_reading
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer, FormState, Submission, reading_form
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
-from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session, line_of
 from retina_xai.errors import RetinaXaiError
 
@@ -17,15 +17,15 @@ def show_reading(state: Session, opened: OpenPhotograph, on_submission: Callable
     reading_form(FormState(state.name, opened.item.key, opened.has_verdict, answer), on_submission)
 
 
-def store_submission(state: Session, opened: OpenPhotograph, submission: Submission, desk: Desk) -> None:
+def store_submission(state: Session, opened: OpenPhotograph, submission: Submission, served: Services) -> None:
     """Store a submission as a reading, once, and leave the answer for the page."""
     draft = state.draft(opened.item)
     if draft.answer is not None and draft.answer.id == submission.id:
         return
     try:
         opinion = submission.opinion(datetime.now(UTC))
-        shown = opened.shown(state.threshold, desk.classifier.sha256)
-        stored = state.store(compose_reading(shown, draft.edits, opinion), desk)
+        shown = opened.shown(state.threshold, served.classifier.sha256)
+        stored = state.store(compose_reading(shown, draft.edits, opinion), served)
     except RetinaXaiError as error:
         draft.answer = Answer(submission.id, line_of(error, opened.item), failed=True)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from retina_xai.app.viewer.panels.text import number, plain
-from retina_xai.app.viewer.services import Desk
+from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.worklist import Scored
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
@@ -34,17 +34,17 @@ def _show_verdict(verdict: Verdict) -> None:
     BOXES[verdict.decision](f"**{HEADS[verdict.decision]}**  \n{line}")
 
 
-def show_worth(desk: Desk) -> None:
+def show_worth(served: Services) -> None:
     """What training measured of these weights."""
-    facts = desk.classifier.facts
+    facts = served.classifier.facts
     lines = ["The score is no probability of disease."]
     with st.expander("What the score is worth"):
         area = facts.training.get("validation_auroc")
         lines.append(
             f"Validation AUROC {number(area)}." if area else "No validation figures are stored with the weights."
         )
-        lines += _operating_point(desk.calibration)
-        lines.append(f"Weights {desk.classifier.sha256[:16]}, {facts.architecture}, width {facts.width:g}.")
+        lines += _operating_point(served.calibration)
+        lines.append(f"Weights {served.classifier.sha256[:16]}, {facts.architecture}, width {facts.width:g}.")
         st.markdown("  \n".join(plain(line) for line in lines))
 
 

@@ -8,8 +8,8 @@ from retina_xai.app.viewer.panels.header_panel import kept, reader_input
 from retina_xai.app.viewer.panels.history_panel import show_exports
 from retina_xai.app.viewer.panels.progress_panel import POLL
 from retina_xai.app.viewer.panels.text import number, plain
-from retina_xai.app.viewer.server import LARGEST_UPLOAD
-from retina_xai.app.viewer.services import Desk, desk
+from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
+from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
 from retina_xai.app.viewer.worklist import ALL, DECISIONS, FAILED, STATES, Filter, Row, rows_of
 from retina_xai.io.images import SUFFIXES
@@ -24,13 +24,13 @@ COLUMNS = (
     Column("remark"),
 )
 SIGNS = {REFER: "▲", NO_REFERABLE_DR: "○", UNGRADABLE: "◇", FAILED: "✕"}
-MOST_UPLOADS = 200
-MOST_ROWS = 1000
+MAX_UPLOADS = 200
+MAX_ROWS = 1000
 
 
 def page() -> None:
     """The page."""
-    state, served = session(), desk()
+    state, served = session(), services()
     _show_bar(state)
     _show_upload(state)
     state.collect()
@@ -41,7 +41,7 @@ def page() -> None:
         st.info("No photograph yet: upload some, or start the viewer with a folder (retina-xai view FOLDER).")
         return
     if not state.scoring:
-        served.book.flush()
+        served.scores.flush()
     st.fragment(_show_scoring, run_every=POLL if state.scoring else None)(state)
     counts, decision, standing = st.columns([6, 2, 2], vertical_alignment="bottom")
     with counts:
@@ -53,15 +53,15 @@ def page() -> None:
         show_exports([one for one in state.readings(served) if one.image.sha256 in hashes], "all")
 
 
-def worklist(state: Session, served: Desk) -> list[Row]:
-    """All lines in their order."""
+def worklist(state: Session, served: Services) -> list[Row]:
+    """All rows in their order."""
     model = served.classifier.sha256
     read = frozenset(one.image.sha256 for one in state.readings(served) if one.model_sha256 == model)
     return rows_of(state.items(served).values(), state.scored, read)
 
 
-def listed_keys(state: Session, served: Desk) -> list[str]:
-    """Keys of the lines that the filter leaves, in order."""
+def listed_keys(state: Session, served: Services) -> list[str]:
+    """Keys of the rows that the filter keeps, in order."""
     return [row.item.key for row in worklist(state, served) if state.filter.keeps(row)]
 
 
@@ -72,25 +72,25 @@ def _show_bar(state: Session) -> None:
 
 
 def _show_upload(state: Session) -> None:
-    with st.expander("Upload photographs", expanded=not desk().folder.items):
+    with st.expander("Upload photographs", expanded=not services().folder.items):
         kinds = ", ".join(sorted(suffix.lstrip(".").upper() for suffix in SUFFIXES))
         files = st.file_uploader(
-            f"{kinds}; at most {LARGEST_UPLOAD} MB each, kept for this session only",
+            f"{kinds}; at most {MAX_UPLOAD_SIZE} MB each, kept for this session only",
             accept_multiple_files=True,
             key="uploads",
-            max_upload_size=LARGEST_UPLOAD,
+            max_upload_size=MAX_UPLOAD_SIZE,
         )
-        for file in (files or [])[:MOST_UPLOADS]:
+        for file in (files or [])[:MAX_UPLOADS]:
             if file.file_id not in state.taken:
                 state.taken.add(file.file_id)
-                state.score([state.upload(file.name, file.getvalue())], desk())
-        if len(files or []) > MOST_UPLOADS:
+                state.score([state.upload(file.name, file.getvalue())], services())
+        if len(files or []) > MAX_UPLOADS:
             st.warning(
-                f"{len(files or [])} files: the first {MOST_UPLOADS} were taken; upload the others in a new session"
+                f"{len(files or [])} files: the first {MAX_UPLOADS} were taken; upload the others in a new session"
             )
 
 
-def _show_counts(rows: list[Row], served: Desk) -> None:
+def _show_counts(rows: list[Row], served: Services) -> None:
     read = sum(row.read for row in rows)
     refer = sum(row.decision == REFER for row in rows)
     second = sum(row.second for row in rows)
@@ -102,10 +102,10 @@ def _show_counts(rows: list[Row], served: Desk) -> None:
 
 
 def _show_scoring(state: Session) -> None:
-    """Progress of the background scoring; the page is made anew when a few more are done."""
+    """Progress of the background scoring; the page runs again when a few more are done."""
     if not state.scoring:
         if state.stopped:
-            st.button("Go on scoring", key="go-on", on_click=_go_on, args=(state,))
+            st.button("Continue scoring", key="continue", on_click=_continue, args=(state,))
         return
     ended = sum(job.ended for job in state.scoring.values())
     done = len(state.scored) + ended
@@ -123,9 +123,9 @@ def _stop(state: Session) -> None:
         job.cancel()
 
 
-def _go_on(state: Session) -> None:
+def _continue(state: Session) -> None:
     state.stopped = False
-    state.score(state.items(desk()).values(), desk())
+    state.score(state.items(services()).values(), services())
 
 
 def _choose_filter(state: Session, decision: DeltaGenerator, standing: DeltaGenerator) -> None:
@@ -139,10 +139,10 @@ def _choose_filter(state: Session, decision: DeltaGenerator, standing: DeltaGene
 
 
 def _show_table(state: Session, rows: list[Row], total: int) -> None:
-    listed = f", the first {MOST_ROWS} listed" if len(rows) > MOST_ROWS else ""
+    listed = f", the first {MAX_ROWS} listed" if len(rows) > MAX_ROWS else ""
     st.caption(f"{len(rows)} of {total} shown{listed}. A click, or arrow keys and Enter, opens a photograph.")
     table = Table(
-        "Worklist", COLUMNS, [_table_row(row) for row in rows[:MOST_ROWS]], state.current, "max(12rem, 100vh - 22rem)"
+        "Worklist", COLUMNS, [_table_row(row) for row in rows[:MAX_ROWS]], state.current, "max(12rem, 100vh - 22rem)"
     )
     show_table(table, "worklist", lambda key: _open(state, key))
     if state.opened:

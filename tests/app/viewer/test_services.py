@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.desks import open_at, photographs, settings
+from helpers.viewer_services import open_at, photographs, settings
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.viewer.earlier_results import find_earlier
 from retina_xai.app.viewer.jobs import URGENT
-from retina_xai.app.viewer.score_cache import EVERY, ScoreBook
-from retina_xai.app.viewer.services import open_desk
+from retina_xai.app.viewer.score_cache import EVERY, ScoreCache
+from retina_xai.app.viewer.services import open_services
 from retina_xai.app.viewer.session import Session
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.explainers.registry import fundus_explainer
@@ -84,7 +84,7 @@ def test_what_cannot_be_served_is_said_before_anything_is(tmp_path, weights, cha
         for name, value in changes.items()
     }
     with pytest.raises(error, match=line):
-        open_desk(settings(tmp_path, weights, **placed))
+        open_services(settings(tmp_path, weights, **placed))
 
 
 def test_a_missing_folder_of_results_is_named(tmp_path):
@@ -98,18 +98,18 @@ def scored(number):
 
 
 def test_scores_are_kept_over_a_restart_and_a_damaged_book_is_begun_anew(tmp_path):
-    path = tmp_path / "book.json"
-    book = ScoreBook(path)
+    path = tmp_path / "scores.json"
+    cache = ScoreCache(path)
     for number in range(EVERY + 1):
-        book.put(*scored(number))
-    assert ScoreBook(path).get(scored(EVERY - 1)[0]) == scored(EVERY - 1)[1]
-    assert ScoreBook(path).get(scored(EVERY)[0]) is None, "not written yet"
-    book.flush()
-    assert ScoreBook(path).get(scored(EVERY)[0]) == scored(EVERY)[1]
+        cache.put(*scored(number))
+    assert ScoreCache(path).get(scored(EVERY - 1)[0]) == scored(EVERY - 1)[1]
+    assert ScoreCache(path).get(scored(EVERY)[0]) is None, "not written yet"
+    cache.flush()
+    assert ScoreCache(path).get(scored(EVERY)[0]) == scored(EVERY)[1]
     path.write_text(path.read_text(encoding="utf-8").replace('"version": "', '"version": "9'), encoding="utf-8")
-    assert ScoreBook(path).get(scored(0)[0]) is None, "another version scores anew"
+    assert ScoreCache(path).get(scored(0)[0]) is None, "another version scores anew"
     path.write_text("{", encoding="utf-8")
-    assert ScoreBook(path).get(scored(0)[0]) is None
+    assert ScoreCache(path).get(scored(0)[0]) is None
 
 
 def finish(state):
@@ -129,13 +129,13 @@ def test_scores_of_the_folder_are_shared_and_those_of_uploads_are_not(tmp_path, 
     finish(first)
     assert len(first.scored) == 3
     assert first.scored[upload.key].error == ""
-    assert served.book.get(first.scored[upload.key].sha256) is None
+    assert served.scores.get(first.scored[upload.key].sha256) is None
     assert second.items(served).keys() == {item.key for item in served.folder.items}
     (broken,) = (one for one in first.scored.values() if one.error)
     assert broken.error == "broken.png: is empty (0 bytes); copy it again from its source"
     assert str(tmp_path) not in broken.error
     whole = next(item for item in served.folder.items if item.name == "10_left.png")
-    assert served.book.get(first.scored[whole.key].sha256) == first.scored[whole.key].verdict
+    assert served.scores.get(first.scored[whole.key].sha256) == first.scored[whole.key].verdict
 
 
 def test_a_photograph_that_is_open_is_neither_read_nor_hashed_again_to_be_scored(tmp_path, weights, monkeypatch):

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 from helpers.command_line import command
-from helpers.desks import open_at, photographs
 from helpers.tiny_network import tiny_network
+from helpers.viewer_services import open_at, photographs
 from streamlit.testing.v1 import AppTest
 
 from retina_xai.app.viewer.components.reader_name.reader_name import name_in

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.arrays import photograph_of
+from helpers.tiny_network import tiny_network
 from safetensors.torch import save_file
 from torchvision import models
 
@@ -264,3 +265,12 @@ def test_every_classification_network_of_torchvision_has_its_input_rules():
     for name in names:
         rules = preprocessing_of(name, "")
         assert rules.resize >= rules.size >= 128, name
+
+
+def test_the_most_likely_classes_come_with_their_scores_highest_first():
+    network = tiny_network()
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    scores = network.scores(image)[0].tolist()
+    expected = sorted(enumerate(scores), key=lambda pair: -pair[1])
+    assert network.most_likely(image, 2) == expected[:2]
+    assert network.most_likely(image, 99) == expected

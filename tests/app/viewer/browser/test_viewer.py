@@ -8,7 +8,6 @@ import signal
 import pypdfium2
 import pytest
 import torch
-from helpers.desks import photographs
 from helpers.viewer_pages import (
     MILLISECONDS,
     PATIENCE,
@@ -26,6 +25,7 @@ from helpers.viewer_pages import (
     store,
     upload,
 )
+from helpers.viewer_services import photographs
 from playwright.sync_api import expect
 from safetensors.torch import save_file
 from torchvision import models

@@ -1,9 +1,8 @@
-"""Games on any classifier for the researchers' page: one photograph, one class, with the defence and without."""
+"""Games on any classifier, for the page of ImageNet games: one photograph, one class, with and without the defence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from torch import Tensor
 
 from retina_xai.app.viewer.jobs import Job
@@ -12,7 +11,6 @@ from retina_xai.evaluation.plots import Tile
 from retina_xai.explainers.explainer import Explainer, Plan
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games.line_search import LAMBDAS
-from retina_xai.io.images import Photograph
 from retina_xai.models.network import Network
 
 DEFENCES = {"with the defence": (True,), "without": (False,), "both": (True, False)}
@@ -20,8 +18,8 @@ LAMBDA_SEARCH = "line search"
 
 
 @dataclass(frozen=True)
-class Match:
-    """Settings of both sides; `lam` None searches the paper's 13 values; `target` None is the most likely class."""
+class GameComparison:
+    """Settings of the games; `lam` None searches the paper's 13 values; `target` None is the most likely class."""
 
     game: str = "deletion"
     lam: float | None = None
@@ -31,7 +29,7 @@ class Match:
     defences: tuple[bool, ...] = (True, False)
 
     def explainer(self, defended: bool) -> Explainer:
-        """The method of one side.
+        """The method of one game.
 
         Raises:
             UsageError: settings that the game refuses.
@@ -40,14 +38,14 @@ class Match:
         return FGVis(game=self.game, lam=lam, lr=self.lr, iterations=self.iterations, defended=defended)
 
     def plan(self) -> Plan:
-        """Upper bounds of the work of all sides."""
+        """Upper bounds of the work of all games."""
         plans = [self.explainer(defended).plan() for defended in self.defences]
         return Plan(sum(plan.games for plan in plans), max(plan.steps for plan in plans))
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
-    """One game as it ended: labelled pictures, and its score at every step as (game, step, score)."""
+class PlayedGame:
+    """The result of one game: labelled pictures, and its score at every step as (game, step, score)."""
 
     defended: bool
     tiles: Sequence[Tile]
@@ -57,28 +55,21 @@ class Side:
     lam: float = 0.0
 
 
-def play_match(photograph: Photograph, network: Network, match: Match, job: Job) -> list[Side]:
-    """Play with each of the defences in turn.
+def play_games(image: Tensor, network: Network, comparison: GameComparison, job: Job) -> list[PlayedGame]:
+    """Play a game on an image (1, 3, size, size) for each of the defences.
 
     Raises:
         UsageError: settings that the game refuses.
     """
-    image = network.input_of(photograph)
-    return [_play(image, network, match, defended, job) for defended in match.defences]
+    return [_play(image, network, comparison, defended, job) for defended in comparison.defences]
 
 
-def likely(photograph: Photograph, network: Network, count: int = 5) -> list[tuple[int, float]]:
-    """The most likely classes of a photograph and their scores, highest first."""
-    scores = network.scores(network.input_of(photograph))[0].cpu().numpy()
-    return [(int(place), float(scores[place])) for place in np.argsort(-scores, kind="stable")[:count]]
-
-
-def _play(image: Tensor, network: Network, match: Match, defended: bool, job: Job) -> Side:
+def _play(image: Tensor, network: Network, comparison: GameComparison, defended: bool, job: Job) -> PlayedGame:
     begun = len(job.progress)
-    result = match.explainer(defended)(network.model, image, match.target, on_step=job.on_step)
+    result = comparison.explainer(defended)(network.model, image, comparison.target, on_step=job.on_step)
     first = job.progress[begun][0] if len(job.progress) > begun else 0
     curve = tuple((game - first, step, score) for game, step, score in job.progress[begun:])
-    return Side(
+    return PlayedGame(
         defended,
         list(tiles_of(network, image, result).values()),
         curve,

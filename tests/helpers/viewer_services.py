@@ -1,8 +1,8 @@
-"""A viewer's desk over a few phantoms, and the settings to open one."""
+"""The services of a viewer with a few phantoms, and the settings to open them."""
 
 from pathlib import Path
 
-from retina_xai.app.viewer.services import Desk, ViewSettings, open_desk, serve
+from retina_xai.app.viewer.services import Services, ViewSettings, open_services, serve
 from retina_xai.io.images import write_png
 from retina_xai.training.phantoms.phantom import make_phantom
 
@@ -24,8 +24,8 @@ def settings(folder: Path, weights: Path, /, **changes) -> ViewSettings:
     return ViewSettings(**{**given, **changes})
 
 
-def open_at(folder: Path, weights: Path, /, **changes) -> Desk:
-    """A desk that serves this process."""
-    one = open_desk(settings(folder, weights, **changes))
+def open_at(folder: Path, weights: Path, /, **changes) -> Services:
+    """Services of this process."""
+    one = open_services(settings(folder, weights, **changes))
     serve(one)
     return one
