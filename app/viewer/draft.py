@@ -12,7 +12,7 @@ class Draft:
     """Drawn lesions, types and rejections of candidates, the chosen candidate, and the answer to the last submission.
 
     `drawn` also holds copies of the candidates that the reader edits. `selected` is the candidate that the page shows,
-    `clicked` the last one clicked on the canvas. Decision and comment are drafted in the browser
+    `clicked` the last one clicked on the canvas. Decision and comment are kept in the browser
     (`components.reading_form`).
     """
 

@@ -8,10 +8,10 @@ import { isTaken } from "../shared/keyboard.js";
 import { whenGone } from "../shared/component_call.js";
 import { onPage } from "../shared/page_memory.js";
 import { onPhotographChange, shownPhotograph } from "../shared/shown_photograph.js";
-import { draftOf, onReaderChange, readerName } from "./drafts.js";
+import { entryOf, onReaderChange, readerName } from "./entries.js";
 
 /** @import { ComponentCall } from "../shared/component_call.js" */
-/** @import { Answer } from "./drafts.js" */
+/** @import { Answer } from "./entries.js" */
 
 /**
  * @typedef {object} FormState
@@ -49,22 +49,22 @@ class ReadingForm {
     onPhotographChange(() => this.show(), signal);
   }
 
-  get draft() {
-    return draftOf(shownPhotograph());
+  get entry() {
+    return entryOf(shownPhotograph());
   }
 
   /** @param {FormState} data */
   take(data) {
     this.data = data;
-    const draft = draftOf(data.image);
-    const answer = data.session === draft.session ? data.answer : RESTARTED;
-    if (draft.sent && answer && [draft.sent, null].includes(answer.id)) Object.assign(draft, { sent: null, answer });
+    const entry = entryOf(data.image);
+    const answer = data.session === entry.session ? data.answer : RESTARTED;
+    if (entry.sent && answer && [entry.sent, null].includes(answer.id)) Object.assign(entry, { sent: null, answer });
     for (const text of this.texts) text.maxLength = data.maxLengths[fieldOf(text)];
     this.show();
   }
 
   show() {
-    const { values, sent, answer } = this.draft;
+    const { values, sent, answer } = this.entry;
     for (const button of this.choices) button.ariaPressed = String(values[fieldOf(button)] === button.dataset.value);
     for (const text of this.texts) {
       const value = values[fieldOf(text)] ?? "";
@@ -87,10 +87,10 @@ class ReadingForm {
    * @param {string} value "" for none
    */
   enter(field, value) {
-    const { draft } = this;
-    if (value) draft.values[field] = value;
-    else delete draft.values[field];
-    Object.assign(draft, { sent: null, answer: null });
+    const { entry } = this;
+    if (value) entry.values[field] = value;
+    else delete entry.values[field];
+    Object.assign(entry, { sent: null, answer: null });
     this.show();
   }
 
@@ -101,16 +101,16 @@ class ReadingForm {
   choose(button) {
     const field = fieldOf(button);
     const { value = "" } = button.dataset;
-    this.enter(field, this.draft.values[field] === value ? "" : value);
+    this.enter(field, this.entry.values[field] === value ? "" : value);
   }
 
   store() {
-    const { draft } = this;
-    if (this.missing || draft.sent) return;
+    const { entry } = this;
+    if (this.missing || entry.sent) return;
     const { image, session } = this.data;
-    Object.assign(draft, { sent: crypto.randomUUID(), session });
+    Object.assign(entry, { sent: crypto.randomUUID(), session });
     this.show();
-    this.send({ id: draft.sent, image, values: { ...draft.values, reader: readerName().trim() } });
+    this.send({ id: entry.sent, image, values: { ...entry.values, reader: readerName().trim() } });
   }
 
   /** @param {KeyboardEvent} event */

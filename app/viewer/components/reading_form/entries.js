@@ -1,4 +1,4 @@
-// What the reader has entered and not stored yet: the name, and a draft for each photograph. It is kept in the page, so
+// What the reader has entered and not stored yet: the name, and an entry for each photograph. It is kept in the page, so
 // that no rerun, change of page or slow server loses it. Python gets it when it is to be stored.
 
 import { onPage } from "../shared/page_memory.js";
@@ -6,7 +6,7 @@ import { onPage } from "../shared/page_memory.js";
 /** @typedef {{ id: string | null, line: string, failed: boolean }} Answer to the reading that was sent under this id */
 
 /**
- * @typedef {object} Draft
+ * @typedef {object} Entry
  * @property {Record<string, string>} values by field; a field without a value is not entered
  * @property {string | null} sent id of the reading that was sent and not answered yet
  * @property {string | null} session the session of the server that it was sent to
@@ -15,20 +15,20 @@ import { onPage } from "../shared/page_memory.js";
 
 const entered = onPage("reading", () => ({
   reader: "",
-  /** @type {Map<string, Draft>} by photograph */ drafts: new Map(),
+  /** @type {Map<string, Entry>} by photograph */ entries: new Map(),
   changes: new EventTarget(),
 }));
 
 /**
- * The draft of a photograph.
+ * The entry of a photograph.
  * @param {string} image
- * @returns {Draft}
+ * @returns {Entry}
  */
-export function draftOf(image) {
-  /** @type {Draft} */
-  const draft = entered.drafts.get(image) ?? { values: {}, sent: null, session: null, answer: null };
-  entered.drafts.set(image, draft);
-  return draft;
+export function entryOf(image) {
+  /** @type {Entry} */
+  const entry = entered.entries.get(image) ?? { values: {}, sent: null, session: null, answer: null };
+  entered.entries.set(image, entry);
+  return entry;
 }
 
 export function readerName() {
