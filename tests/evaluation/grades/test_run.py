@@ -159,6 +159,14 @@ def test_the_draw_depends_on_the_seed(clinic: Path, calls: Calls) -> None:
     assert GradesEvaluation(calls.classifier, limit=5, seed=2).chosen(found) in [list(draw) for draw in draws]
 
 
+def test_the_bootstrap_depends_on_the_seed(clinic: Path, calls: Calls, tmp_path: Path) -> None:
+    found = read_labelled([clinic], LabelOptions(table=clinic / "own.csv"))
+    evaluations = [GradesEvaluation(calls.classifier, seed=seed) for seed in (0, 0, 1, 2)]
+    figures = [evaluate_grades(found, one, tmp_path / "out").summary.figures for one in evaluations]
+    ends = [tuple(one["auroc_interval"]) for one in figures]
+    assert ends[0] == ends[1] and len(set(ends)) > 1
+
+
 def test_failed_photographs_are_listed_and_in_no_figure(clinic: Path, calls: Calls, tmp_path: Path) -> None:
     (clinic / "b1.png").write_text("no picture")
     outcome = _evaluated(clinic, calls, tmp_path / "out")

@@ -84,6 +84,14 @@ def test_rows_and_images_without_a_match_are_counted(tmp_path: Path, caplog: pyt
     assert [photo.image for photo in only.photographs] == ["3_left"]
 
 
+@pytest.mark.parametrize(("usage", "images"), [("all", ["1_left", "2_left"]), ("Private", ["2_left"])])
+def test_the_usage_of_the_options_chooses_rows(tmp_path: Path, usage: str, images: list[str]) -> None:
+    _csv(tmp_path, "image,level,Usage\n1_left,0,Public\n2_left,4,Private\n", "retinopathy_solution.csv")
+    _touch(tmp_path, "1_left.jpeg", "2_left.jpeg")
+    found = read_labelled([tmp_path], LabelOptions(usage=usage))
+    assert [photo.image for photo in found.photographs] == images
+
+
 def test_an_image_in_both_label_files_is_refused(tmp_path: Path) -> None:
     _csv(tmp_path, "image,level\n1_left,0\n")
     _csv(tmp_path, "image,level,Usage\n1_left,0,Public\n", "retinopathy_solution.csv")
