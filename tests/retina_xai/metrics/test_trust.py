@@ -15,6 +15,7 @@ from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.gradients import Saliency
 from retina_xai.explainers.random_map import RandomMap
 from retina_xai.explainers.rise import RISE
+from retina_xai.games.game import GAMES
 from retina_xai.games.references import GaussianNoise
 from retina_xai.metrics.trust import (
     PLACEMENTS,
@@ -57,6 +58,15 @@ def test_the_polarity_decides_which_part_of_the_mask_is_evidence(polarity):
     assert found.area == pytest.approx(share.mean().item())
     assert found.alone == pytest.approx(FLOOR + (share.mean(dim=0) * WEIGHT).sum().item())
     assert found.alone + found.complement == pytest.approx(2 * FLOOR + 0.8)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_the_share_of_each_game_is_its_evidence_by_channel(game):
+    model, image = TinyNet().eval(), smooth_images(1, 16)
+    made = FGVis(game, lam=1e-4, iterations=3)(model, image)
+    assert made.polarity == {"deletion": "removes", "repression": "removes"}.get(game, "keeps")
+    share = evidence_share(made, image[0], TrustSettings())
+    torch.testing.assert_close(share.mean(dim=0), made.evidence[0])
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
