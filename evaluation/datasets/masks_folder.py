@@ -117,7 +117,7 @@ def is_masks_folder(folder: Path) -> bool:
 MASKS_FOLDER = DatasetSpec(
     key="masks-folder",
     title="photographs with folders of lesion masks",
-    source="any; the segmentation part of IDRiD, e-ophtha, DDR and FGADR are distributed like this",
+    source="see the publisher; IDRiD (segmentation part), e-ophtha, DDR and FGADR are distributed in this layout",
     layout="photographs in one sub-folder and masks in one sub-folder per lesion type, such as 'Hard Exudates' or EX",
     annotators="as distributed, one mask per lesion type",
     splits=("all", *SPLIT_FOLDERS),

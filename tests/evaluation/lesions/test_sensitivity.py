@@ -8,6 +8,7 @@ import pytest
 from retina_xai.errors import BatchError, InputError, UsageError
 from retina_xai.evaluation.datasets.base import CaseTruth
 from retina_xai.evaluation.datasets.diaretdb1 import open_diaretdb1
+from retina_xai.evaluation.lesions import sensitivity
 from retina_xai.evaluation.lesions.report import LesionReport, result_of
 from retina_xai.evaluation.lesions.sensitivity import (
     Explained,
@@ -188,6 +189,14 @@ def test_other_settings_are_refused_in_the_same_folder(diaretdb1, tmp_path):
         f"{out / 'settings.json'}: this folder was made with other settings (method, seed); "
         "choose another output folder"
     )
+
+
+def test_the_figures_are_computed_with_the_settings(diaretdb1, tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(sensitivity, "summarise", lambda results, statistics: used.append((len(results), statistics)))
+    settings = replace(SETTINGS, resamples=60, seed=3, level=0.8)
+    evaluate(open_diaretdb1(diaretdb1).cases, explain, tmp_path / "out", settings)
+    assert used == [(2, Statistics(60, 3, 0.8))]
 
 
 def test_who_watches_sees_each_image_and_only_new_ones(diaretdb1, tmp_path):

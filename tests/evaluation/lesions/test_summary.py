@@ -61,6 +61,21 @@ def test_intervals_are_wilsons_for_images_and_bootstrapped_for_the_rest():
     assert (figures["lesion"].interval.low, figures["lesion"].interval.high) == (0, 3 / 4)
 
 
+THIRD = image(Counts(1, 0, 1, 4, 3, 1, 33, 7, 10), [Counts(1, 0, 0, 4, 1, 0, 33, 2, 10)] * 2)
+
+
+def test_intervals_have_the_level_the_seed_and_the_resamples():
+    usual, narrow, seeded, fewer = (
+        summarise([FIRST, SECOND, FIRST, THIRD, FIRST], statistics).types["a"]
+        for statistics in (Statistics(7), Statistics(7, level=0.5), Statistics(7, seed=1), Statistics(6))
+    )
+    assert narrow.figures["image"].interval == wilson(4, 5, 0.5) != usual.figures["image"].interval
+    for interval in (lambda one: one.figures["lesion"].interval, lambda one: one.froc.mean.interval):
+        widths = [interval(one).high - interval(one).low for one in (usual, narrow)]
+        assert widths[1] < widths[0]
+    assert len({one.figures["pixel"].interval for one in (usual, seeded, fewer)}) == 3
+
+
 def test_average_precision_and_its_chance():
     one = summarise([FIRST, SECOND], Statistics(50)).types["a"]
     assert one.average_precision == 1
