@@ -25,6 +25,23 @@ def test_a_batch_equals_its_images_one_by_one(game, batch_size):
         assert batch.iterations[row] == single.iterations[0]
 
 
+@pytest.mark.parametrize("batch_size", [None, 2, 3])
+def test_every_image_of_a_batch_has_its_own_reference_start_and_target(batch_size):
+    images, model = smooth_images(3, 24).double(), TinyNet().double().eval()
+    start = torch.rand(3, 1, 24, 24, generator=torch.Generator().manual_seed(0)).double()
+    targets = torch.tensor([4, 0, 2])
+    for reference in ("blur", smooth_images(3, 24, seed=2).double()):
+        settings = {"lam": 1e-3, "iterations": 3}
+        batch = FGVis(**settings, reference=reference, batch_size=batch_size)(model, images, targets, start=start)
+        for row in range(3):
+            own = slice(row, row + 1)
+            one = reference if isinstance(reference, str) else reference[own]
+            single = FGVis(**settings, reference=one)(model, images[own], targets[own], start=start[own])
+            torch.testing.assert_close(batch.mask[row], single.mask[0])
+            torch.testing.assert_close(batch.explained[row], single.explained[0])
+            assert batch.target[row] == targets[row]
+
+
 def test_same_seed_same_result_and_explained_is_the_masked_image():
     images, model = smooth_images(2, 24), TinyNet().eval()
     explain = FGVis(lam=1e-4, iterations=8, reference="noise", seed=3)
