@@ -12,6 +12,7 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.masks_folder import open_masks_folder
 from retina_xai.evaluation.lesions import run
 from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
+from retina_xai.explainers.random_map import RandomMap
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.fundus.quality import gradability
 from retina_xai.io.images import read_image
@@ -92,6 +93,20 @@ def test_the_seed_and_the_method_reach_the_figures(dataset, classifier, tmp_path
     assert images["a"].chance == images["again"].chance
     assert images["a"].chance != images["seed"].chance
     assert images["a"].prediction == images["seed"].prediction != images["method"].prediction
+
+
+def test_the_configured_method_is_the_one_that_explains(dataset, classifier, tmp_path):
+    photograph = dataset.cases[0].photograph()
+    for seed in (0, 3):
+        setup = LocalizationSetup(classifier, "random", explainer=RandomMap(seed))
+        image = evaluate_dataset(dataset, setup, tmp_path / str(seed)).summary.images[0]
+        expected = localize(photograph, classifier, RandomMap(seed), ungradable=True).evidence
+        inside = expected[expected > 0]
+        assert image.field_levels[1:].sum() == len(inside) > 0
+        assert np.average(np.arange(len(image.field_levels))[1:], weights=image.field_levels[1:]) == pytest.approx(
+            65535 * inside.mean(dtype=float), abs=1
+        )
+        assert image.scores.max() == pytest.approx(expected.max())
 
 
 def test_the_consensus_rule_reaches_the_masks(diaretdb1, classifier, tmp_path, monkeypatch):
