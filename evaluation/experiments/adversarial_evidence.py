@@ -1,14 +1,14 @@
-"""Does the defence stop evidence that is not in the photograph? (FGVis table 1)
+"""Does the defence prevent evidence that is not in the photograph? (FGVis table 1)
 
-The generation game is played on every photograph toward the class that the network holds least likely there: what it
-shows then can only be invented. The figures are the shares of photographs on which the class becomes the most likely
-one, with and without the defence. Published: 100 % without it for all four networks; with it VGG16 0.2 %,
-AlexNet, ResNet-50 and GoogLeNet 0 %.
+The generation game is played on every photograph toward the least likely class, so whatever it shows of that class is
+invented. The figures are the shares of photographs on which the class becomes the most likely one, with and without the
+defence. Published: 100 % without the defence for all four networks; with it 0.2 % for VGG16 and 0 % for AlexNet,
+ResNet-50 and GoogLeNet.
 
-Ours: a game ends when its class is reached, which is looked at every `judged_every` steps, so a class that was
-reached there and lost afterwards counts as reached: that makes the defended share no smaller. And 100 steps instead of
-500: on eight photographs (`--limit 8 --iterations 500`, squeezenet1_0) the plain game needed 10, and the defended
-scores were after 500 steps what they were after 100, 0.0006 to 0.0010, with none reached.
+Ours: a game ends when its class is reached, which is checked every `judged_every` steps. A class that was reached and
+would be lost again counts as reached; this can only raise the defended share. The default is 100 steps instead of 500:
+on eight photographs (`--limit 8 --iterations 500`, squeezenet1_0) the undefended game needed 10 steps, and no defended
+game reached its class; the defended scores after 500 steps were those after 100 steps, 0.0006 to 0.0010.
 """
 
 import statistics
@@ -38,7 +38,7 @@ SIDES = {"undefended": False, "defended": True}
 
 @dataclass(frozen=True)
 class Reach:
-    """How a class is aimed at: step, weight of the mask's sum, most steps, steps between two looks, seed of the start.
+    """Settings of the game: step, weight of the mask's sum, maximum of steps, steps between checks, seed of the start.
 
     Raises:
         UsageError: no step, a rate that is not positive or a negative weight.
@@ -61,7 +61,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Reached:
-    """What became of N games: whether the class was reached, after how many steps, its score, and the mask."""
+    """The results of N games: whether the class was reached, after how many steps, its score, and the mask."""
 
     reached: Tensor
     steps: Tensor
@@ -93,7 +93,7 @@ def reach(model: nn.Module, images: Tensor, targets: Tensor, settings: Reach, de
             outcome = play(model, GAME, position, bounds, block)
             result.reached[active], result.score[active] = outcome.converged, outcome.score
             result.steps[active], result.mask[active] = begin + outcome.iterations, outcome.mask
-            # Fewer steps than asked for: a fixed point, at which the game would stay.
+            # Fewer steps than requested: the game is at a fixed point and would stay there.
             going = ~outcome.converged & (outcome.iterations == block.iterations)
             if not going.any():
                 break
@@ -168,7 +168,7 @@ CAPTION = (
 
 
 def reached_shares(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Figures of both sides: share reached with its interval, and the median of the steps that this took."""
+    """Figures with and without the defence: share reached with its interval, and the median number of steps."""
     figures: dict[str, float] = {"n": len(records)}
     for side in SIDES:
         reached = [record[side]["steps"] for record in records if record[side]["reached"]]
@@ -178,7 +178,7 @@ def reached_shares(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def side_table(name: str, figures: Mapping[str, float], published: Mapping[str, float]) -> pd.DataFrame:
-    """One row for the network, and the published ones below it."""
+    """One row for the network, and the published rows below it."""
     cells = {side: percent(figures[side], figures[f"{side}.low"], figures[f"{side}.high"]) for side in SIDES}
     rows = {name: cells}
     for network, share in published.items():

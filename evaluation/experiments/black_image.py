@@ -1,12 +1,12 @@
-"""Can the defence be fooled from nothing? (FGVis table A1)
+"""Can the game invent evidence in a black image? (FGVis table A1)
 
-The generation game is played on a black image (pixel 0, normalised) with lambda 0 toward every class, except the one
-that the network sees in the black image and the one that it sees in the start of the game: all that is shown is
-invented. Published: 100 % of the classes are reached without the defence, 0.0 to 0.1 % with it.
+The generation game is played on a black image (pixel value 0, normalised) with lambda 0 toward every class, except the
+most likely class of the black image and that of the start of the game. Whatever it shows is invented. Published: 100 %
+of the classes are reached without the defence, 0.0 to 0.1 % with it.
 
-With a limit, as many classes are drawn by the seed, and measured in pieces: another limit makes other pieces and needs
-another folder. Games are played one by one on a CPU, where the result then depends on nothing but the class, and
-`batch` at a time on an accelerator. The end of a game: see `adversarial_evidence`.
+A limit draws that many classes by the seed. They are measured in pieces; another limit makes other pieces and needs
+another folder. On a CPU the games are played one by one, so that a result depends on its class alone; on an accelerator
+`batch` games are played together. `adversarial_evidence` describes when a game ends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class BlackImage(Experiment):
         return Reach(self.lr, self.lam, self.iterations, self.judged_every, seed)
 
     def cases(self, subject: Subject) -> list[ExperimentCase]:
-        """The classes aimed at, in pieces."""
+        """The target classes, in pieces."""
         network = subject.network
         classes = targets(network, subject.seed)
         wanted = [classes[index] for index in subject.chosen(len(classes))]
@@ -93,7 +93,7 @@ def black(network: Network) -> Tensor:
 
 
 def targets(network: Network, seed: int) -> list[int]:
-    """All classes but the one seen in the black image and the one seen in the start of the game."""
+    """All classes except the most likely ones of the black image and of the start of the game."""
     image = black(network)
     start = GAME.start_mask(image.shape, seed, image) * image
     seen = {int(network.logits(picture).argmax()) for picture in (image, start)}

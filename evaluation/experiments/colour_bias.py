@@ -1,16 +1,16 @@
-"""Which classes does the network know by their colour? (FGVis supplement A3)
+"""Which classes does the network recognise by colour? (FGVis supplement A3)
 
-The colour channels of every photograph are swapped from BGR to RBG and to GRB, the two swaps that leave no channel in
-its place, and of the photographs that were classified right (true positives) those are counted that still are. In the
-order RGB in which images are held here:
+The colour channels of every photograph are swapped from BGR to RBG and to GRB. These two swaps leave no channel in its
+place. Of the photographs that were classified correctly (true positives), the figures count those that still are after
+the swap. In the channel order RGB of the images here:
 
     BGR -> RBG:  (R, G, B) becomes (G, B, R);        BGR -> GRB:  (R, G, B) becomes (B, R, G)
 
-A class of which few are kept is known by its colour. Published: school bus 8.3 % kept, minivan 83.3 %.
+A class that keeps few true positives is recognised by colour. Published: school bus 8.3 % kept, minivan 83.3 %.
 
-Ours: where a photograph's name tells no class (`labels`), the class predicted for the plain photograph stands in
-for the true one; the caption says for how many. Beside the counts, which are coarse with few photographs per class,
-stands the score of the class after the swap as a share of the one before, by which equal counts are ordered.
+Ours: if the name of a photograph holds no class (`true_class`), the predicted class of the original photograph is used
+instead; the caption counts such photographs. With few photographs per class the counts are coarse, so the score of the
+class after the swap, as a share of the score before, is reported too and orders classes of equal counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from retina_xai.evaluation.plots import Tile, bars, sheet
 from retina_xai.evaluation.tables import named, percent, share_of
 
 SWAPS: dict[str, tuple[int, int, int]] = {"rbg": (1, 2, 0), "grb": (2, 0, 1)}
-"""Which RGB channel goes to R, to G and to B."""
+"""The source channel of R, of G and of B."""
 
 PUBLISHED = {"school bus": 0.083, "minivan": 0.833}
 
@@ -48,7 +48,7 @@ class ColourBias(Experiment):
     shown: int = 8
 
     def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
-        """Top class and the true class's score, for the photograph as it is and for both swaps."""
+        """The most likely class and the score of the true class, for the original photograph and for both swaps."""
         network = subject.network
         pixels = case.photograph().pixels
         views = {"plain": pixels, **{swap: swapped(pixels, swap) for swap in SWAPS}}

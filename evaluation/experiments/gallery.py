@@ -1,10 +1,11 @@
 """Games, networks, learning rates and lambdas side by side (FGVis figures A2 and A10 to A15).
 
-One sheet per photograph: a row for each network, game, learning rate and lambda, with the mask m, the complementary
-mask 1 - m, the explanation m x + (1 - m) r and the evidence (per pixel; yellow most); a second sheet leaves out what
-shows the photograph. Without lambdas the line search chooses one for each. Figures A14 and A15 show preservation and
-generation alike, and deletion and repression alike and sparser; the figures here say how far that holds: mean evidence
-of every row, and the correlation of the evidence of each two games of the same network, learning rate and lambda.
+Each photograph has one picture with a row for each combination of network, game, learning rate and lambda. A row shows
+the mask m, the complementary mask 1 - m, the explanation m x + (1 - m) r, and the evidence of each pixel (yellow is the
+maximum). A second picture leaves out everything that shows the photograph. Without given lambdas, the line search
+chooses one for each row. In figures A14 and A15 preservation and generation look alike, and so do deletion and
+repression, which are sparser. The figures here measure this: the mean evidence of every row, and the correlation of the
+evidence of each pair of games of the same network, learning rate and lambda.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +28,12 @@ from retina_xai.models.network import Network
 
 SEARCH = "search"
 MASKS = ("mask", "complement", "evidence")
-"""What a sheet holds that may be shown where the photograph may not."""
+"""Columns that do not show the photograph."""
 
 
 @dataclass(frozen=True)
 class Gallery(Experiment):
-    """The sheets; no `lam` stands for the line search over the paper's 13 values."""
+    """The pictures; an empty `lam` means the line search over the paper's 13 values."""
 
     name: ClassVar[str] = "gallery"
     several_networks: ClassVar[bool] = True
@@ -47,7 +48,7 @@ class Gallery(Experiment):
             FGVis(game=game, lam=lam, lr=lr, iterations=self.iterations)
 
     def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
-        """All games on one photograph, and its sheet."""
+        """All games on one photograph, and its pictures."""
         photograph = case.photograph()
         rows, tiles, maps = {}, {}, {}
         for network in subject.networks:
@@ -105,7 +106,7 @@ def _row(network: Network, result: Explanation) -> dict[str, Any]:
 
 
 def _correlations(maps: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Pearson correlation of the evidence of each two rows that differ in their game alone; NaN for a flat map."""
+    """Pearson correlation of the evidence of each pair of rows that differ only in the game; NaN for a constant map."""
     found = {}
     for (first, one), (second, other) in combinations(maps.items(), 2):
         words, others = first.split(" "), second.split(" ")

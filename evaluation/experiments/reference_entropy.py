@@ -1,12 +1,12 @@
-"""How little does a reference image say? (FGVis supplement table A2)
+"""Which reference image holds the least information about the classes? (FGVis supplement table A2)
 
-A removed pixel becomes what the reference has there, so the reference should speak for no class: the entropy of the
-softmax for it, in nats, should be high; ln K for K classes at most. Measurement for the mean colour (zero in normalised
-space), Gaussian noise of sigma 8 and 32 grey levels, the photograph blurred by a Gaussian of sigma 5 and 10 pixels,
-and the photograph itself: mean and standard deviation over the photographs. The paper chose zero, as the reference of
-the highest entropy.
+A removed pixel takes the value of the reference, so the reference should favour no class: the entropy of its softmax,
+in nats, should be high (at most ln K for K classes). Measured are the mean colour (zero in normalised space), Gaussian
+noise of sigma 8 and 32 grey levels, the photograph blurred by a Gaussian of sigma 5 and 10 pixels, and the photograph
+itself. The figures are mean and standard deviation over the photographs. The paper chose zero, which had the highest
+entropy.
 
-Ours: noise is drawn for every photograph anew, from the seed and the photograph's content.
+Ours: the noise differs between photographs; it follows from the seed and the content of the photograph.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""The true ImageNet class of a photograph, told from its name or its folder's.
+"""The true ImageNet class of a photograph, from its file name or the name of its folder.
 
-ImageNet's files lie in folders named by the class's WordNet number (n01440764), or bear it in their own name, often
-followed by the class's name (n01440764_tench.JPEG). The number is looked up in synset_words.txt (1000 lines "number
-names" in class order) where that file lies beside the photographs or one folder above; else the name is matched with
-the network's class names.
+ImageNet files lie in folders named by the WordNet number of the class (n01440764), or have the number in their own
+name, often followed by the class name (n01440764_tench.JPEG). The number is looked up in synset_words.txt (1000 lines
+"number names" in class order) in the folder of the photograph or one folder above. Without that file, the name is
+compared with the class names of the network.
 """
 
 import re
@@ -18,7 +18,7 @@ NUMBER = re.compile(r"(n\d{8})(?:_(?P<name>.*))?$")
 
 
 def true_class(path: Path, classes: Sequence[str]) -> int | None:
-    """The class index of a photograph, or None where nothing tells it."""
+    """The class index of a photograph, or None if neither name holds it."""
     for text in (path.stem, path.parent.name):
         found = NUMBER.match(text)
         if found is None:
@@ -33,7 +33,7 @@ def true_class(path: Path, classes: Sequence[str]) -> int | None:
 
 
 def named_class(text: str, classes: Sequence[str]) -> int | None:
-    """The class of exactly that name, or None; numbers are no names."""
+    """The class with exactly that name, or None; a number is not a name."""
     try:
         return None if text.isdecimal() or not text else class_index(classes, text)
     except UsageError:

@@ -1,16 +1,17 @@
-"""Two classes of one photograph: are their explanations told apart? (FGVis supplement A3.2)
+"""Do the explanations of two classes of one photograph differ? (FGVis supplement A3.2)
 
-The deletion game is played twice on the same photograph, for each of two classes: those chosen, or the two most likely
-ones. Good explanations lie in different places, and removing the evidence of one class leaves the other:
+The deletion game is played twice on the same photograph, once for each of two classes: the chosen ones, or the two most
+likely ones. Good explanations lie in different places, and removing the evidence of one class keeps the other class:
 
     iou        of the two evidence maps, each binarised at 4 % of its maximum
-    overlap    sum min(a, b) / sum max(a, b) of the maps, each scaled to sum 1: 1 for equal maps, 0 for disjoint ones
-    own        p_c(e_c) / p_c(x): what removing a class's own evidence leaves of its score; small is good
-    other      p_c(e_d) / p_c(x): what removing the other class's evidence leaves; large is good (it may exceed 1)
+    overlap    weighted Jaccard index sum min(a, b) / sum max(a, b) of the maps, each scaled to sum 1
+    own        p_c(e_c) / p_c(x): share of a class's score after removing its own evidence; small is good
+    other      p_c(e_d) / p_c(x): share after removing the evidence of the other class; large is good (it may exceed 1)
     told apart share of explanations with own < other
 
-Ours: the measures, and that without chosen classes a photograph counts only where its second class has a score of at
-least `least_score`: of a class that the network does not see nothing can be removed. Others are counted as left out.
+Ours: the measures. Without chosen classes, a photograph counts only if its second class has a score of at least
+`least_score`, because there is no evidence to remove for a class that the network does not see. Photographs left out
+are counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ class TwoObjects(Experiment):
             raise UsageError(f"{len(self.classes)} classes: give two, or none for the two most likely ones")
 
     def cases(self, subject: Subject) -> list[ExperimentCase]:
-        """The chosen photographs, once the classes are known to exist."""
+        """The chosen photographs, after a check that the classes exist."""
         self._wanted(subject.network)
         return subject.photographs()
 
