@@ -15,8 +15,9 @@ QUICK = {
     "adversarial-evidence": ("--iterations", "4"),
     "black-image": ("--iterations", "4", "--limit", "2"),
     "colour-bias": (),
-    "deletion": None,  # its methods take too long for the default settings: tests/evaluation/test_faithfulness.py
+    "deletion": None,  # its methods take too long for the default settings: tests/evaluation/experiments/test_deletion.py
     "gallery": ("--iterations", "3", "--game", "deletion", "--game", "repression", "--lam", "1e-6"),
+    "randomisation": ("--limit", "2", "--iterations", "3", "--set", "resamples=50"),
     "reference-entropy": ("--limit", "2"),
     "two-objects": ("--iterations", "3", "--class", "1", "--class", "4"),
 }
