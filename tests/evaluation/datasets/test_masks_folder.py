@@ -117,6 +117,14 @@ def test_folders_and_files_of_other_names(tmp_path, folder, lesion_type, ending)
     assert found == {"a": 0, "a_1": 10}
 
 
+def test_masks_of_other_things_are_not_photographs(tmp_path):
+    photograph(tmp_path / "a.png")
+    mask(tmp_path / "MA" / "a_MA.png", slice(0, 1))
+    mask(tmp_path / "5. Optic Disc" / "a_OD.png")
+    mask(tmp_path / "masks" / "a_field.png")
+    assert [case.name for case in open_masks_folder(tmp_path)] == ["a"]
+
+
 def test_a_mask_of_another_size_names_both_files(idrid):
     path = idrid / "2. All Segmentation Groundtruths" / "a. Training Set" / "2. Haemorrhages" / "IDRiD_01_HE.tif"
     mask(path, shape=(100, 120))
