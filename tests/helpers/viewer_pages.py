@@ -17,7 +17,7 @@ from retina_xai.app.readings.store import open_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-PATIENCE = 60
+PATIENCE = 120
 MILLISECONDS = 1000 * PATIENCE
 STILL = 150
 

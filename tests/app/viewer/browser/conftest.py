@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 HOST = "127.0.0.1"
-PATIENCE = 60
+PATIENCE = 120
+"""Seconds; a loaded machine takes long to send the first page."""
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +71,7 @@ def serve(tmp_path_factory) -> Iterator[Callable[..., str]]:
 def context(browser) -> Iterator[BrowserContext]:
     """One profile for all pages, so that Streamlit's own files are read and compiled once."""
     opened = browser.new_context(viewport={"width": 1366, "height": 768})
+    opened.set_default_timeout(1000 * PATIENCE)
     yield opened
     opened.close()
 
