@@ -21,6 +21,7 @@ OPTIONAL = frozenset(
         "platformdirs",
         "pydantic",
         "rich",
+        "starlette",
         "streamlit",
         "tensorboard",
         "typer",

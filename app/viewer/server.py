@@ -1,8 +1,9 @@
 """`retina-xai view`: open the services, then serve the pages to this machine alone.
 
 The options here protect photographs and readers, and override the configuration files of Streamlit: the viewer listens
-on 127.0.0.1, sends nothing to other machines, shows no tracebacks, and limits uploads. Streamlit runs in this process,
-so Ctrl-C or a kill ends all of it. Stored readings are on disk by then (`retina_xai.app.readings.store`).
+on 127.0.0.1, sends nothing to other machines, shows no tracebacks, and limits uploads. `same_machine` refuses the pages
+of other sites. Streamlit runs in this process, so Ctrl-C or a kill ends all of it. Stored readings are on disk by then
+(`retina_xai.app.readings.store`).
 """
 
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 from retina_xai.app.cli.console import console
 from retina_xai.app.viewer.services import ViewSettings, open_services, serve
+from retina_xai.app.viewer.uploads import remove_stale_uploads
 from retina_xai.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -63,25 +65,32 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     """
     _check_port(port)
     console.print("reading weights and photographs ...", style="dim")
+    remove_stale_uploads()
     opened = open_services(settings)
     serve(opened)
     sys.setswitchinterval(SWITCH_INTERVAL)
     count = len(opened.folder.items)
     console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
     console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)
-    _run(port)
-    opened.scores.flush()
+    try:
+        _run(port)
+    except KeyboardInterrupt:
+        console.print("stopped")
+    finally:
+        opened.scores.flush()
 
 
 def _run(port: int) -> None:
+    """Serve the pages until a signal ends it."""
+    from starlette.middleware import Middleware
     from streamlit import config
-    from streamlit.web import bootstrap
+    from streamlit.starlette import App
 
-    options = {name.replace(".", "_"): value for name, value in {**OPTIONS, "server.port": port}.items()}
-    known = {name.replace(".", "_") for name in config._config_options_template}
-    chosen = {name: value for name, value in options.items() if name in known}
-    bootstrap.load_config_options(chosen)
-    bootstrap.run(str(Path(__file__).with_name("page.py")), False, [], chosen)
+    from retina_xai.app.viewer.same_machine import SameMachine
+
+    options = {**OPTIONS, "server.port": port}
+    known = {name: value for name, value in options.items() if name in config._config_options_template}
+    App(Path(__file__).with_name("page.py"), middleware=[Middleware(SameMachine, port=port)]).run(config=known)
 
 
 def _check_port(port: int) -> None:

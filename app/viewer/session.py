@@ -1,7 +1,8 @@
 """What belongs to one browser session: uploads, drafts, jobs and what they found. Other sessions never see it.
 
-It is kept in Streamlit's session state and nowhere else; uploads are in a temporary folder that is deleted with the
-session. Scores of photographs of the served folder are also put into the shared cache, those of uploads are not.
+It is kept in Streamlit's session state and nowhere else; uploads are in a temporary folder (see `uploads`) that is
+deleted with the session. Scores of photographs of the served folder are also put into the shared cache, those of
+uploads are not.
 """
 
 import tempfile
@@ -23,6 +24,7 @@ from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_recor
 from retina_xai.app.viewer.game_comparison import GameComparison
 from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
 from retina_xai.app.viewer.services import Services
+from retina_xai.app.viewer.uploads import upload_folder
 from retina_xai.app.viewer.worklist import Filter, Item, Scored, upload_of
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.files import sha256_of
@@ -68,7 +70,7 @@ class Session:
     own: tuple[str, float, tuple[Reading, ...]] = ("", 0.0, ())
     evidence: OrderedDict[tuple[str, Question], Evidence] = field(default_factory=OrderedDict)
     folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="retina-xai-", ignore_cleanup_errors=True)
+        default_factory=lambda: tempfile.TemporaryDirectory(dir=upload_folder(), ignore_cleanup_errors=True)
     )
 
     def items(self, served: Services) -> dict[str, Item]:
@@ -142,7 +144,11 @@ class Session:
         return stored
 
     def upload(self, name: str, content: bytes) -> Item:
-        """Take an upload into the worklist."""
+        """Take an upload into the worklist.
+
+        Raises:
+            OutputError: it cannot be kept, as on a full disk.
+        """
         item = upload_of(name, content, Path(self.folder.name))
         self.uploads[item.key] = item
         return item

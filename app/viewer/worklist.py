@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retina_xai.errors import OutputError
 from retina_xai.grades.photographs import official_patient
+from retina_xai.io.files import replacing
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
 SECOND_SHARE = 0.1
@@ -110,12 +112,19 @@ def items_of(paths: Iterable[Path], roots: Sequence[Path]) -> Folder:
 
 
 def upload_of(name: str, content: bytes, folder: Path) -> Item:
-    """Keep an upload below `folder` under the hash of its content; its name is shown and nothing else."""
+    """Keep an upload below `folder` under the hash of its content; its name is shown and nothing else.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
-    path = folder / sha256
+    path, shown = folder / sha256, name.replace("\\", "/").rpartition("/")[2] or "upload"
     if not path.exists():
-        path.write_bytes(content)
-    shown = name.replace("\\", "/").rpartition("/")[2] or "upload"
+        try:
+            with replacing(path) as partial:
+                partial.write_bytes(content)
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(path), shown)) from error
     return Item(_key(f"{sha256} {shown}"), shown, path, uploaded=True)
 
 

@@ -1,58 +1,13 @@
-"""The viewer in its own process, and actions of a reader on its pages in a browser."""
+"""Actions of a reader on the pages of the viewer in a browser."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 
-import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from helpers.viewer_process import PATIENCE
 from playwright.sync_api import Locator, Page, expect
 
-from retina_xai.app.readings.store import open_store
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
-PATIENCE = 120
 MILLISECONDS = 1000 * PATIENCE
 STILL = 150
-
-
-@dataclass
-class Viewer:
-    """A running viewer."""
-
-    process: subprocess.Popen
-    address: str
-    folder: Path
-
-    @property
-    def readings(self):
-        return open_store(self.folder / "readings.sqlite").all()
-
-
-def start(folder, weights, *options):
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "retina_xai.app.cli.main", "view", "--port", str(port), "--weights", str(weights)]
-    command += ["--readings", str(folder / "readings.sqlite"), "--method", "saliency", *map(str, options)]
-    place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
-    with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, env=place, cwd=REPOSITORY, stdout=log, stderr=log)
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            with urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=1):
-                return Viewer(process, f"http://{HOST}:{port}", folder)
-        except OSError:
-            time.sleep(0.2)
-    process.kill()
-    return pytest.fail((folder / "log.txt").read_text(encoding="utf-8"))
 
 
 def rows(page, label="Worklist"):

@@ -12,6 +12,7 @@ from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
 from retina_xai.app.viewer.worklist import ALL, DECISIONS, FAILED, STATES, Filter, Row, rows_of
+from retina_xai.errors import OutputError
 from retina_xai.io.images import SUFFIXES
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE
 
@@ -83,11 +84,18 @@ def _show_upload(state: Session) -> None:
         for file in (files or [])[:MAX_UPLOADS]:
             if file.file_id not in state.taken:
                 state.taken.add(file.file_id)
-                state.score([state.upload(file.name, file.getvalue())], services())
+                _take_upload(state, file.name, file.getvalue())
         if len(files or []) > MAX_UPLOADS:
             st.warning(
                 f"{len(files or [])} files: the first {MAX_UPLOADS} were taken; upload the others in a new session"
             )
+
+
+def _take_upload(state: Session, name: str, content: bytes) -> None:
+    try:
+        state.score([state.upload(name, content)], services())
+    except OutputError as error:
+        st.error(plain(str(error)))
 
 
 def _show_counts(rows: list[Row], served: Services) -> None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from helpers.viewer_pages import (
     MILLISECONDS,
-    PATIENCE,
     button,
     find_evidence,
     on_worklist,
@@ -21,10 +20,10 @@ from helpers.viewer_pages import (
     saved,
     serious,
     spot,
-    start,
     store,
     upload,
 )
+from helpers.viewer_process import PATIENCE, start
 from helpers.viewer_services import photographs
 from playwright.sync_api import expect
 from safetensors.torch import save_file
