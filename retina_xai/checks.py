@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from retina_xai.errors import InputError
 
+MAX_COORDINATE = 1_000_000
+"""Pixels; far outside of every picture. Areas of larger shapes would overflow."""
+
 
 def check_text(what: str, text: str, max_length: int, *, required: bool = False) -> None:
     """Refuse a text that is too long, is not valid Unicode, or is `required` but empty."""
@@ -35,9 +38,12 @@ def check_share(what: str, value: float) -> None:
 
 
 def check_numbers(what: str, values: Iterable[float]) -> None:
-    """Refuse values that are not finite numbers."""
-    if not all(is_number(value) and math.isfinite(value) for value in values):
-        raise InputError(f"{what} with a coordinate that is not a finite number: draw it again")
+    """Refuse values that are not finite numbers, or are farther from 0 than `MAX_COORDINATE`."""
+    for value in values:
+        if not is_number(value) or not -math.inf < value < math.inf:
+            raise InputError(f"{what} with a coordinate that is not a finite number: draw it again")
+        if abs(value) > MAX_COORDINATE:
+            raise InputError(f"{what} with a coordinate beyond {MAX_COORDINATE} pixels: draw it again")
 
 
 def is_number(value: object) -> bool:

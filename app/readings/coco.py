@@ -24,8 +24,11 @@ SHIFT = 0.5
 """From the centre of the first pixel to its upper left corner."""
 
 
-def coco_of(readings: Sequence[Reading]) -> dict[str, Any]:
-    """The content of the COCO file; beside the standard keys, what a lesion was read from and by whom."""
+def coco_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[str, Any]:
+    """The content of the COCO file; beside the standard keys, what a lesion was read from and by whom.
+
+    `damaged` are the numbers of the damaged rows of the store.
+    """
     counted = newest(readings)
     images = {reading.image.sha256: reading.image for reading in counted}
     numbers = {sha256: number for number, sha256 in enumerate(images, start=1)}
@@ -39,6 +42,7 @@ def coco_of(readings: Sequence[Reading]) -> dict[str, Any]:
         "info": {
             "description": "Lesions of fundus photographs as readers left them; research use only",
             "version": __version__,
+            "damaged_rows": list(damaged),
         },
         "licenses": [],
         "images": [_image(numbers[sha256], image) for sha256, image in images.items()],

@@ -4,6 +4,9 @@ CSV has one row per lesion, with the facts of its reading repeated; a reading wi
 all that the store holds. Both keep the history and mark the readings that count ("newest"). COCO is described in
 `coco`. Lesions are written in the JSON of `retina_xai.lesions.annotation`, in its coordinates (COCO: see there).
 
+All three name the damaged rows of the store, which they leave out: CSV by a row that holds only the number and
+"damaged", JSON and COCO by a list "damaged_rows".
+
 `deidentified` removes names: a photograph is named by its hash, a reader R1, R2 ... in the order of the first readings,
 and comments, free text in which anybody may be named, are dropped.
 """
@@ -30,6 +33,7 @@ PREFIX = 16
 READING_COLUMNS = (
     "reading",
     "newest",
+    "damaged",
     "reader",
     "time",
     "file",
@@ -49,7 +53,7 @@ READING_COLUMNS = (
 LESION_COLUMNS = ("lesion", "origin", "type", "status", "lesion_score", "x", "y", "area", "shape")
 
 
-def export_bytes(readings: Sequence[Reading], kind: str) -> bytes:
+def export_bytes(readings: Sequence[Reading], kind: str, damaged: Sequence[int] = ()) -> bytes:
     """What `write_export` writes, for a download.
 
     Raises:
@@ -57,12 +61,15 @@ def export_bytes(readings: Sequence[Reading], kind: str) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "readings"
-        write_export(path, readings, kind)
+        write_export(path, readings, kind, damaged)
         return path.read_bytes()
 
 
-def write_export(path: Path, readings: Sequence[Reading], kind: str) -> None:
+def write_export(path: Path, readings: Sequence[Reading], kind: str, damaged: Sequence[int] = ()) -> None:
     """Write readings, in the order of their storing, as one of `EXPORTS`, whole or not at all.
+
+    Args:
+        damaged: numbers of the damaged rows of the store.
 
     Raises:
         UsageError: no such kind.
@@ -70,7 +77,7 @@ def write_export(path: Path, readings: Sequence[Reading], kind: str) -> None:
     """
     if kind not in EXPORTS:
         raise UsageError(f"unknown export {kind!r}: choose one of {', '.join(EXPORTS)}")
-    EXPORTS[kind](path, readings)
+    EXPORTS[kind](path, readings, damaged)
 
 
 def deidentified(readings: Iterable[Reading]) -> tuple[Reading, ...]:
@@ -87,44 +94,47 @@ def deidentified(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     )
 
 
-def table_of(readings: Sequence[Reading]) -> pd.DataFrame:
+def table_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> pd.DataFrame:
     """The table of the CSV file, see the head of this module; values that do not apply are None.
 
     `x`, `y` is the centroid, `area` is in square pixels, `settings` and `shape` are JSON.
     """
     last = {reading.number for reading in newest(readings)}
     rows = [row for reading in readings for row in _rows(reading, reading.number in last)]
-    return pd.DataFrame(rows, columns=[*READING_COLUMNS, *LESION_COLUMNS], dtype=object)
+    rows += [(number, False, True) for number in damaged]
+    columns = [*READING_COLUMNS, *LESION_COLUMNS]
+    return pd.DataFrame([(*row, *[None] * (len(columns) - len(row))) for row in rows], columns=columns, dtype=object)
 
 
-def json_of(readings: Sequence[Reading]) -> dict[str, Any]:
+def json_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[str, Any]:
     """The content of the JSON file: `Reading.from_json` reads each of "readings", without "newest"."""
     last = {reading.number for reading in newest(readings)}
     return {
         "schema_version": SCHEMA_VERSION,
         "versions": {"retina_xai": __version__},
+        "damaged_rows": list(damaged),
         "readings": [{**reading.to_json(), "newest": reading.number in last} for reading in readings],
     }
 
 
-EXPORTS: dict[str, Callable[[Path, Sequence[Reading]], None]] = {
-    "csv": lambda path, readings: write_csv(path, table_of(readings)),
-    "json": lambda path, readings: write_json(path, json_of(readings)),
-    "coco": lambda path, readings: write_json(path, coco_of(readings)),
+EXPORTS: dict[str, Callable[[Path, Sequence[Reading], Sequence[int]], None]] = {
+    "csv": lambda path, readings, damaged: write_csv(path, table_of(readings, damaged)),
+    "json": lambda path, readings, damaged: write_json(path, json_of(readings, damaged)),
+    "coco": lambda path, readings, damaged: write_json(path, coco_of(readings, damaged)),
 }
 """What readings can be exported as."""
 
 
 def _rows(reading: Reading, last: bool) -> list[tuple[Any, ...]]:
+    """Cells of each lesion of a reading; trailing cells that do not apply are left out."""
     image, verdict = reading.image, reading.verdict
     shared = (
-        *(reading.number, last, reading.reader, reading.time.astimezone(UTC).isoformat()),
+        *(reading.number, last, False, reading.reader, reading.time.astimezone(UTC).isoformat()),
         *(image.name, image.sha256, image.width, image.height, reading.model_sha256),
         *(verdict.gradability.verdict, verdict.gradability.reason, verdict.decision, verdict.score, verdict.threshold),
         *(reading.decision, reading.comment, json.dumps(dict(reading.settings), ensure_ascii=False, sort_keys=True)),
     )
-    nothing = (None,) * len(LESION_COLUMNS)
-    return [(*shared, *_lesion_cells(lesion)) for lesion in reading.lesions] or [(*shared, *nothing)]
+    return [(*shared, *_lesion_cells(lesion)) for lesion in reading.lesions] or [shared]
 
 
 def _lesion_cells(lesion: Annotation) -> tuple[Any, ...]:

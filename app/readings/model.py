@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from retina_xai.checks import check_one_of, check_text
+from retina_xai.checks import MAX_COORDINATE, check_one_of, check_text
 from retina_xai.errors import InputError
 from retina_xai.lesions.annotation import MAX_ANNOTATIONS, Annotation
 from retina_xai.lesions.shapes import MAX_POINTS
@@ -45,8 +45,9 @@ class ImageFile:
         """Check every value."""
         check_text("file name", self.name, MAX_NAME_LENGTH, required=True)
         _check_hash("photograph", self.sha256)
-        if min(self.width, self.height) < 1:
-            raise InputError(f"photograph of {self.width}x{self.height} pixels: expected at least 1x1")
+        if not all(type(side) is int and 1 <= side <= MAX_COORDINATE for side in (self.width, self.height)):
+            size = f"{self.width!r:.20}x{self.height!r:.20}"
+            raise InputError(f"photograph of {size} pixels: expected at least 1x1, each side at most {MAX_COORDINATE}")
 
     @classmethod
     def of(cls, photograph: "Photograph") -> "ImageFile":
@@ -72,7 +73,7 @@ class Opinion:
     def __post_init__(self) -> None:
         """Check every value."""
         check_text("reader name", self.reader, MAX_READER_LENGTH, required=True)
-        if self.time.utcoffset() is None:
+        if self.time.utcoffset() is None or not 1 < self.time.year < MAXYEAR:
             raise InputError(f"time {self.time} of a reading: expected one with a time zone; use UTC")
         check_one_of("reader's decision", self.decision, get_args(ReaderDecision))
         check_text("comment", self.comment, MAX_COMMENT_LENGTH)
@@ -140,7 +141,7 @@ class Reading(Opinion):
                     "lesions": tuple(Annotation.from_json(lesion) for lesion in values["lesions"]),
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             detail = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
             raise InputError(f"not a reading ({detail}); was it written by another program?") from error
 
@@ -167,7 +168,9 @@ def _check_lesions(lesions: tuple[Annotation, ...]) -> None:
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
+    if not isinstance(settings, Mapping):
+        raise InputError(f"settings of type {type(settings).__name__}: expected values by name")
     try:
         json.dumps(dict(settings), allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"settings of a reading ({error}): expected plain values that JSON can hold") from error

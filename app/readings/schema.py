@@ -5,7 +5,8 @@ the version of its schema. Schema 2 holds lesions as `retina_xai.lesions.annotat
 `retina_xai.verdict` write them in JSON. Schema 1 had lesions with a "source" and circles or polygons, and a "finding";
 coordinates meant the same.
 
-Append-only is enforced by the database itself: triggers refuse every UPDATE, DELETE and replacing INSERT.
+Append-only is enforced by the database itself: triggers refuse every UPDATE, DELETE and replacing INSERT. A damaged row
+stays as it is, through upgrades too.
 """
 
 import json
@@ -46,6 +47,12 @@ TRIGGERS = (
     "CREATE TRIGGER no_replace BEFORE INSERT ON readings "
     f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",
 )
+COPY_OF_SCHEMA_1 = (
+    "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, comment, image, finding, "
+    "lesions, settings FROM schema_1 WHERE number = ?"
+)
+"""The bytes of a damaged row as they are."""
+
 JSON_COLUMNS = ("image", "verdict", "lesions", "settings")
 ORIGINS = {"candidate": "candidate", "drawn": "reader"}
 """Origins of annotations by the sources of lesions in schema 1."""
@@ -78,7 +85,7 @@ def upgrade(path: Path, connection: sqlite3.Connection) -> None:
     """Bring a store to `SCHEMA_VERSION` in one transaction; nothing where another process has done it meanwhile.
 
     Raises:
-        InputError: a reading that cannot be read, or a file as in `version_of`; the file is as it was.
+        InputError: a file as in `version_of`; it is as it was.
     """
     connection.execute("BEGIN IMMEDIATE")
     version = version_of(path, connection)
@@ -98,20 +105,42 @@ def insert(connection: sqlite3.Connection, reading: Reading) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def reading_of(path: Path, row: sqlite3.Row, convert: Conversion = dict) -> Reading:
-    """The reading of a row; `convert` turns the values of an older schema into those of this one.
+def numbers_of(connection: sqlite3.Connection) -> list[int]:
+    """The numbers of all rows in order, also where a part of the table is damaged: the index holds them too."""
+    try:
+        found = connection.execute("SELECT number FROM readings").fetchall()
+    except sqlite3.DatabaseError:
+        found = connection.execute("SELECT number FROM readings INDEXED BY readings_of_image").fetchall()
+    return sorted(number for (number,) in found)
+
+
+def reading_of(path: Path, connection: sqlite3.Connection, number: int) -> Reading:
+    """The reading of a row.
 
     Raises:
         InputError: the row holds no reading.
     """
+    return _reading_in(path, connection, number, "SELECT * FROM readings WHERE number = ?", dict)
+
+
+def _reading_in(path: Path, connection: sqlite3.Connection, number: int, query: str, convert: Conversion) -> Reading:
+    """The reading that a query finds; `convert` turns the values of an older schema into those of this one."""
     try:
-        values = {name: value for name, value in dict(row).items() if name != "image_sha256"}
+        values = dict(connection.execute(query, (number,)).fetchone())
+        image = values.pop("image_sha256")
         for name in {*JSON_COLUMNS, "finding"} & values.keys():
             values[name] = json.loads(values[name])
-        return Reading.from_json(convert(values))
-    except (KeyError, TypeError, ValueError) as error:
+        reading = Reading.from_json(convert(values))
+        if reading.image.sha256 != image:
+            raise InputError("not a reading (its photograph is named by two hashes)")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         detail = error if isinstance(error, InputError) else f"not a reading ({type(error).__name__}: {error})"
-        raise InputError(f"{path}: row {row['number']} is {detail}") from error
+        raise InputError(f"{path}: row {number} is {detail}") from error
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise  # of the whole file; a text that is not UTF-8 has no code
+        raise InputError(f"{path}: row {number} is damaged ({error})") from error
+    return reading
 
 
 def _create(path: Path, connection: sqlite3.Connection) -> None:
@@ -122,12 +151,17 @@ def _create(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _upgrade_schema_1(path: Path, connection: sqlite3.Connection) -> None:
-    """Replace the table by one of this schema with the same readings under the same numbers."""
-    rows = connection.execute("SELECT * FROM readings ORDER BY number").fetchall()
+    """Replace the table by one of this schema, with the same readings under the same numbers and damaged rows as is."""
+    connection.execute("CREATE TEMPORARY TABLE schema_1 AS SELECT * FROM readings")
     connection.execute("DROP TABLE readings")
     _create(path, connection)
-    for row in rows:
-        insert(connection, reading_of(path, row, _from_schema_1))
+    for (number,) in connection.execute("SELECT number FROM schema_1 ORDER BY number").fetchall():
+        query = "SELECT * FROM schema_1 WHERE number = ?"
+        try:
+            insert(connection, _reading_in(path, connection, number, query, _from_schema_1))
+        except InputError:
+            connection.execute(COPY_OF_SCHEMA_1, (number,))
+    connection.execute("DROP TABLE schema_1")
 
 
 def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A reading that `add` has returned is safe from a kill of the process and from a 
 synchronous=FULL, so the log is on the disk before the commit returns (https://www.sqlite.org/wal.html,
 https://www.sqlite.org/pragma.html#pragma_synchronous). Several processes and threads may use one file at once; each
 waits up to `PATIENCE` seconds for a lock. The file must lie on a local disk: the log needs shared memory. Nothing is
-written to a file that is not a store.
+written to a file that is not a store. A damaged row is left out and named; the others stay usable.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retina_xai.app.readings.model import Reading
-from retina_xai.app.readings.schema import SCHEMA_VERSION, insert, reading_of, upgrade, version_of
+from retina_xai.app.readings.schema import SCHEMA_VERSION, insert, numbers_of, reading_of, upgrade, version_of
 from retina_xai.errors import InputError
 
 PATIENCE = 30.0
@@ -28,6 +28,22 @@ REMEDIES = {
     "SQLITE_NOTADB": "choose another file",
     "SQLITE_CORRUPT": "restore it from a backup, or choose another file",
 }
+
+
+@dataclass(frozen=True)
+class DamagedRow:
+    """A row that holds no reading any more: its number, and in `fault` the line that says why."""
+
+    number: int
+    fault: str
+
+
+@dataclass(frozen=True)
+class StoredReadings:
+    """What a store holds, in the order of its storing."""
+
+    readings: tuple[Reading, ...] = ()
+    damaged: tuple[DamagedRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,14 +62,28 @@ class ReadingStore:
             return replace(reading, number=insert(connection, replace(reading, number=0)))
 
     def all(self) -> tuple[Reading, ...]:
-        """All readings in the order of their storing.
+        """All readings in the order of their storing, without the damaged ones.
 
         Raises:
             InputError: the store cannot be read.
         """
+        return self.read().readings
+
+    def read(self) -> StoredReadings:
+        """All readings, and the damaged rows.
+
+        Raises:
+            InputError: the store cannot be read.
+        """
+        readings, damaged = [], []
         with _connected(self.path) as connection:
-            rows = connection.execute("SELECT * FROM readings ORDER BY number").fetchall()
-        return tuple(reading_of(self.path, row) for row in rows)
+            connection.execute("BEGIN")  # one view of the file
+            for number in numbers_of(connection):
+                try:
+                    readings.append(reading_of(self.path, connection, number))
+                except InputError as error:
+                    damaged.append(DamagedRow(number, str(error)))
+        return StoredReadings(tuple(readings), tuple(damaged))
 
 
 def open_store(path: Path) -> ReadingStore:

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from retina_xai.app.viewer.panels import examination_page, games_page, worklist_page
+from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.session import session
+from retina_xai.errors import InputError
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 3.75rem 1.5rem 1rem; }
@@ -21,4 +23,7 @@ pages = {
     "games": st.Page(games_page.page, title="ImageNet games", url_path="games"),
 }
 session().pages = pages
-st.navigation(list(pages.values()), position="top").run()
+try:
+    st.navigation(list(pages.values()), position="top").run()
+except InputError as error:  # the store of readings cannot be used
+    st.error(plain(str(error)))

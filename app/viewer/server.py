@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from retina_xai.app.cli.console import console
+from retina_xai.app.viewer.panels.text import damage_line
 from retina_xai.app.viewer.services import ViewSettings, open_services, serve
 from retina_xai.app.viewer.uploads import remove_stale_uploads
 from retina_xai.errors import UsageError
@@ -69,6 +70,8 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     opened = open_services(settings)
     serve(opened)
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if damaged := opened.store.read().damaged:
+        console.print(damage_line([row.number for row in damaged]), soft_wrap=True, highlight=False)
     count = len(opened.folder.items)
     console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
     console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)

@@ -17,6 +17,7 @@ from uuid import uuid4
 import streamlit as st
 
 from retina_xai.app.readings.model import Reading
+from retina_xai.app.readings.store import StoredReadings
 from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.draft import Draft
 from retina_xai.app.viewer.encoding import first_view, other_views
@@ -67,7 +68,7 @@ class Session:
     stopped: bool = False
     opened: bool = False
     pages: dict[str, Any] = field(default_factory=dict)
-    own: tuple[str, float, tuple[Reading, ...]] = ("", 0.0, ())
+    own: tuple[str, float, StoredReadings] = ("", 0.0, StoredReadings())
     evidence: OrderedDict[tuple[str, Question], Evidence] = field(default_factory=OrderedDict)
     folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(dir=upload_folder(), ignore_cleanup_errors=True)
@@ -127,10 +128,22 @@ class Session:
         Raises:
             InputError: the store cannot be read.
         """
+        return self._stored(served).readings
+
+    def damaged(self, served: Services) -> tuple[int, ...]:
+        """Numbers of the damaged rows of the store, whoever's they are.
+
+        Raises:
+            InputError: the store cannot be read.
+        """
+        return tuple(row.number for row in self._stored(served).damaged)
+
+    def _stored(self, served: Services) -> StoredReadings:
         reader, now = self.reader.strip(), time.monotonic()
         if self.own[0] != reader or now - self.own[1] > FRESH:
-            found = (reading for reading in served.store.all() if reading.reader == reader)
-            self.own = reader, now, tuple(found) if reader else ()
+            found = served.store.read()
+            own = tuple(reading for reading in found.readings if reading.reader == reader) if reader else ()
+            self.own = reader, now, StoredReadings(own, found.damaged)
         return self.own[2]
 
     def store(self, reading: Reading, served: Services) -> Reading:
@@ -140,7 +153,7 @@ class Session:
             InputError: it cannot be written.
         """
         stored = served.store.add(reading)
-        self.own = ("", 0.0, ())
+        self.own = ("", 0.0, StoredReadings())
         return stored
 
     def upload(self, name: str, content: bytes) -> Item:

@@ -32,13 +32,13 @@ def show_history(state: Session, opened: OpenPhotograph, served: Services) -> No
                 )
             )
     with right.expander("Export my readings of this photograph"):
-        show_exports(readings, "one")
+        show_exports(readings, "one", state.damaged(served))
         if readings:
             _show_pdf(readings[-1], opened, state, served)
 
 
-def show_exports(readings: Sequence[Reading], key: str) -> None:
-    """Downloads of readings, with a switch that takes out names and comments."""
+def show_exports(readings: Sequence[Reading], key: str, damaged: Sequence[int]) -> None:
+    """Downloads of readings, with a switch that takes out names and comments; they name the damaged rows."""
     if not readings:
         st.caption("Nothing is stored yet.")
         return
@@ -48,7 +48,7 @@ def show_exports(readings: Sequence[Reading], key: str) -> None:
     for column, (kind, ending) in zip(st.columns(3), endings.items(), strict=True):
         column.download_button(
             kind.upper(),
-            data=lambda kind=kind: export_bytes(chosen, kind),  # type: ignore[misc]
+            data=lambda kind=kind: export_bytes(chosen, kind, damaged),  # type: ignore[misc]
             file_name=f"readings.{ending}",
             mime="text/csv" if kind == "csv" else "application/json",
             key=f"{key}-{kind}",

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 SPACES = re.compile(r"\s+")
@@ -15,3 +16,12 @@ def plain(text: str) -> str:
 def number(value: float | None, form: str = ".3f") -> str:
     """A figure, or a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:{form}}"
+
+
+def damage_line(damaged: Sequence[int]) -> str:
+    """The line about damaged rows of the store."""
+    numbers = ", ".join(map(str, damaged))
+    return (
+        f"The store of readings is damaged: number {numbers} cannot be read and is left out. "
+        "The file keeps it as it is, and all other readings are used; restore a backup to get it back."
+    )

@@ -7,7 +7,7 @@ from retina_xai.app.viewer.components.table.table import Column, Table, TableRow
 from retina_xai.app.viewer.panels.header_panel import kept, reader_input
 from retina_xai.app.viewer.panels.history_panel import show_exports
 from retina_xai.app.viewer.panels.progress_panel import POLL
-from retina_xai.app.viewer.panels.text import number, plain
+from retina_xai.app.viewer.panels.text import damage_line, number, plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
@@ -33,6 +33,8 @@ def page() -> None:
     """The page."""
     state, served = session(), services()
     _show_bar(state)
+    if damaged := state.damaged(served):
+        st.warning(damage_line(damaged))
     _show_upload(state)
     state.collect()
     if not state.stopped:
@@ -51,7 +53,8 @@ def page() -> None:
     _show_table(state, [row for row in rows if state.filter.keeps(row)], len(rows))
     with st.expander("Export all my readings"):
         hashes = {row.scored.sha256 for row in rows if row.scored}
-        show_exports([one for one in state.readings(served) if one.image.sha256 in hashes], "all")
+        own = [one for one in state.readings(served) if one.image.sha256 in hashes]
+        show_exports(own, "all", state.damaged(served))
 
 
 def worklist(state: Session, served: Services) -> list[Row]:
