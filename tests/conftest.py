@@ -1,10 +1,12 @@
-"""Fixtures shared by all tests: the folder of real data phantoms and tiny weights."""
+"""Fixtures shared by all tests: the folder of real data, phantoms and tiny weights, and the guard of the network."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import network_guard
 from helpers.arrays import photograph_of
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
@@ -13,6 +15,18 @@ from retina_xai.models.rdr import RdrNet
 from retina_xai.training.phantoms.phantom import make_phantom
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+network_guard.install()
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """A test fails that reaches beyond this machine, also where the code under test catches the refusal."""
+    yield
+    found = [*network_guard.outside]
+    network_guard.outside.clear()
+    assert found == []
 
 
 @pytest.fixture(scope="session")

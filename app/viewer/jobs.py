@@ -84,9 +84,9 @@ class Job:
             self._fail(str(error))
         except MemoryError:
             self._fail("not enough memory; close other programs or scale the photograph")
-        except Exception as error:  # a fault of ours: one line for the page, the rest for the log
-            log.exception("a job failed")
-            self._fail(f"internal error ({type(error).__name__}); the terminal has the details")
+        except Exception as error:  # a fault of ours; its text may hold the name of a file, which is a patient's often
+            log.debug("a job failed", exc_info=True)
+            self._fail(f"internal error ({type(error).__name__}); start with RETINA_XAI_DEBUG=1 to see the details")
 
     def _fail(self, line: str) -> None:
         self.error, self.state = " ".join(line.split()), "failed"

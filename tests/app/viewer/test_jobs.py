@@ -88,7 +88,7 @@ def starve(_):
     ("work", "line"),
     [
         (fail, "a.png: is empty (0 bytes)"),
-        (stumble, "internal error (KeyError); the terminal has the details"),
+        (stumble, "internal error (KeyError); start with RETINA_XAI_DEBUG=1 to see the details"),
         (starve, "not enough memory; close other programs or scale the photograph"),
     ],
 )

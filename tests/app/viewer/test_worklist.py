@@ -1,4 +1,4 @@
-"""Order, draws and filters of the worklist; names of uploads never become paths."""
+"""Order, draws and filters of the worklist."""
 
 import hashlib
 
@@ -14,12 +14,10 @@ from retina_xai.app.viewer.worklist import (
     Item,
     Row,
     Scored,
-    items_of,
     neighbour,
     ordered,
     rows_of,
     second_readings,
-    upload_of,
 )
 from retina_xai.fundus.quality import Gradability
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, Verdict
@@ -82,32 +80,3 @@ def test_neighbours_end_at_both_ends(current, by, found):
 
 def test_there_is_no_neighbour_in_an_empty_list():
     assert neighbour([], "a", 1) is None
-
-
-@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "/etc/shadow", "a\0b.png", "x" * 3000, ".."])
-def test_the_name_of_an_upload_is_shown_and_is_no_path(tmp_path, name):
-    kept = upload_of(name, b"content", tmp_path)
-    assert kept.path == tmp_path / hashlib.sha256(b"content").hexdigest()
-    assert kept.path.read_bytes() == b"content"
-    assert "/" not in kept.name
-    assert "\\" not in kept.name
-    assert [path.name for path in tmp_path.iterdir()] == [kept.path.name]
-
-
-def test_two_uploads_of_one_name_and_different_content_are_two(tmp_path):
-    first, second = (upload_of("a.png", content, tmp_path) for content in (b"1", b"2"))
-    assert first.key != second.key
-    assert first.path != second.path
-
-
-def test_links_that_lead_out_of_the_folder_are_left_out(tmp_path):
-    home, secret = tmp_path / "home", tmp_path / "secret.png"
-    home.mkdir()
-    secret.touch()
-    inside, out = home / "inside.png", home / "out.png"
-    inside.touch()
-    out.symlink_to(secret)
-    folder = items_of([inside, out], [home])
-    assert [one.name for one in folder.items] == ["inside.png"]
-    assert folder.left_out == 1
-    assert [one.path for one in items_of([out], [out]).items] == [out], "a link that was named outright is wanted"
