@@ -1,7 +1,8 @@
 """Errors that a user can act on, each with the exit code of the command line.
 
 A message is one line: the file (if any), the value received, the value expected, and what to do. Exit codes: 0 success,
-1 error of this package, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch with failures.
+1 error of this package, 2 usage, 3 unreadable or unfit input, 4 model or weights, 5 batch with failures,
+130 interrupted by Ctrl-C, 143 ended by SIGTERM.
 """
 
 

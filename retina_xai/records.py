@@ -7,7 +7,6 @@
 All writes are atomic. The JSON is written last, so its existence means that the photograph is done.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from PIL import Image
 
 from retina_xai import drawing
 from retina_xai.errors import InputError
-from retina_xai.io.files import write_json
+from retina_xai.io.files import parse_json, write_json
 from retina_xai.io.images import write_png
 from retina_xai.io.versions import versions
 from retina_xai.lesions.annotation import Annotation
@@ -109,7 +108,7 @@ def read_record(path: Path, command: str = "localize") -> dict[str, Any]:
         InputError: the file is missing, is not such a record, or has another version.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
         known = record["schema_version"] == SCHEMA_VERSION and PARTS[command] <= record.keys()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a record of retina-xai {command}; remove it or choose another folder") from error

@@ -1,7 +1,7 @@
 """Resumable runs over many items, used by localize, predict, explain, experiments and lesion sensitivity.
 
-    claim(folder, settings)                      save the settings in the folder, or compare them
-    outcome = run(items, work, codec, on_item)   process the items that have no record yet, and save their results
+    with claim(folder, settings):                    save the settings in the folder, or compare them; lock it
+        outcome = run(items, work, codec, on_item)   process the items that have no record yet, and save their results
 
 `work` maps an item's source to its result and must be deterministic. `codec` saves the result in the item's record
 (atomic, with `io.files.replacing`) and loads it. Every result is saved immediately, so an interrupted run can be
@@ -10,14 +10,16 @@ one. A record is valid for one content and one set of settings: either its file 
 `Codec.fits` compares the content's hash and `claim` the settings.
 
 If an item fails, the run continues; the error is one line that names the item. Errors that are not caused by an item
-end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a missing package.
+end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a missing package. Where the
+memory of the GPU does not suffice, the item is tried again with half of the images at once, down to one.
 """
 
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,12 +27,17 @@ from typing import Any, Generic, TypeVar
 
 from torch import OutOfMemoryError
 
-from retina_xai.errors import BatchError, InputError, InternalError, OutputError, RetinaXaiError, UsageError
-from retina_xai.io.files import FULL, remove_stale, write_json
+from retina_xai.errors import BatchError, InputError, InternalError, ModelError, OutputError, RetinaXaiError, UsageError
+from retina_xai.io.files import FULL, parse_json, remove_stale, write_json
+from retina_xai.io.locks import only_process
+from retina_xai.io.results import SETTINGS_FILE
+from retina_xai.models.throughput import with_smaller_batches
 
-SETTINGS_FILE = "settings.json"
 MAX_NAMES = 5
 """Names of failed items that a message lists."""
+
+NO_MEMORY = "DefaultCPUAllocator"
+"""Part of the message of torch, which raises a plain RuntimeError where the memory of the CPU does not suffice."""
 
 Source = TypeVar("Source")
 Made = TypeVar("Made")
@@ -119,18 +126,27 @@ def run(
     outcomes = []
     for outcome in map(partial(_outcome, work, codec), items):
         outcomes.append(outcome)
-        on_item(outcome)
+        _report(on_item, outcome)
     return RunOutcome(tuple(outcomes))
 
 
-def claim(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write FOLDER/settings.json, or compare it with `settings`; remove partial files of killed runs.
+@contextmanager
+def claim(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Write FOLDER/settings.json, or compare it with `settings`; keep other processes out during the `with` block.
+
+    Partial files of killed runs are removed.
 
     Raises:
-        UsageError: the folder was made with other settings; the message names them.
+        UsageError: another process works in the folder, or it was made with other settings; the message names them.
         OutputError, InputError: the folder cannot be written, or its settings cannot be read.
     """
-    path = folder / SETTINGS_FILE
+    with only_process(folder):
+        _compare(folder / SETTINGS_FILE, settings)
+        remove_stale(folder)
+        yield
+
+
+def _compare(path: Path, settings: Mapping[str, Any]) -> None:
     wanted = json.loads(json.dumps(settings))
     if path.exists():
         present = _settings(path)
@@ -141,7 +157,6 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> None:
             )
     else:
         write_json(path, wanted)
-    remove_stale(folder)
 
 
 def key_of(parts: Iterable[str]) -> str:
@@ -158,12 +173,20 @@ def _outcome(
         kept = codec.load(item.record)
         if kept is not None and codec.fits(item, kept):
             return ItemOutcome(item, kept)
-        codec.save(item.record, work(item.source))
+        codec.save(item.record, with_smaller_batches(partial(work, item.source)))
         if (kept := codec.load(item.record)) is None:
             raise OutputError(f"{item.record}: cannot be read after it was written; check the disk")
         return ItemOutcome(item, kept, seconds=time.perf_counter() - begin)
     except Exception as error:
         return ItemOutcome(item, error=_failure(item, error))
+
+
+def _report(on_item: Callable[[ItemOutcome[Source, Kept]], None], outcome: ItemOutcome[Source, Kept]) -> None:
+    """Call `on_item`. What it prints may fail, as for a name that the terminal cannot show; the run goes on."""
+    try:
+        on_item(outcome)
+    except Exception as error:
+        log.warning("%r: done, but it could not be reported (%s)", outcome.item.name, error)
 
 
 def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
@@ -172,7 +195,9 @@ def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
         raise error
     if isinstance(error, RetinaXaiError):
         return error
-    if isinstance(error, MemoryError | OutOfMemoryError):
+    if isinstance(error, OutOfMemoryError):
+        return ModelError(f"{item.name}: not enough memory on the GPU for it; close other programs or use the CPU")
+    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
         return InputError(f"{item.name}: not enough memory for it; close other programs or scale it")
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
@@ -187,7 +212,7 @@ def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
-        present = json.loads(path.read_text(encoding="utf-8"))
+        present = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as settings; choose another output folder") from error
     if not isinstance(present, dict):

@@ -15,15 +15,14 @@ from retina_xai.models.throughput import keep_freed_memory
 
 @dataclass(frozen=True)
 class Request:
-    """The options: name of the experiment, networks with their weights files, folder of photographs, output folder (its
-    pictures are not taken as photographs), number and seed of the chosen photographs, device.
+    """The options: name of the experiment, networks with their weights files, folder of photographs, number and seed of
+    the chosen photographs, device.
     """
 
     name: str
     models: tuple[str, ...]
     weights: tuple[Path, ...]
     images: Path | None
-    out: Path
     limit: int | None
     seed: int
     device: str
@@ -38,8 +37,7 @@ def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
         ModelError: networks or weights that cannot be used.
     """
     experiment = configured(experiment_named(request.name)(), f"experiment {request.name}", given)
-    home = request.out.resolve()
-    images = tuple(path for path in images_below(request.images) if home not in path.resolve().parents)
+    images = images_below(request.images)
     networks = load_networks(request.models, request.weights, request.device)
     return experiment, Subject(networks, images, request.limit, request.seed)
 

@@ -104,7 +104,6 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone) 
         UsageError: the folder was made with other settings.
     """
     facts = settings.facts()
-    claim(settings.out, facts)
 
     def save(path: Path, made: ExplanationFiles) -> None:
         for ending, pixels in made.pictures.items():
@@ -112,8 +111,10 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone) 
         write_json(path, {**made.record, **facts})
 
     codec = Codec(_load, save, _is_own)
-    items = work_items(paths, settings.out)
-    run(items, lambda path: _explain(path, settings), codec, reporter(on_done, _line)).raise_failures()
+    with claim(settings.out, facts):
+        items = work_items(paths, settings.out)
+        outcome = run(items, lambda path: _explain(path, settings), codec, reporter(on_done, _line))
+    outcome.raise_failures()
 
 
 def _explain(path: Path, settings: ExplainRun) -> ExplanationFiles:

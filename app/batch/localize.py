@@ -3,7 +3,8 @@
 OUT holds the files of `records.write_record` for each photograph, and lesions.csv over all of them.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ from typing import Any
 import pandas as pd
 
 from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
+from retina_xai.io.results import SETTINGS_FILE
 from retina_xai.localization import DEFAULT_METHOD, Localization, localize
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
-from retina_xai.runner import SETTINGS_FILE, Codec, WorkItem, claim, run
+from retina_xai.runner import Codec, WorkItem, claim, run
 
+log = logging.getLogger(__name__)
 LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
 
 
@@ -54,7 +58,6 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
     """
     explainer = settings.explainer or fundus_explainer(settings.method)
     facts = run_facts(settings.classifier, settings.method, explainer.settings())
-    claim(settings.out, {**facts, "ungradable": settings.ungradable})
 
     def work(path: Path) -> Localization:
         return localize(read_image(path), settings.classifier, explainer, ungradable=settings.ungradable)
@@ -63,8 +66,9 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
         write_record(record.parent, record.stem, result, facts)
 
     codec = Codec(_load, save, _is_own)
-    outcome = run(work_items(paths, settings.out), work, codec, reporter(on_done, _line))
-    write_csv(settings.out / "lesions.csv", _lesion_table(settings.out))
+    with claim(settings.out, {**facts, "ungradable": settings.ungradable}):
+        outcome = run(work_items(paths, settings.out), work, codec, reporter(on_done, _line))
+        write_csv(settings.out / "lesions.csv", _lesion_table(settings.out))
     outcome.raise_failures()
 
 
@@ -85,12 +89,27 @@ def _line(found: Localized, _: float) -> str:
 
 
 def _lesion_table(out: Path) -> pd.DataFrame:
+    """The lesions of all records; of two records of one photograph, which older versions could write, the first."""
     rows: list[tuple[Any, ...]] = []
+    seen: set[tuple[str, str]] = set()
     for path in sorted(out.glob("*.json")):
         if path.name == SETTINGS_FILE:
             continue
-        record = read_record(path)
-        for number, lesion in enumerate(record["lesions"], start=1):
-            place = [lesion[key] for key in ("x", "y", "area", "score")]
-            rows.append((record["file"]["name"], path.stem, number, *place, *lesion["box"]))
+        try:
+            record = read_record(path)
+            file, new = record["file"], _rows(path.stem, record)
+            photograph = file["name"], file["sha256"]
+        except (InputError, KeyError, TypeError) as error:
+            log.warning("%r is left out of lesions.csv (%s)", str(path), error)
+            continue
+        if photograph not in seen:
+            rows += new
+        seen.add(photograph)
     return pd.DataFrame(rows, columns=list(LESION_COLUMNS))
+
+
+def _rows(result: str, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [
+        (record["file"]["name"], result, number, *(lesion[key] for key in ("x", "y", "area", "score")), *lesion["box"])
+        for number, lesion in enumerate(record["lesions"], start=1)
+    ]

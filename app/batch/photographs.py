@@ -1,18 +1,23 @@
 """Photographs as items of a run: the names of their results, and one line for the screen after each."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from retina_xai.errors import InputError
 from retina_xai.io.files import sha256_of
-from retina_xai.runner import SETTINGS_FILE, ItemOutcome, WorkItem
+from retina_xai.io.results import ENDINGS, SETTINGS_FILE, photograph_of
+from retina_xai.runner import ItemOutcome, WorkItem
 
-RESULT_ENDINGS = ("_evidence", "_overlay", "_heatmap", "_mask", "_complement", "_explanation", "_panel")
-LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in RESULT_ENDINGS)
+LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in ENDINGS)
 """In bytes: common file systems take names of at most 255."""
+
+HASH_DIGITS = 8
+MARKED = re.compile(rf"(.*)-[0-9a-f]{{{HASH_DIGITS}}}\.json", re.DOTALL)
 
 OnDone = Callable[[str, str], None]
 """Called after each item with its name and what became of it, in one line."""
@@ -21,14 +26,14 @@ Kept = TypeVar("Kept")
 
 
 def work_items(paths: Sequence[Path], out: Path) -> list[WorkItem[Path]]:
-    """One item per photograph, whose record is OUT/<stem>.json.
+    """One item per photograph, with the record OUT/<stem>.json.
 
-    The stem is the photograph's own where no other photograph has it and it fits into a file name. Otherwise it is cut
-    as far as needed and followed by the first digits of the content's hash.
+    The stem is the photograph's own where no other photograph of the batch has it and it fits into a file name.
+    Otherwise it is cut as far as needed and followed by the first digits of the content's hash. A photograph that has a
+    record in OUT under either name keeps it, whatever the other photographs of the batch are.
     """
-    counts = Counter(path.stem for path in paths)
-    stems = (path.stem if counts[path.stem] == 1 and _fits(path.stem) else _marked(path) for path in paths)
-    return [WorkItem(path.name, path, out / f"{stem}.json") for path, stem in zip(paths, stems, strict=True)]
+    counts, present = Counter(path.stem for path in paths), _Present.of(out)
+    return [WorkItem(path.name, path, present.record(path, counts[path.stem] == 1)) for path in paths]
 
 
 def check_own(item: WorkItem[Path], sha256: str) -> bool:
@@ -36,20 +41,13 @@ def check_own(item: WorkItem[Path], sha256: str) -> bool:
 
     Raises:
         InputError: the record is of another photograph.
+        OSError: the photograph cannot be read.
     """
-    if sha256 != _digest(item.source):
+    if sha256 != sha256_of(item.source):
         raise InputError(
             f"{item.source}: {item.record} is the result of another photograph; choose another output folder"
         )
     return True
-
-
-def without_results(paths: Sequence[Path], out: Path) -> list[Path]:
-    """`paths` without the pictures that an earlier run left in OUT, where OUT lies among the photographs."""
-    if not (out / SETTINGS_FILE).exists():
-        return list(paths)
-    home = out.resolve()
-    return [path for path in paths if not (path.stem.endswith(RESULT_ENDINGS) and path.parent.resolve() == home)]
 
 
 def reporter(on_done: OnDone, line: Callable[[Kept, float], str]) -> Callable[[ItemOutcome[Any, Kept]], None]:
@@ -69,13 +67,31 @@ def reporter(on_done: OnDone, line: Callable[[Kept, float], str]) -> Callable[[I
     return on_item
 
 
-def _fits(stem: str) -> bool:
-    return f"{stem}.json" != SETTINGS_FILE and len(os.fsencode(stem)) <= LONGEST_STEM
+@dataclass(frozen=True)
+class _Present:
+    """The records in an output folder: their names, and the stems of those whose name carries a hash."""
 
+    out: Path
+    names: frozenset[str]
+    bases: frozenset[str]
 
-def _marked(path: Path) -> str:
-    mark = f"-{_digest(path)[:8]}"
-    return os.fsencode(path.stem)[: LONGEST_STEM - len(mark)].decode(errors="ignore") + mark
+    @classmethod
+    def of(cls, out: Path) -> "_Present":
+        names = frozenset(path.name for path in out.glob("*.json"))
+        return cls(out, names, frozenset(match[1] for name in names if (match := MARKED.fullmatch(name))))
+
+    def record(self, path: Path, unique: bool) -> Path:
+        """The record of a photograph; `unique` if no other one of the batch has its stem."""
+        stem, base = path.stem, os.fsencode(path.stem)[: LONGEST_STEM - HASH_DIGITS - 1].decode(errors="ignore")
+        plain = self.out / f"{stem}.json"
+        fits = len(os.fsencode(stem)) <= LONGEST_STEM and plain.name != SETTINGS_FILE
+        if fits and unique and base not in self.bases:
+            return plain
+        digest = _digest(path)
+        marked = self.out / f"{base}-{digest[:HASH_DIGITS]}.json"
+        if not fits or marked.name in self.names:
+            return marked
+        return plain if unique or (plain.name in self.names and photograph_of(plain) == digest) else marked
 
 
 def _digest(path: Path) -> str:

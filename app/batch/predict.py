@@ -4,7 +4,6 @@ While it runs, each score is kept in the folder <table>.parts beside the table. 
 holds all photographs.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from retina_xai.app.batch.photographs import OnDone, reporter
-from retina_xai.io.files import sha256_of, write_csv, write_json
+from retina_xai.errors import UsageError
+from retina_xai.io.files import parse_json, sha256_of, write_csv, write_json
 from retina_xai.io.images import read_image
 from retina_xai.io.versions import versions
 from retina_xai.localization import predict
@@ -33,24 +33,26 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     Raises:
         BatchError, InputError: some photographs failed; the table holds all others.
         OutputError: the table cannot be written.
-        UsageError: an interrupted run used other weights.
+        UsageError: an interrupted run used other weights, another process writes this table, or it is a folder.
     """
+    if out.is_dir():
+        raise UsageError(f"{out}: is a folder; give the name of the table, such as {out / 'scores.csv'}")
     parts = out.with_name(f"{out.name}.parts")
-    claim(parts, {"model": model_facts(classifier), "versions": versions()})
     items = [WorkItem(path.name, path, parts / f"{key_of([str(path)])}.json") for path in paths]
 
     def work(path: Path) -> Judged:
         photograph = read_image(path)
         return photograph.sha256, predict(photograph, classifier)
 
-    outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
-    rows = [
-        (str(item.source), verdict.score, verdict.gradability.verdict, verdict.gradability.reason)
-        for item, (_, verdict) in outcome.results
-    ]
-    write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))
-    outcome.raise_failures()
-    shutil.rmtree(parts, ignore_errors=True)
+    with claim(parts, {"model": model_facts(classifier), "versions": versions()}):
+        outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
+        rows = [
+            (str(item.source), verdict.score, verdict.gradability.verdict, verdict.gradability.reason)
+            for item, (_, verdict) in outcome.results
+        ]
+        write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))
+        outcome.raise_failures()
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _save(record: Path, scored: Judged) -> None:
@@ -60,7 +62,7 @@ def _save(record: Path, scored: Judged) -> None:
 
 def _load(record: Path) -> Judged | None:
     try:
-        values = json.loads(record.read_text(encoding="utf-8"))
+        values = parse_json(record.read_text(encoding="utf-8"))
         return str(values["sha256"]), Verdict.from_json(values)
     except (OSError, ValueError, KeyError, TypeError):
         return None

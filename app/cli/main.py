@@ -108,12 +108,11 @@ def localize(
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs."""
     from retina_xai.app.batch.localize import LocalizeRun, localize_batch
-    from retina_xai.app.batch.photographs import without_results
     from retina_xai.app.cli.console import progress_over
     from retina_xai.io.images import find_images
 
     explainer = _fundus_method(method, settings)
-    found = without_results(find_images(paths), out)
+    found = find_images(paths)
     run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer)
     with progress_over(len(found), "localizing") as on_done:
         localize_batch(found, run, on_done)
@@ -166,7 +165,6 @@ def explain(  # noqa: PLR0913
     """Explain any classifier's photographs, with a trust block for each."""
     from retina_xai.app.batch.experiments import load_networks
     from retina_xai.app.batch.explain import chosen_explainer, explain_batch, judged_by, run_of
-    from retina_xai.app.batch.photographs import without_results
     from retina_xai.app.cli.console import progress_over
     from retina_xai.app.cli.options import Given
     from retina_xai.io.images import find_images
@@ -174,7 +172,7 @@ def explain(  # noqa: PLR0913
     given = {"game": game, "lam": lam, "lr": lr, "iterations": iterations, "stop_ratio": stop_ratio}
     options = {**given, "defended": [False] if undefended else None, "seed": seed}
     explainer = chosen_explainer(method, Given(options, settings or ()))
-    found = without_results(find_images(paths), out)
+    found = find_images(paths)
     (network,) = load_networks([model], [] if weights is None else [weights], device.value)
     run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
     with progress_over(len(found), "explaining") as on_done:
@@ -210,7 +208,7 @@ def experiment(  # noqa: PLR0913
     from retina_xai.app.cli.options import Given
     from retina_xai.evaluation.experiments.base import run_experiment
 
-    request = Request(name, tuple(model), tuple(weights or ()), images, out, limit, seed, device.value)
+    request = Request(name, tuple(model), tuple(weights or ()), images, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, Given(given, settings or ()))
     cases = chosen.cases(subject)

@@ -14,8 +14,8 @@ import numpy as np
 
 from retina_xai.errors import InputError
 from retina_xai.evaluation.lesions.operating_points import MeasuredRun, read_measured
+from retina_xai.io.results import SETTINGS_FILE, command_of
 from retina_xai.records import read_evidence, read_record
-from retina_xai.runner import SETTINGS_FILE
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,11 @@ def find_earlier(folders: Iterable[Path]) -> Earlier:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder of results; give one that localize or evaluate wrote")
         for settings in sorted(folder.rglob(SETTINGS_FILE)):
-            if is_localized(settings.parent):
+            if command_of(settings.parent) == "localize":
                 _add_records(records, settings.parent)
         measured = (read_measured(path) for path in sorted(folder.rglob("result.json")))
         runs += [one for one in measured if one is not None]
     return Earlier(records, tuple(runs))
-
-
-def is_localized(folder: Path) -> bool:
-    """Whether a folder was written by `localize`."""
-    try:
-        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        return bool({"method", "model", "ungradable"} <= settings.keys())
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _add_records(records: dict[str, tuple[Path, ...]], folder: Path) -> None:

@@ -4,14 +4,13 @@ The cache of one set of weights is a JSON file in the user's cache folder. It na
 cannot be read is started again, a cache that cannot be written is kept in memory.
 """
 
-import json
 import logging
 import threading
 from pathlib import Path
 
 from retina_xai import __version__
 from retina_xai.errors import InputError
-from retina_xai.io.files import write_json
+from retina_xai.io.files import parse_json, write_json
 from retina_xai.verdict import Verdict
 
 EVERY = 20
@@ -56,7 +55,7 @@ class ScoreCache:
 
 def _read(path: Path) -> dict[str, Verdict]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         if content["version"] != __version__:
             return {}
         return {sha256: Verdict.from_json(verdict) for sha256, verdict in content["scores"].items()}

@@ -4,7 +4,6 @@ Nothing here belongs to a session: uploads, drafts and their results are in `vie
 hash of the photograph, and only those of the served folder.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 import platformdirs
 
-from retina_xai.app.batch.photographs import without_results
 from retina_xai.app.readings.store import ReadingStore, open_store
-from retina_xai.app.viewer.earlier_results import Earlier, find_earlier, is_localized
+from retina_xai.app.viewer.earlier_results import Earlier, find_earlier
 from retina_xai.app.viewer.jobs import Worker
 from retina_xai.app.viewer.score_cache import ScoreCache
 from retina_xai.app.viewer.worklist import Folder, Item, items_of
@@ -22,7 +20,9 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase
 from retina_xai.evaluation.datasets.registry import detect_dataset
 from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.io.files import parse_json
 from retina_xai.io.images import find_images
+from retina_xai.io.results import command_of
 from retina_xai.localization import DEFAULT_METHOD
 from retina_xai.models.checkpoint import RdrClassifier, default_weights, load_classifier
 from retina_xai.models.device import device_named
@@ -130,7 +130,7 @@ def _cache(settings: ViewSettings) -> Path:
 
 def _photographs_and_results(settings: ViewSettings) -> tuple[list[Path], list[Path]]:
     """Paths of photographs, and folders of results, whether given as such or among the photographs."""
-    named = [path for path in settings.paths if path.is_dir() and is_localized(path)]
+    named = [path for path in settings.paths if path.is_dir() and command_of(path) == "localize"]
     return [path for path in settings.paths if path not in named], [*settings.results, *named]
 
 
@@ -143,8 +143,6 @@ def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, AnnotatedCas
         else:
             plain.append(path)
     found = find_images(plain) if plain else []
-    for path in plain:
-        found = without_results(found, path)
     return items_of([*cases, *found], list(paths)), cases
 
 
@@ -157,7 +155,7 @@ def _network(settings: ViewSettings) -> Network | None:
 def _calibration(weights: Path, classifier: RdrClassifier) -> Mapping[str, Any] | None:
     """What training measured of these weights, if its metrics.json is beside them."""
     try:
-        metrics = json.loads(weights.with_name("metrics.json").read_text(encoding="utf-8"))
+        metrics = parse_json(weights.with_name("metrics.json").read_text(encoding="utf-8"))
         same = abs(metrics["threshold"] - classifier.facts.threshold) < 1e-6
         area = classifier.facts.training.get("validation_auroc")
         return metrics if same and (area is None or abs(metrics["auroc"] - area) < 1e-9) else None

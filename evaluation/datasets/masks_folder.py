@@ -29,6 +29,7 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase, AnnotatedDataset, DatasetSpec, Mask, folders_below
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import SUFFIXES, read_image
+from retina_xai.io.results import is_result, warn_of_results
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "microaneurysms": ("ma", "microaneurysm", "microaneurysms"),
@@ -59,7 +60,7 @@ LEVELS = 5
 RULES = {"single": "a pixel is a lesion where the mask, as distributed, is above 0"}
 TYPE_OF = {alias: lesion_type for lesion_type, aliases in ALIASES.items() for alias in aliases}
 SPLIT_OF = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
-PHOTOGRAPHS, OTHER, IGNORED = "photographs", "other", "ignored"
+PHOTOGRAPHS, OTHER, IGNORED, RESULTS = "photographs", "other", "ignored", "results"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def open_masks_folder(folder: Path, split: str = "all") -> AnnotatedDataset:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the one that holds photographs and masks")
     files = _files_by_kind(folder)
+    warn_of_results(files.get(RESULTS, ()))
     types = tuple(name for name in ALIASES if name in files)
     photographs = _by_name(path for path in _photographs(files) if split in ("all", _split_of(path, folder)))
     if not types or not photographs:
@@ -129,7 +131,7 @@ MASKS_FOLDER = DatasetSpec(
 
 
 def _files_by_kind(folder: Path) -> dict[str, list[Path]]:
-    """Image files below a folder: by lesion type those of mask folders, and PHOTOGRAPHS, OTHER and IGNORED."""
+    """Image files below a folder: by lesion type those of mask folders, and PHOTOGRAPHS, OTHER, IGNORED, RESULTS."""
     places = list(folders_below(folder, LEVELS))
     marked = {TYPE_OF.get(_word(place.name)) for place in places if MASK_WORDS & set(_words(place.name))}
     kinds = {folder: OTHER}
@@ -138,7 +140,7 @@ def _files_by_kind(folder: Path) -> dict[str, list[Path]]:
         if place != folder:
             kinds[place] = _kind_of(place.name, marked) or kinds[place.parent]
         for path in _images_in(place):
-            files.setdefault(kinds[place], []).append(path)
+            files.setdefault(RESULTS if is_result(path) else kinds[place], []).append(path)
     return files
 
 

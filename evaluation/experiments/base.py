@@ -13,6 +13,7 @@ limit only adds cases. A case that fails is left out, named, and tried again by 
 
 import hashlib
 import json
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ import pandas as pd
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.tables import markdown
-from retina_xai.io.files import sha256_of, write_json, write_text
+from retina_xai.io.files import parse_json, sha256_of, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
@@ -202,16 +203,16 @@ def run_experiment(
         _ = subject.network
     cases = experiment.cases(subject) if cases is None else cases
     facts = _facts(experiment, subject)
-    claim(out, facts)
     items = _items(cases, out, json.dumps(facts, sort_keys=True))
-    _refuse_other_cases(out, [item.record for item in items])
-    outcome = run(items, partial(experiment.measure, subject), Codec(_load, _saver(items, out)), on_case)
-    if not outcome.results:
-        raise outcome.failures[0][1]
-    findings = experiment.summarise(subject, [record for _, record in outcome.results])
-    listed = {"limit": subject.limit, "failed": [item.name for item, _ in outcome.failures]}
-    measured = [(item.source, record) for item, record in outcome.results]
-    _write(experiment, findings, out, facts | listed, measured)
+    with claim(out, facts):
+        _refuse_other_cases(out, [item.record for item in items])
+        outcome = run(items, partial(experiment.measure, subject), Codec(_load, _saver(items, out)), on_case)
+        if not outcome.results:
+            raise outcome.failures[0][1]
+        findings = experiment.summarise(subject, [record for _, record in outcome.results])
+        listed = {"limit": subject.limit, "failed": [item.name for item, _ in outcome.failures]}
+        measured = [(item.source, record) for item, record in outcome.results]
+        _write(experiment, findings, out, facts | listed, measured)
     return ExperimentOutcome(findings, outcome)
 
 
@@ -280,19 +281,20 @@ def _facts(experiment: Experiment, subject: Subject) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any] | None:
     """The content of a record; None where there is none or it is damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None
 
 
 def _content(path: Path) -> str:
+    """SHA-256 of the content; where it cannot be read, which reading it will report, a text that stands for it."""
     try:
         return sha256_of(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except OSError:
+        return f"unreadable {path.name}"
 
 
 def _cut(name: str) -> str:
     """The name, short enough to be extended."""
-    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return os.fsencode(name)[:LONGEST_NAME].decode(errors="ignore")

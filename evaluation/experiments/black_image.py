@@ -29,6 +29,7 @@ from retina_xai.evaluation.experiments.adversarial_evidence import (
 from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.plots import Tile, sheet
 from retina_xai.models.network import Network
+from retina_xai.models.throughput import batch_for
 
 PUBLISHED = {"all four networks, at most": 0.001}
 
@@ -101,7 +102,7 @@ def targets(network: Network, seed: int) -> list[int]:
 
 
 def _in_batches(network: Network, classes: Tensor, settings: Reach, defended: bool) -> Reached:
-    size = 1 if network.device.type == "cpu" else len(classes)
+    size = batch_for(classes, 1 if network.device.type == "cpu" else len(classes))
     parts = [
         reach(network.model, black(network).repeat(len(piece), 1, 1, 1), piece, settings, defended)
         for piece in torch.split(classes, size)

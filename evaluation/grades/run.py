@@ -70,24 +70,24 @@ def evaluate_grades(
         OutputError: OUT cannot be written.
     """
     photographs = evaluation.chosen(found)
-    claim(out, {"command": COMMAND, "weights": evaluation.classifier.sha256, "versions": versions()})
-    run = score_photographs(photographs, evaluation.classifier, out, on_item)
-    scored = [(item.source, score.verdict) for item, score in run.results]
-    failed = {item.source: _reason(item.source, error) for item, error in run.failures}
-    summary = summarise(scored, list(failed), evaluation.classifier.facts.threshold, evaluation.seed)
-    counts = {
-        "photographs": len(photographs),
-        "ungradable": sum(verdict.decision == UNGRADABLE for _, verdict in scored),
-        "failed": len(failed),
-    }
-    facts = {
-        "command": COMMAND,
-        "counts": {**counts, **_set_facts(found)},
-        "failed": [{"image": photo.image, "error": reason} for photo, reason in failed.items()],
-        **_facts(evaluation, found),
-    }
-    write_scores(out / "scores.csv", scored, failed)
-    write_report(out, facts, summary)
+    with claim(out, {"command": COMMAND, "weights": evaluation.classifier.sha256, "versions": versions()}):
+        run = score_photographs(photographs, evaluation.classifier, out, on_item)
+        scored = [(item.source, score.verdict) for item, score in run.results]
+        failed = {item.source: _reason(item.source, error) for item, error in run.failures}
+        summary = summarise(scored, list(failed), evaluation.classifier.facts.threshold, evaluation.seed)
+        counts = {
+            "photographs": len(photographs),
+            "ungradable": sum(verdict.decision == UNGRADABLE for _, verdict in scored),
+            "failed": len(failed),
+        }
+        facts = {
+            "command": COMMAND,
+            "counts": {**counts, **_set_facts(found)},
+            "failed": [{"image": photo.image, "error": reason} for photo, reason in failed.items()],
+            **_facts(evaluation, found),
+        }
+        write_scores(out / "scores.csv", scored, failed)
+        write_report(out, facts, summary)
     return GradesOutcome(summary, facts, run)
 
 

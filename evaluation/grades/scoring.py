@@ -4,14 +4,13 @@ A record is OUT/scores/KEY.json with the image name, the SHA-256 of the file and
 file has changed.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retina_xai.errors import InputError
 from retina_xai.grades.photographs import LabelledPhotograph
-from retina_xai.io.files import sha256_of, write_json
+from retina_xai.io.files import parse_json, sha256_of, write_json
 from retina_xai.io.images import read_image
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
@@ -49,7 +48,7 @@ def score_photographs(
 
 def _load(record: Path) -> ImageScore | None:
     try:
-        content = json.loads(record.read_text(encoding="utf-8"))
+        content = parse_json(record.read_text(encoding="utf-8"))
         return ImageScore(content["sha256"], Verdict.from_json(content))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from retina_xai.errors import InputError
 from retina_xai.evaluation.lesions.report import EXPERIMENT
 from retina_xai.evaluation.lesions.sensitivity import load_image_result
+from retina_xai.io.files import parse_json
 from retina_xai.metrics.overlap import ANY
 
 
@@ -74,7 +75,7 @@ def read_measured(result: Path) -> MeasuredRun | None:
         InputError: some of the records that the file names are absent or damaged.
     """
     try:
-        content = json.loads(result.read_text(encoding="utf-8"))
+        content = parse_json(result.read_text(encoding="utf-8"))
         if content.get("experiment") != EXPERIMENT:
             return None
         wanted = {image["sha256"]: image["name"] for image in content["images"]}

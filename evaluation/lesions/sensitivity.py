@@ -25,7 +25,7 @@ import numpy.typing as npt
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase, CaseTruth
 from retina_xai.evaluation.lesions.summary import ImageResult, SensitivitySummary, Statistics, summarise
-from retina_xai.io.files import replacing, sha256_of
+from retina_xai.io.files import parse_json, replacing, sha256_of
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.candidates import binarise
 from retina_xai.metrics.average_precision import evidence_levels, level_counts
@@ -107,12 +107,12 @@ def evaluate(
     watch = watch or Watch()
     if not cases:
         raise InputError("no photographs to evaluate; give a data set with at least one")
-    claim(out, asdict(settings))
-    hashes = {case.name: _or_empty(partial(sha256_of, case.image)) for case in cases}
-    keys = {case.name: _key(hashes[case.name], case, settings) for case in cases}
-    items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{keys[case.name]}.npz") for case in cases]
-    work = partial(_compute, hashes=hashes, explain=explain, settings=settings, watch=watch)
-    outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item)
+    with claim(out, asdict(settings)):
+        hashes = {case.name: _or_empty(partial(sha256_of, case.image)) for case in cases}
+        keys = {case.name: _key(hashes[case.name], case, settings) for case in cases}
+        items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{keys[case.name]}.npz") for case in cases]
+        work = partial(_compute, hashes=hashes, explain=explain, settings=settings, watch=watch)
+        outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item)
     outcome.raise_failures()
     results = [result for _, result in outcome.results]
     return summarise(results, Statistics(settings.resamples, settings.seed, settings.level))
@@ -182,7 +182,7 @@ def load_image_result(path: Path) -> ImageResult | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file.items())
-        record = json.loads(str(arrays["record"]))
+        record = parse_json(str(arrays["record"]))
         names = list(record["types"])
         by_type: dict[str, Any] = {key: {name: arrays[f"{key} {name}"] for name in names} for key in TYPE_ARRAYS}
         return ImageResult(
@@ -244,7 +244,7 @@ def _or_empty(hashed: Callable[[], str]) -> str:
     """A hash; empty where the file cannot be read, which is reported when the case is computed."""
     try:
         return hashed()
-    except (OSError, InputError):
+    except Exception:  # whatever is wrong with one case must not end the others
         return ""
 
 

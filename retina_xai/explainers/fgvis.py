@@ -33,6 +33,7 @@ from retina_xai.games.line_search import LAMBDAS, line_search
 from retina_xai.games.position import Position
 from retina_xai.games.references import Reference, check_reference, reference_for
 from retina_xai.models.inference import inference
+from retina_xai.models.throughput import batch_for
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class FGVis(Explainer):
             raise UsageError(
                 f"{len(targets)} targets for {len(images)} images: give one class index each, or one for all"
             )
-        size = self.batch_size or (1 if images.device.type == "cpu" else len(images))
+        size = batch_for(images, self.batch_size or (1 if images.device.type == "cpu" else len(images)))
         parts = []
         with inference(model):
             for first in range(0, len(images), size):

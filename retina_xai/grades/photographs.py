@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from retina_xai.errors import InputError
 from retina_xai.io.images import SUFFIXES
+from retina_xai.io.results import without_results
 
 GRADES = tuple("01234")
 REFERABLE = 2
@@ -89,7 +90,10 @@ def without_suffix(name: str) -> str:
 
 
 class ImageFiles:
-    """Image files of folders and their sub-folders (linked ones too); folders that start with a dot are skipped."""
+    """Image files of folders and their sub-folders, linked ones too.
+
+    Folders that start with a dot are skipped, and so are the pictures of earlier runs.
+    """
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self.folders, self.paths = folders, _image_files(folders)
@@ -125,4 +129,4 @@ def _image_files(folders: tuple[Path, ...]) -> list[Path]:
         entered.add(real)
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         found += [Path(root, name) for name in sorted(files) if Path(name).suffix.lower() in SUFFIXES]
-    return found
+    return without_results(found)

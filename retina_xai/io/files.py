@@ -1,6 +1,7 @@
 """Atomic writes: write a partial file in the same folder, sync it, then rename it (atomic on POSIX).
 
 The partial file is locked while it is written, so `remove_stale` removes only partial files of killed processes.
+Writers that report a full disk in their own way (torch, safetensors, NumPy) give their bytes to `write_bytes`.
 """
 
 import errno
@@ -28,7 +29,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk."""
 
 PARTIAL = ".partial-"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the full-width forms of the first four, which some spreadsheets take for them."""
 
 
 @contextmanager
@@ -42,12 +44,12 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     except OSError as error:
-        raise OutputError(f"{path}: cannot write here ({error.strerror}); choose another output folder") from error
+        raise unwritable(path, error, "cannot write here", "choose another output folder") from error
     partial = Path(name)
     try:
         with os.fdopen(handle, "rb") as held:
             with suppress(OSError):  # for file systems without locks
-                _lock(held)
+                lock(held)
             yield partial
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -56,29 +58,43 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.chmod(0o666 & ~umask)
         partial.replace(path)
     except OSError as error:
-        remedy = "free some space and run again" if error.errno in FULL else "choose another place"
-        raise OutputError(f"{path}: cannot write ({error.strerror}); {remedy}") from error
+        raise unwritable(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
-def remove_stale(folder: Path) -> None:
-    """Remove the partial files of killed processes in a folder and the folders directly in it."""
-    for pattern in (f"{PARTIAL}*", f"*/{PARTIAL}*"):
+def unwritable(
+    path: Path, error: OSError, fault: str = "cannot write", remedy: str = "choose another place"
+) -> OutputError:
+    """The error of a file that cannot be written; a full disk has its own remedy."""
+    remedy = "free some space and run again" if error.errno in FULL else remedy
+    return OutputError(f"{path}: {fault} ({error.strerror or error or type(error).__name__}); {remedy}")
+
+
+def remove_stale(folder: Path, depth: int = 1) -> None:
+    """Remove the partial files of killed processes in a folder and the folders down to `depth` levels below it."""
+    for pattern in ("*/" * level + f"{PARTIAL}*" for level in range(depth + 1)):
         for path in folder.glob(pattern):
             with suppress(OSError), path.open("rb") as file:
-                _lock(file)
+                lock(file)
                 path.unlink()
 
 
-def _lock(file: IO[bytes]) -> None:
-    """Lock the file until it is closed.
+def lock(file: IO[bytes]) -> None:
+    """Lock an open file until it is closed.
 
     Raises:
-        OSError: another process has locked it.
+        BlockingIOError: another process has locked it.
+        OSError: the file system has no locks.
     """
     if fcntl is not None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write bytes (atomic)."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -92,11 +108,20 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(_without_nan(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """`json.loads`, which raises ValueError for every text that it cannot read, also one that is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index (atomic). Texts that a spreadsheet would execute as formulas are neutralised.
 
-    Such a text (it begins with = + - @ or a control character) gets a leading apostrophe, as OWASP recommends. A single
-    carriage return, which would begin a new row, becomes a line feed, which is quoted.
+    Such a text gets a leading apostrophe, as OWASP recommends: its first visible character is = + - @ or a full-width
+    form of these, or it begins with a tab, carriage return or line feed. A single carriage return, which would begin a
+    new row, becomes a line feed, which is quoted.
     """
     safe = table.map(lambda cell: _harmless(cell) if isinstance(cell, str) else cell)
     with replacing(path) as partial:
@@ -104,8 +129,14 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
 
 
 def _harmless(cell: str) -> str:
-    text = f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    formula = cell[:1] in ("\t", "\r", "\n") or _visible(cell).startswith(FORMULA_STARTS)
+    text = f"'{cell}" if formula else cell
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _visible(cell: str) -> str:
+    """The cell from its first visible character."""
+    return cell.lstrip("".join(letter for letter in cell if letter.isspace() or not letter.isprintable()))
 
 
 def sha256_of(path: Path) -> str:

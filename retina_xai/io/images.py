@@ -16,6 +16,7 @@ from PIL import Image
 from retina_xai.errors import InputError, UsageError
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.formats import FORMATS, format_names, kind_of
+from retina_xai.io.results import without_results
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
 
@@ -81,7 +82,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     """All files in `paths`, and all image files in its folders and their sub-folders, without duplicates.
 
     A file in `paths` may have any suffix. In folders, files with an image suffix are found, sorted by path, without
-    hidden files.
+    hidden files. Pictures that earlier runs wrote are left out (see `results`).
 
     Raises:
         InputError: a path is missing, a folder cannot be read, or no file was found.
@@ -97,7 +98,11 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     if not found:
         names = ", ".join(map(str, paths)) or "no path given"
         raise InputError(f"{names}: no image found; expected files ending in {', '.join(sorted(SUFFIXES))}")
-    return list(found)
+    if not (photographs := without_results(found)):
+        raise InputError(
+            f"{', '.join(map(str, paths))}: only pictures that earlier runs wrote; name the photographs themselves"
+        )
+    return photographs
 
 
 def _below(folder: Path) -> Iterator[Path]:

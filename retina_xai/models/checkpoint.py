@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from retina_xai.errors import ModelError
 from retina_xai.fundus.preprocessing import Preprocessing
@@ -64,7 +64,7 @@ def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
     content = {"format": FORMAT_VERSION, **asdict(facts)}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(path) as partial:
-        save_file(state, partial, metadata={METADATA_KEY: json.dumps(content)})
+        partial.write_bytes(save(state, metadata={METADATA_KEY: json.dumps(content)}))
 
 
 def load_classifier(path: Path | None = None, device: str | torch.device = "cpu") -> RdrClassifier:

@@ -5,10 +5,14 @@ keep theirs). The best batch size depends on memory allocation: by default the C
 system after every layer and requests new ones, cleared page by page, for the next. Small batches are then faster. A
 process that keeps its freed memory (`keep_freed_memory`) is faster with larger batches: by a quarter (squeezenet1_0) to
 a third (mobilenet_v2) per image. Scores differ by rounding only.
+
+Where the memory of the device does not suffice, `with_smaller_batches` repeats the work with half of each batch.
 """
 
 import ctypes
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +22,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_KEPT_BLOCK = 2**30
 
 _process = {"keeps freed memory": False}
+_batches = {"divisor": 1, "largest": 1}
+"""By how much batches are divided now, and the largest batch since then."""
+
+Result = TypeVar("Result")
 
 
 def keep_freed_memory() -> bool:
@@ -32,10 +40,34 @@ def keep_freed_memory() -> bool:
 
 
 def batch_for(images: Tensor, requested: int | None) -> int:
-    """The batch size for the device of `images`: `requested`, or the device's default."""
+    """The batch size for the device of `images`: `requested`, or the device's default; see `with_smaller_batches`."""
     if images.device.type != "cpu":
-        return requested or ACCELERATOR_BATCH
-    return requested or (LARGE_CPU_BATCH if _process["keeps freed memory"] else CPU_BATCH)
+        default = ACCELERATOR_BATCH
+    else:
+        default = LARGE_CPU_BATCH if _process["keeps freed memory"] else CPU_BATCH
+    size = max(1, (requested or default) // _batches["divisor"])
+    _batches["largest"] = max(_batches["largest"], size)
+    return size
+
+
+def with_smaller_batches(work: Callable[[], Result]) -> Result:
+    """The result of `work`, which is repeated with half of each `batch_for` while the memory does not suffice.
+
+    Raises:
+        torch.OutOfMemoryError: the memory does not suffice for batches of one image.
+    """
+    try:
+        while True:
+            _batches["largest"] = 1
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                if _batches["largest"] == 1:
+                    raise
+            _batches["divisor"] *= 2
+            torch.cuda.empty_cache()
+    finally:
+        _batches["divisor"] = 1
 
 
 def layout_for(model: nn.Module, images: Tensor) -> torch.memory_format:

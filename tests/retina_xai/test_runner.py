@@ -79,7 +79,7 @@ def test_items_with_damaged_or_outdated_records_are_processed_again(tmp_path):
         (InputError("a.png: is empty"), "a.png: is empty"),
         (ModelError("the model returned NaN"), "the model returned NaN"),
         (MemoryError(), "item 2: not enough memory for it; close other programs or scale it"),
-        (OutOfMemoryError(), "item 2: not enough memory for it; close other programs or scale it"),
+        (OutOfMemoryError(), "item 2: not enough memory on the GPU for it; close other programs or use the CPU"),
         (PermissionError(13, "Permission denied"), "item 2: cannot be read or written (Permission denied); check the"),
         (ZeroDivisionError("oh"), "item 2: internal error (ZeroDivisionError: oh)"),
     ],
@@ -148,14 +148,17 @@ def test_a_full_disk_while_writing_a_record_ends_the_run(tmp_path, monkeypatch):
 
 
 def test_claim_saves_the_settings_and_refuses_others(tmp_path):
-    claim(tmp_path, {"a": 1, "b": (1, 2)})
-    claim(tmp_path, {"a": 1, "b": [1, 2]})
-    with pytest.raises(UsageError, match=r"made with other settings \(a, c\); choose another output folder"):
-        claim(tmp_path, {"a": 2, "b": [1, 2], "c": 3})
+    with claim(tmp_path, {"a": 1, "b": (1, 2)}):
+        pass
+    with claim(tmp_path, {"a": 1, "b": [1, 2]}):
+        pass
+    other = claim(tmp_path, {"a": 2, "b": [1, 2], "c": 3})
+    with pytest.raises(UsageError, match=r"made with other settings \(a, c\); choose another output folder"), other:
+        pass
     for text in ("[", "[1]"):
         (tmp_path / "settings.json").write_text(text)
-        with pytest.raises(InputError, match="not readable as settings"):
-            claim(tmp_path, {"a": 1})
+        with pytest.raises(InputError, match="not readable as settings"), claim(tmp_path, {"a": 1}):
+            pass
 
 
 def test_keys_depend_on_every_part():
@@ -179,15 +182,15 @@ def save(path, made):
         os.kill(os.getpid(), signal.SIGKILL)
 
 folder = Path(sys.argv[1])
-claim(folder, {"a": 1})
-run(items_in(folder / "records"), squared, Codec(load, save))
+with claim(folder, {"a": 1}):
+    run(items_in(folder / "records"), squared, Codec(load, save))
 """
 
 
 def test_killed_in_the_middle_of_a_record_and_resumed_equals_an_uninterrupted_run(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    claim(whole, {"a": 1})
-    expected = run(items_in(whole / "records"), squared, CODEC)
+    with claim(whole, {"a": 1}):
+        expected = run(items_in(whole / "records"), squared, CODEC)
     (tmp_path / "test_runner_parts.py").symlink_to(__file__)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     done = subprocess.run([sys.executable, "-c", KILLED, killed], env=environment, check=False, timeout=120)
@@ -195,8 +198,8 @@ def test_killed_in_the_middle_of_a_record_and_resumed_equals_an_uninterrupted_ru
     names = sorted(path.name for path in (killed / "records").iterdir())
     assert names[1:] == ["0.json", "1.json", "2.json"]
     assert names[0].startswith(".partial-"), "the half-written record, under no name that is read"
-    claim(killed, {"a": 1})
-    outcome = run(items_in(killed / "records"), squared, CODEC)
+    with claim(killed, {"a": 1}):
+        outcome = run(items_in(killed / "records"), squared, CODEC)
     assert [one.item.source for one in outcome.items if one.seconds is not None] == [3, 4]
     assert [result for _, result in outcome.results] == [result for _, result in expected.results]
     assert everything(killed) == everything(whole)
