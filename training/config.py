@@ -13,22 +13,43 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.grades.options import LabelOptions
 
-Positive = Annotated[int, Field(gt=0)]
+MAX_COUNT, MAX_SEED, MAX_RATE = 10**8, 2**63 - 1, 1000.0
+"""Far above every useful value; beyond them arrays, generators and optimisers overflow."""
+
+
+def _usable(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path cannot hold a NUL character")
+    return path
+
+
+def _above_zero(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if sum(weights) <= 0:
+        raise ValueError(f"{weights}: expected at least one weight above 0")
+    return weights
+
+
+Positive = Annotated[int, Field(gt=0, le=MAX_COUNT)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Triple = tuple[float, float, float]
-GradeWeights = Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
+Finite = Annotated[float, Field(ge=-1e6, le=1e6)]
+Triple = tuple[Finite, Finite, Finite]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+GradeWeights = Annotated[tuple[Weight, ...], Field(min_length=5, max_length=5), AfterValidator(_above_zero)]
+UsablePath = Annotated[Path, AfterValidator(_usable)]
 
 
 class Section(BaseModel):
-    """Base of every section: frozen, and an unknown key is an error."""
+    """Base of every section: frozen; an unknown key is an error, and so is a number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class NetworkSettings(Section):
@@ -36,7 +57,7 @@ class NetworkSettings(Section):
 
     architecture: str = "rdr5x5"
     width: float = Field(default=1.0, gt=0, le=8)
-    start: Path | None = None
+    start: UsablePath | None = None
 
 
 class DataSettings(Section):
@@ -50,7 +71,7 @@ class DataSettings(Section):
 
     positive: str = LabelOptions.positive
     unknown: str = LabelOptions.unknown
-    table: Path | None = None
+    table: UsablePath | None = None
     image_column: str = LabelOptions.image_column
     label_column: str = LabelOptions.label_column
     patient_column: str | None = None
@@ -59,9 +80,9 @@ class DataSettings(Section):
     usage: Literal["all", "Public", "Private"] = "all"
     folds: int = Field(default=5, ge=2)
     fold: int = Field(default=0, ge=0)
-    split_seed: int = Field(default=0, ge=0)
-    split: Path | None = None
-    cache: Path | None = None
+    split_seed: Seed = 0
+    split: UsablePath | None = None
+    cache: UsablePath | None = None
     drop_ungradable: bool = False
 
     @model_validator(mode="after")
@@ -112,7 +133,7 @@ class StageSettings(Section):
     draws: Positive | None = None
     drawn: Share = 0.0
     drawn_decay: Share = 1.0
-    lr: float | None = Field(default=None, gt=0)
+    lr: Rate | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -140,13 +161,13 @@ class AugmentationSettings(Section):
 
     rotation: float = Field(default=360.0, ge=0, le=360)
     flips: bool = True
-    zoom: float = Field(default=1.15, ge=1)
-    translation: float = Field(default=40.0, ge=0)
-    colour: float = Field(default=0.25, ge=0)
-    gain: float = Field(default=0.2, ge=0)
-    channel_gain: float = Field(default=0.1, ge=0)
-    blur: float = Field(default=0.0, ge=0)
-    noise: float = Field(default=0.0, ge=0)
+    zoom: float = Field(default=1.15, ge=1, le=10)
+    translation: float = Field(default=40.0, ge=0, le=512)
+    colour: float = Field(default=0.25, ge=0, le=100)
+    gain: float = Field(default=0.2, ge=0, le=10)
+    channel_gain: float = Field(default=0.1, ge=0, le=10)
+    blur: float = Field(default=0.0, ge=0, le=100)
+    noise: float = Field(default=0.0, ge=0, le=255)
 
 
 class BalanceSettings(Section):
@@ -170,22 +191,25 @@ class OptimiserSettings(Section):
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
+    lr: Rate = 1e-3
+    weight_decay: float = Field(default=0.01, ge=0, le=MAX_RATE)
     warmup: Share = 0.1
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     average: float = Field(default=0.99, ge=0, lt=1)
 
 
 class HardwareSettings(Section):
-    """Arguments of Lightning's Trainer, and `workers`, the data loader's processes, which do not change the result."""
+    """Arguments of Lightning's Trainer, and `workers`, the data loader's processes, which do not change the result.
+
+    `devices` is a number from 1, or -1 for all. `hardware` checks that this machine has what is asked for.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int | Literal["auto"] = "auto"
-    num_nodes: Positive = 1
+    devices: Annotated[int, Field(ge=1, le=1024)] | Literal["auto", -1] = "auto"
+    num_nodes: int = Field(default=1, ge=1, le=10_000)
     strategy: str = "auto"
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
-    workers: int = Field(default=0, ge=0)
+    workers: int = Field(default=0, ge=0, le=256)
     channels_last: bool = True
     tensorboard: bool = False
 
@@ -197,7 +221,7 @@ class TrainingConfig(Section):
     `threshold`: rule for the operating point on the validation set: Youden's J, or specificity of at least 0.9.
     """
 
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     stages: tuple[StageSettings, ...] = Field(
         default=(
             StageSettings(size=112, epochs=20, batch=128),
@@ -247,6 +271,8 @@ class TrainingConfig(Section):
             settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise InputError(f"{path}: cannot read the settings ({error.strerror}); give a TOML file") from error
+        except RecursionError as error:
+            raise InputError(f"{path}: not a TOML file of settings (nested too deeply); correct it") from error
         except ValueError as error:
             raise InputError(f"{path}: not a TOML file ({error}); correct it") from error
         return cls.from_mapping(settings, str(path))

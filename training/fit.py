@@ -8,14 +8,13 @@ left_out.csv (unreadable or ungradable photographs), config.toml (all settings),
 
 Resuming: after every epoch, a checkpoint with the whole state is written atomically, so a killed run loses at most the
 current epoch. Every random number is a function of (seed, stage, epoch, position), so a resumed run repeats that epoch
-exactly. On the CPU its result is bit-equal to that of an uninterrupted run. SIGTERM ends the run at the next step with
-exit code 143 = 128 + 15; it can be resumed too.
+exactly. On the CPU its result is bit-equal to that of an uninterrupted run. Ctrl-C (exit code 130 of the command) and
+SIGTERM (143 = 128 + 15) end the run at the next step; it can be resumed too.
 """
 
-import logging
-import warnings
+import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,18 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from retina_xai.errors import InputError, ModelError
+from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.grades.reading import read_labelled
+from retina_xai.io.locks import only_process
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
+from retina_xai.runner import NO_MEMORY
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.data.cache import Cache, CacheRequest, fill_cache
 from retina_xai.training.data.loading import StageData, check_parts
 from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients
+from retina_xai.training.hardware import check_hardware, quiet, trainer_arguments
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import RdrModule
 from retina_xai.training.state import AtomicCheckpoints, BestCheckpoint, RunFolder, first_process, read_state
@@ -76,12 +78,19 @@ def train(
 
     Raises:
         InputError: unfit data (see `retina_xai.grades.reading`).
-        UsageError: `out` is not empty and `resume` is not given, or settings or data have changed.
+        UsageError: `out` is not empty and `resume` is not given, settings or data have changed, another process trains
+            into `out`, this machine has not the hardware that the settings name, or too little memory.
         ModelError: unfit start weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.
     """
-    run = RunFolder.open(out, config, resume)
-    found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
+    check_hardware(config.hardware)
+    with only_process(out) if first_process() else nullcontext():
+        run = RunFolder.open(out, config, resume)
+        found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
+        return _train(run, found, config, progress)
+
+
+def _train(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingResult:
     photographs = _prepare(run, found, config, progress)
     net = _first_network(config)
     history: list[BestCheckpoint] = []
@@ -145,23 +154,50 @@ def _fit_stage(
             return best
     data = StageData(photographs.parts, photographs.cache, config, stage)
     data.epoch = len(best.scores)
-    try:
-        with _quiet():
-            trainer = _trainer(config, stage, run, best, progress)
-            trainer.fit(RdrModule(net, config, stage), data, ckpt_path=path if state else None, weights_only=True)
-    except SIGTERMException as signal:
-        raise SystemExit(SIGTERM_EXIT) from signal
+    with _stage_errors(stage), quiet():
+        trainer = _trainer(config, stage, run, best, progress)
+        trainer.fit(RdrModule(net, config, stage), data, ckpt_path=path if state else None, weights_only=True)
     return best
+
+
+@contextmanager
+def _stage_errors(stage: int) -> Iterator[None]:
+    """What interrupts Lightning, or exceeds the memory, as the errors of this package."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException as error:
+        raise SystemExit(SIGTERM_EXIT) from error
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, KeyboardInterrupt):  # Lightning turns Ctrl-C into exit code 1
+            raise KeyboardInterrupt from leaving
+        raise
+    except MemoryError as error:
+        raise _too_large(stage) from error
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):
+            raise _too_large(stage) from error
+        if "DataLoader worker" in str(error) and "exited unexpectedly" in str(error):
+            raise InputError(
+                f"stage {stage + 1}: a process of the data loader was killed; earlier epochs are kept: free some memory"
+                " or lower hardware.workers, and resume with --resume"
+            ) from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _too_large(stage: int) -> UsageError:
+    return UsageError(
+        f"stage {stage + 1}: not enough memory for its batches; lower stages.{stage}.batch in the settings, or close"
+        " other programs"
+    )
 
 
 def _trainer(config: TrainingConfig, stage: int, run: RunFolder, best: BestCheckpoint, progress: bool) -> Trainer:
     chosen = config.hardware
     return Trainer(
-        accelerator=chosen.accelerator,
-        devices=chosen.devices,
-        num_nodes=chosen.num_nodes,
-        strategy=chosen.strategy,
-        precision=chosen.precision,
+        **trainer_arguments(chosen),
         max_epochs=config.stages[stage].epochs,
         callbacks=[best, *([RichProgressBar(leave=True)] if progress else [])],
         plugins=[AtomicCheckpoints()],
@@ -174,20 +210,3 @@ def _trainer(config: TrainingConfig, stage: int, run: RunFolder, best: BestCheck
         enable_model_summary=False,
         default_root_dir=run.folder,
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress log messages and warnings of Lightning and MONAI."""
-    names = ("lightning.pytorch", "lightning.fabric")
-    levels = {name: logging.getLogger(name).level for name in names}
-    try:
-        for name in names:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            warnings.filterwarnings("ignore", module="monai")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

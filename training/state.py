@@ -2,21 +2,25 @@
 
 A checkpoint is Lightning's (weights, moving average, optimiser, schedule, progress) with the state of `BestCheckpoint`
 (scores of all epochs, best weights). It is one file, replaced atomically and read with weights_only=True, so loading it
-executes no code.
+executes no code. Before it is read, the checksums of its parts are compared, which torch does not do.
 
-Lightning's own callbacks (2.6.6) do not resume exactly:
+Lightning's own callbacks do not resume exactly. Tried with version 2.6.6:
+
+    ModelCheckpoint   saves best weights and state in two files, and loses the best score if the folder was moved.
+    EarlyStopping     does not save that a stage has ended; a resumed run trains one more epoch.
+    CSVLogger         deletes the rows of the epochs before the interruption.
+
+Read in the source of that version, not tried:
 
     CheckpointIO      writes to the system's temporary folder and moves the file. A move to another file system is a
                       copy; a process killed during the copy leaves a damaged file.
-    ModelCheckpoint   saves best weights and state in two files, and loses the best score if the folder was moved.
-    EarlyStopping     does not save that a stage has ended; a resumed run trains one more epoch.
     WeightAveraging   uses the same AveragedModel as `module`, but the average is not accessible at the end of an epoch.
-    CSVLogger         deletes the rows of the epochs before the interruption.
 """
 
 import hashlib
-import pickle
+import io
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -31,7 +35,8 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.grades.photographs import LabelledPhotograph
-from retina_xai.io.files import replacing, write_csv, write_text
+from retina_xai.io.files import remove_stale, write_bytes, write_csv, write_text
+from retina_xai.io.locks import LOCK_FILE
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.data.cache import Cache
 from retina_xai.training.data.split import write_split
@@ -57,8 +62,9 @@ class RunFolder:
         run = cls(folder)
         if not first_process():
             return run
-        if folder.exists() and not resume and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not resume and (not folder.is_dir() or _used(folder)):
             raise UsageError(f"{folder}: not an empty folder; choose another --out, or resume its run with --resume")
+        remove_stale(folder)
         settings = folder / "config.toml"
         if settings.is_file():
             _refuse_changes(settings, TrainingConfig.from_toml(settings), config)
@@ -110,8 +116,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write the file at `path` (atomic)."""
-        with replacing(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_bytes(Path(path), content.getbuffer())
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Read a checkpoint to the CPU; `weights_only` is always true."""
@@ -176,9 +183,9 @@ class BestCheckpoint(Checkpoint):
             return
         path, number = self.run.folder / "log.csv", self.stage + 1
         former = path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else []
-        stages = [int(row.split(",")[0]) for row in former]
-        earlier = [row for row, stage in zip(former, stages, strict=True) if stage < number]
-        later = [row for row, stage in zip(former, stages, strict=True) if stage > number]
+        rows = [(row, int(stage)) for row in former if (stage := row.split(",")[0]).isdecimal()]
+        earlier = [row for row, stage in rows if stage < number]
+        later = [row for row, stage in rows if stage > number]
         size = self.config.stages[self.stage].size
         own = [
             f"{number},{size},{epoch},{score.train_loss!r},{score.loss!r},{score.auroc!r}"
@@ -201,12 +208,21 @@ def read_state(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
+        content = io.BytesIO(path.read_bytes())
+        with zipfile.ZipFile(content) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"wrong checksum of {damaged}")
+        content.seek(0)
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+    except Exception as error:  # zipfile and torch raise anything on damaged files
         raise InputError(f"{path}: damaged, or not a training checkpoint; delete it to repeat this stage") from error
     if not isinstance(state, dict) or "callbacks" not in state:
         raise InputError(f"{path}: not a training checkpoint; delete it to repeat this stage")
     return state
+
+
+def _used(folder: Path) -> bool:
+    return any(path.name != LOCK_FILE for path in folder.iterdir())
 
 
 def _refuse_changes(path: Path, former: TrainingConfig, config: TrainingConfig) -> None:

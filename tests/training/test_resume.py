@@ -35,12 +35,13 @@ import json, os, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from retina_xai.training import fit, module
+from retina_xai.io.files import replacing
+from retina_xai.training import fit, module, state
 from retina_xai.training.config import TrainingConfig
 
 data, out, settings, number, step, save = sys.argv[1:7]
 counts = {"step": 0, "save": 0}
-take_step, save_file, write = module.RdrModule.training_step, torch.save, fit.write_results
+take_step, save_file, write = module.RdrModule.training_step, state.write_bytes, fit.write_results
 
 def training_step(self, batch, batch_idx):
     counts["step"] += 1
@@ -48,12 +49,13 @@ def training_step(self, batch, batch_idx):
         os.kill(os.getpid(), int(number))
     return take_step(self, batch, batch_idx)
 
-def half_save(content, file, *rest):
+def half_save(path, content):
     counts["save"] += 1
     if counts["save"] == int(save):
-        Path(file).write_bytes(b"half a file")
-        os.kill(os.getpid(), int(number))
-    return save_file(content, file, *rest)
+        with replacing(path) as partial:
+            partial.write_bytes(b"half a file")
+            os.kill(os.getpid(), int(number))
+    return save_file(path, content)
 
 def write_results(*arguments):
     counts["save"] += 1
@@ -61,7 +63,7 @@ def write_results(*arguments):
         os.kill(os.getpid(), int(number))
     return write(*arguments)
 
-module.RdrModule.training_step, torch.save, fit.write_results = training_step, half_save, write_results
+module.RdrModule.training_step, state.write_bytes, fit.write_results = training_step, half_save, write_results
 if __name__ == "__main__":
     folders = [Path(one) for one in data.split(os.pathsep)]
     fit.train(folders, Path(out), TrainingConfig.from_mapping(json.loads(settings)), resume=True, progress=False)
