@@ -1,10 +1,11 @@
-# make demo | test | lint | docs | bench | wheel. Each installs what it needs into .venv first.
+# make demo | test | lint | audit | fuzz | docs | bench | wheel. Each installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPONENTS := app/viewer/components
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint lint-browser docs bench wheel
+.PHONY: demo test lint lint-browser audit fuzz docs bench wheel
 
 demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
@@ -17,6 +18,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive retina_xai training evaluation app
+	$(BIN)/python -m pip check
 	$(BIN)/python -m pytest --noconftest tests/test_source_rules.py
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-browser; \
 	else echo "no npm on this machine: the JavaScript of the viewer is not linted"; fi
@@ -27,6 +30,18 @@ lint-browser: $(COMPONENTS)/node_modules/installed
 $(COMPONENTS)/node_modules/installed: $(COMPONENTS)/package.json
 	cd $(COMPONENTS) && npm install --silent --no-package-lock --no-audit --no-fund
 	touch $@
+
+# Asks PyPI for known vulnerabilities of every pinned version, so it needs the network; a version it cannot ask for fails.
+audit: .venv/audit/installed
+	.venv/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
+.venv/audit/installed: $(INSTALLED)
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	touch $@
+
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict

@@ -45,7 +45,7 @@ TRIGGERS = (
     f"CREATE TRIGGER no_update BEFORE UPDATE ON readings {REFUSE}",
     f"CREATE TRIGGER no_delete BEFORE DELETE ON readings {REFUSE}",
     "CREATE TRIGGER no_replace BEFORE INSERT ON readings "
-    f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",
+    f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",  # nosec B608 # constants only
 )
 COPY_OF_SCHEMA_1 = (
     "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, comment, image, finding, "
@@ -53,6 +53,13 @@ COPY_OF_SCHEMA_1 = (
 )
 """The bytes of a damaged row as they are."""
 
+INSERT = """
+INSERT INTO readings (
+    number, reader, time, image_sha256, model_sha256, decision, comment, image, verdict, lesions, settings
+) VALUES (
+    :number, :reader, :time, :image_sha256, :model_sha256, :decision, :comment, :image, :verdict, :lesions, :settings
+)
+"""
 JSON_COLUMNS = ("image", "verdict", "lesions", "settings")
 ORIGINS = {"candidate": "candidate", "drawn": "reader"}
 """Origins of annotations by the sources of lesions in schema 1."""
@@ -99,10 +106,7 @@ def insert(connection: sqlite3.Connection, reading: Reading) -> int:
     """Add a reading under its number, or under the next one if it is 0; returns the number."""
     values = {**reading.to_json(), "image_sha256": reading.image.sha256, "number": reading.number or None}
     values |= {name: json.dumps(values[name], allow_nan=False) for name in JSON_COLUMNS}
-    cursor = connection.execute(
-        f"INSERT INTO readings ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
-    )
-    return int(cursor.lastrowid or 0)
+    return int(connection.execute(INSERT, values).lastrowid or 0)
 
 
 def numbers_of(connection: sqlite3.Connection) -> list[int]:

@@ -25,18 +25,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from xml.etree.ElementTree import ParseError
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import parse
+from defusedxml.ElementTree import ParseError, parse
 
 from retina_xai.errors import InputError
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    from xml.etree.ElementTree import Element  # nosec B405 # the type only
 
 CONFIDENCES = {"Low": 1, "Medium": 2, "High": 3}
 MARKING_TYPES = {
