@@ -41,7 +41,7 @@ audit: .venv/audit/installed
 	touch $@
 
 fuzz: $(INSTALLED)
-	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_READER_LENGTH = 100
 MAX_COMMENT_LENGTH = 4000
 MAX_NAME_LENGTH = 1024
+MAX_NUMBER = 2**63 - 1
+"""The largest integer of SQLite."""
+
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 ReaderDecision = Literal["agree", "disagree", "none"]
@@ -103,6 +106,8 @@ class Reading(Opinion):
         _check_hash("weights", self.model_sha256)
         _check_lesions(self.lesions)
         _check_settings(self.settings)
+        if type(self.number) is not int or not 0 <= self.number <= MAX_NUMBER:
+            raise InputError(f"number {self.number!r:.40} of a reading: expected a whole number from 0")
 
     @property
     def key(self) -> tuple[str, str, str]:

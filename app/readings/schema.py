@@ -17,6 +17,7 @@ from typing import Any
 
 from retina_xai.app.readings.model import Reading
 from retina_xai.errors import InputError
+from retina_xai.io.files import parse_json
 
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x52584149
@@ -133,11 +134,11 @@ def _reading_in(path: Path, connection: sqlite3.Connection, number: int, query: 
         values = dict(connection.execute(query, (number,)).fetchone())
         image = values.pop("image_sha256")
         for name in {*JSON_COLUMNS, "finding"} & values.keys():
-            values[name] = json.loads(values[name])
+            values[name] = parse_json(values[name])
         reading = Reading.from_json(convert(values))
         if reading.image.sha256 != image:
             raise InputError("not a reading (its photograph is named by two hashes)")
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         detail = error if isinstance(error, InputError) else f"not a reading ({type(error).__name__}: {error})"
         raise InputError(f"{path}: row {number} is {detail}") from error
     except sqlite3.DatabaseError as error:

@@ -117,7 +117,7 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # a message that quotes a damaged schema may be no text
         remedy = REMEDIES.get(_kind(error), "check the disk, or choose another file")
         raise InputError(f"{path}: not usable as a store of readings ({error}); {remedy}") from error
 
@@ -136,6 +136,6 @@ def _use_log(connection: sqlite3.Connection) -> None:
             return
 
 
-def _kind(error: sqlite3.Error) -> str:
+def _kind(error: Exception) -> str:
     """The primary result code of SQLite, as SQLITE_READONLY of SQLITE_READONLY_DIRECTORY."""
     return "_".join(str(getattr(error, "sqlite_errorname", "")).split("_")[:2])

@@ -5,7 +5,8 @@ its settings are the same.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,16 @@ class Earlier:
     runs: tuple[MeasuredRun, ...] = ()
 
     def evidence(self, sha256: str, run: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray] | None:
-        """Record and evidence (H, W) float32 of a photograph, of a run with the same `records.run_facts`; or None."""
+        """Record and evidence (H, W) float32 of a photograph, of a run with the same `records.run_facts`; or None.
+
+        Raises:
+            InputError: a damaged record, or evidence that cannot be read.
+        """
         for path in self.records.get(sha256, ()):
             record = read_record(path)
-            if _same(record, run) and record["explanation"] is not None:
+            with _whole(path):
+                fits = _same(record, run) and record["explanation"] is not None
+            if fits:
                 return record, read_evidence(path.with_name(f"{path.stem}_evidence.png"))
         return None
 
@@ -61,8 +68,19 @@ def find_earlier(folders: Iterable[Path]) -> Earlier:
 def _add_records(records: dict[str, tuple[Path, ...]], folder: Path) -> None:
     for path in sorted(folder.glob("*.json")):
         if path.name != SETTINGS_FILE:
-            sha256 = read_record(path)["file"]["sha256"]
+            record = read_record(path)
+            with _whole(path):
+                sha256 = str(record["file"]["sha256"])
             records[sha256] = (*records.get(sha256, ()), path)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Raise an InputError where a record lacks a value, or holds one of another type."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: a damaged record ({type(error).__name__}: {error}); localize again") from error
 
 
 def _same(record: Mapping[str, Any], run: Mapping[str, Any]) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from retina_xai.app.viewer.jobs import Job
+from retina_xai.checks import check_share
+from retina_xai.errors import InputError
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
@@ -77,18 +79,28 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
 
 
 def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question: Question) -> Evidence:
-    """The answer in the record of an earlier `localize`, which does not hold the score of the evidence alone."""
-    told, fraction = record["explanation"], record["binarisation"]["fraction_of_maximum"]
-    without = told["score_after"]
-    return Evidence(
-        question,
-        evidence,
-        tuple(lesion_candidates(evidence, fraction)),
-        record["method"]["settings"],
-        fraction,
-        before=told["score_before"],
-        without=math.nan if without is None else without,
-        iterations=told["iterations"],
-        converged=told["converged"],
-        earlier=True,
-    )
+    """The answer in the record of an earlier `localize`, which does not hold the score of the evidence alone.
+
+    Raises:
+        InputError: a damaged record.
+    """
+    try:
+        told, fraction = record["explanation"], record["binarisation"]["fraction_of_maximum"]
+        before, without = told["score_before"], told["score_after"]
+        for name, share in (("fraction", fraction), ("score", before), ("score", 0 if without is None else without)):
+            check_share(f"{name} of an earlier result", share)
+        return Evidence(
+            question,
+            evidence,
+            tuple(lesion_candidates(evidence, fraction)),
+            dict(record["method"]["settings"]),
+            fraction,
+            before=before,
+            without=math.nan if without is None else without,
+            iterations=int(told["iterations"]),
+            converged=bool(told["converged"]),
+            earlier=True,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        detail = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise InputError(f"the record of an earlier result is damaged ({detail}); localize again") from error
