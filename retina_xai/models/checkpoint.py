@@ -1,10 +1,15 @@
 """Checkpoint files: weights in safetensors (loading executes no code), with everything needed to use them as metadata.
 
-The metadata are one JSON object: format version, architecture, width, classes, preprocessing, decision threshold and
-facts about the training. All of it is checked on loading; error messages name the value that does not fit.
+The metadata are one JSON object: format version, architecture, width, classes, preprocessing, decision threshold,
+facts about the training, the score of the self-test (see `self_test`), and the SHA-256 of all of that and of the
+tensors. All of it is checked on loading; error messages name the value that does not fit. Files of format 1 have
+neither self-test nor checksum: they are read with a warning, and the self-test must still give a number.
 """
 
+import hashlib
 import json
+import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,12 +24,18 @@ from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.models.inference import inference
 from retina_xai.models.rdr import ARCHITECTURES, MINIMUM_SIZE, RdrNet
+from retina_xai.models.self_test import TOLERANCE, self_test_picture
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+UNPROTECTED_VERSION = 1
+"""The last format without self-test and checksum."""
+
 MAXIMUM_SIZE = 4096
 METADATA_KEY = "retina_xai"
 CLASSES = ("non-RDR", "RDR")
 RDR = CLASSES.index("RDR")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,17 @@ class RdrClassifier:
 
 
 def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
-    """Write weights and facts as safetensors (atomic)."""
-    content = {"format": FORMAT_VERSION, **asdict(facts)}
+    """Write weights and facts as safetensors (atomic), with the score of the self-test and a checksum.
+
+    Raises:
+        ModelError: the score of the self-test is not a number.
+    """
+    score = _self_test(RdrClassifier(model, facts))
+    if not math.isfinite(score):
+        raise ModelError(f"{path}: the score of the self-test is {score}, so the weights are not saved; train again")
+    content = {"format": FORMAT_VERSION, **asdict(facts), "self_test": score}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    content["checksum"] = _checksum(content, state)
     with replacing(path) as partial:
         partial.write_bytes(save(state, metadata={METADATA_KEY: json.dumps(content)}))
 
@@ -72,14 +91,21 @@ def load_classifier(path: Path | None = None, device: str | torch.device = "cpu"
 
     Raises:
         ModelError: the file is missing, truncated or not safetensors; metadata are missing or of another version;
-            tensors do not fit the architecture or are not finite.
+            tensors do not fit the architecture or are not finite; the checksum or the self-test differs.
     """
     path = path or default_weights()
-    facts, state = _read(path)
+    content, state = _read(path)
+    facts = _facts(path, content)
     model = RdrNet(facts.architecture, facts.width, len(facts.classes))
     _check_fit(path, model.state_dict(), state)
+    if content["format"] == UNPROTECTED_VERSION:
+        log.warning("%s: weights of format 1 have no checksum, so damage cannot be detected; train them again", path)
+    elif content.get("checksum") != _checksum(content, state):
+        raise ModelError(f"{path}: damaged, its checksum differs; copy the weights again from their source")
     model.load_state_dict(state)
-    return RdrClassifier(model.eval().to(device), facts, sha256_of(path))
+    classifier = RdrClassifier(model.eval().to(device), facts, sha256_of(path))
+    _check_self_test(path, classifier, content.get("self_test"))
+    return classifier
 
 
 def default_weights() -> Path:
@@ -94,7 +120,8 @@ def default_weights() -> Path:
     return shipped[0]
 
 
-def _read(path: Path) -> tuple[ModelFacts, dict[str, torch.Tensor]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The metadata, of a known format version, and the tensors."""
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file; give the rdr.safetensors that training wrote")
     try:
@@ -105,28 +132,59 @@ def _read(path: Path) -> tuple[ModelFacts, dict[str, torch.Tensor]]:
         raise ModelError(f"{path}: not a whole safetensors file ({error}); copy or train it again") from error
     if METADATA_KEY not in metadata:
         raise ModelError(f"{path}: no {METADATA_KEY} metadata; these are not weights written by `retina-xai train`")
-    return _facts(path, metadata[METADATA_KEY]), state
-
-
-def _facts(path: Path, text: str) -> ModelFacts:
     try:
-        content = json.loads(text)
-        version = content.pop("format")
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"{path}: weights format {version}, this version reads {FORMAT_VERSION}; update retina-xai"
-            )
-        content["preprocessing"] = Preprocessing.from_dict(content["preprocessing"])
-        content["classes"] = tuple(content["classes"])
-        facts = ModelFacts(**{**content, **{name: float(content[name]) for name in ("width", "threshold")}})
+        content = dict(json.loads(metadata[METADATA_KEY]))
+        version = content["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    if version not in (FORMAT_VERSION, UNPROTECTED_VERSION):
+        raise ModelError(f"{path}: weights format {version}, this version reads {FORMAT_VERSION}; update retina-xai")
+    return content, state
+
+
+def _facts(path: Path, content: Mapping[str, Any]) -> ModelFacts:
+    try:
+        values = {key: value for key, value in content.items() if key not in ("format", "self_test", "checksum")}
+        values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
+        values["classes"] = tuple(values["classes"])
+        facts = ModelFacts(**{**values, **{name: float(values[name]) for name in ("width", "threshold")}})
         _check_range(facts)
-    except ModelError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path}: unreadable metadata ({error}); train or fetch the weights again") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable(path, error) from error
     if facts.classes != CLASSES:
         raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights are for another task")
     return facts
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path}: unreadable metadata ({error}); train or fetch the weights again")
+
+
+def _checksum(content: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the metadata (without the checksum itself) and of name, type, shape and bytes of every tensor."""
+    signed = {key: value for key, value in content.items() if key != "checksum"}
+    digest = hashlib.sha256(json.dumps(signed, sort_keys=True).encode())
+    for name in sorted(state):
+        tensor = state[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _self_test(classifier: RdrClassifier) -> float:
+    preprocessing = classifier.facts.preprocessing
+    picture = preprocessing.to_tensor(self_test_picture(preprocessing.size))
+    return float(classifier.scores(picture[None])[0])
+
+
+def _check_self_test(path: Path, classifier: RdrClassifier, stored: float | None) -> None:
+    score = _self_test(classifier)
+    if math.isfinite(score) and (stored is None or abs(score - stored) <= TOLERANCE):
+        return
+    expected = "a number from 0 to 1" if stored is None else f"{stored:.4f}, at most {TOLERANCE} apart"
+    raise ModelError(
+        f"{path}: the self-test gives {score:.4f}, expected {expected}; copy the weights again, or train them again"
+    )
 
 
 def _check_range(facts: ModelFacts) -> None:

@@ -81,7 +81,7 @@ def test_safetensors_of_another_program(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "weights format 99, this version reads 1"),
+        ({"format": 99}, "weights format 99, this version reads 2"),
         ({"architecture": "rdr4x4"}, "of another"),
         ({"architecture": "resnet"}, "rdr.safetensors: .*architecture 'resnet', expected one of rdr5x5, rdr4x4"),
         ({"threshold": "x"}, "rdr.safetensors: unreadable metadata"),
