@@ -6,7 +6,7 @@ The paper's protocol ("fgvis") is FGVis supplement A4.2: the defended deletion g
 learning rate 0.25, until p(RDR) < 0.10 or for 500 steps. The default protocol ("retina") is ours; see
 `explainers.retina`. Our additions: evidence outside the field of view is removed, because the black border is not
 retina, and so is evidence of at most `thresholds.FLOOR`, the noise of the start mask. An ungradable photograph is
-scored but not explained, and never reported as free of disease.
+scored but not explained. Only a good photograph can be reported as free of disease (`verdict`).
 """
 
 import math
@@ -28,7 +28,7 @@ from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import lesion_candidates
 from retina_xai.lesions.thresholds import FLOOR, FRACTION
 from retina_xai.models.checkpoint import RDR, RdrClassifier
-from retina_xai.verdict import UNGRADABLE, Verdict
+from retina_xai.verdict import Verdict
 
 DEFAULT_METHOD = "retina"
 
@@ -89,7 +89,7 @@ def localize(
     image = _input(fundus, classifier)
     verdict = _verdict(fundus, image, classifier)
     inside = fundus.geometry.map_to_file(fundus.field_of_view.astype(np.float32), order=0) > 0
-    if verdict.decision == UNGRADABLE and not ungradable:
+    if verdict.gradability.verdict == "ungradable" and not ungradable:
         return Localization(fundus, image, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
     explain = explainer or fundus_explainer(DEFAULT_METHOD)
     explanation = explain(classifier.model, image, target, on_step=on_step)

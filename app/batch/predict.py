@@ -6,6 +6,7 @@ holds all photographs.
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import pandas as pd
@@ -21,14 +22,14 @@ from retina_xai.records import model_facts
 from retina_xai.runner import Codec, WorkItem, claim, key_of, run
 from retina_xai.verdict import Verdict
 
-COLUMNS = ("path", "rdr_score", "gradability", "reason")
+COLUMNS = ("path", "rdr_score", "threshold", "decision", "gradability", "reason")
 
 Judged = tuple[str, Verdict]
 """SHA-256 of a photograph, and the verdict on it."""
 
 
 def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
-    """Score all photographs into one CSV with columns path, rdr_score, gradability, reason.
+    """Score all photographs into one CSV with the columns `COLUMNS`.
 
     Raises:
         BatchError, InputError: some photographs failed; the table holds all others.
@@ -47,7 +48,7 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     with claim(parts, {"model": model_facts(classifier), "versions": versions()}):
         outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
         rows = [
-            (str(item.source), verdict.score, verdict.gradability.verdict, verdict.gradability.reason)
+            (str(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))
             for item, (_, verdict) in outcome.results
         ]
         write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from retina_xai.errors import OutputError
 from retina_xai.grades.photographs import official_patient
 from retina_xai.io.files import replacing
-from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
+from retina_xai.verdict import DECISIONS, NO_REFERABLE_DR, Verdict
 
 SECOND_SHARE = 0.1
 SECOND_SEED = 0
@@ -86,7 +86,7 @@ class Filter:
         return self.decision in (ALL, row.decision) and (self.state == ALL or STATES[self.state](row))
 
 
-DECISIONS = (ALL, REFER, NO_REFERABLE_DR, UNGRADABLE, NOT_SCORED, FAILED)
+CHOICES = (ALL, *DECISIONS, NOT_SCORED, FAILED)
 STATES: Mapping[str, Callable[[Row], bool]] = {
     READ: lambda row: row.read,
     UNREAD: lambda row: not row.read,

@@ -25,7 +25,7 @@ def write_report(out: Path, facts: dict[str, Any], summary: GradesSummary) -> No
     tables = (figures_table(summary), label_table(summary), calibration_table(summary))
     text = "\n\n".join([f"# Grades\n\n{caption(facts, summary)}", *map(markdown, tables)])
     write_text(out / "table.md", text + "\n")
-    figures = {"figures": summary.figures, "with_ungradable_referred": summary.with_ungradable_referred}
+    figures = {"figures": summary.figures, "with_undecided_referred": summary.with_undecided_referred}
     write_json(out / "result.json", {**facts, **figures, "by_label": summary.by_label})
 
 
@@ -41,13 +41,13 @@ def write_scores(path: Path, scored: Sequence[Scored], failed: Mapping[LabelledP
 
 def figures_table(summary: GradesSummary) -> pd.DataFrame:
     """The main figures with their 95 % intervals."""
-    figures, at, all_at = summary.figures, summary.figures["at_threshold"], summary.with_ungradable_referred
+    figures, at, all_at = summary.figures, summary.figures["at_threshold"], summary.with_undecided_referred
     rows = {
         "AUROC": number(figures["auroc"], 3, *figures["auroc_interval"]),
         "sensitivity": percent(at["sensitivity"], *at["sensitivity_interval"]),
         "specificity": percent(at["specificity"], *at["specificity_interval"]),
-        "sensitivity, ungradable referred": percent(all_at["sensitivity"], *all_at["sensitivity_interval"]),
-        "specificity, ungradable referred": percent(all_at["specificity"], *all_at["specificity_interval"]),
+        "sensitivity, undecided referred": percent(all_at["sensitivity"], *all_at["sensitivity_interval"]),
+        "specificity, undecided referred": percent(all_at["specificity"], *all_at["specificity_interval"]),
         "sensitivity at 90 % specificity": _rate(figures["sensitivity_at_90_specificity"], "sensitivity"),
         "specificity at 90 % sensitivity": _rate(figures["specificity_at_90_sensitivity"], "specificity"),
         "Brier score": number(figures["brier"], 3),

@@ -20,7 +20,6 @@ from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.io.versions import versions
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.runner import RunOutcome, claim
-from retina_xai.verdict import UNGRADABLE
 
 COMMAND = "evaluate grades"
 
@@ -77,7 +76,7 @@ def evaluate_grades(
         summary = summarise(scored, list(failed), evaluation.classifier.facts.threshold, evaluation.seed)
         counts = {
             "photographs": len(photographs),
-            "ungradable": sum(verdict.decision == UNGRADABLE for _, verdict in scored),
+            "ungradable": sum(verdict.gradability.verdict == "ungradable" for _, verdict in scored),
             "failed": len(failed),
         }
         facts = {

@@ -1,8 +1,9 @@
 """Figures of scored photographs: discrimination, operating point, calibration and a confusion by label.
 
-The figures are over the gradable photographs. Screening refers an ungradable photograph, so sensitivity and specificity
-are given a second time with the ungradable ones counted as referred. Photographs that could not be scored are in no
-figure; they are counted and listed.
+The figures are over the gradable photographs (quality good or usable), at the threshold itself. Screening refers every
+photograph that is not reported as negative, so sensitivity and specificity are given a second time for the decisions of
+`verdict`, with "not sure" and "ungradable" counted as referred. Photographs that could not be scored are in no figure;
+they are counted and listed.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from retina_xai.grades.photographs import LabelledPhotograph
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
-from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
+from retina_xai.verdict import DECISIONS, NO_REFERABLE_DR, Verdict
 
 Scored = tuple[LabelledPhotograph, Verdict]
 
@@ -20,13 +21,13 @@ Scored = tuple[LabelledPhotograph, Verdict]
 class GradesSummary:
     """All figures as plain values.
 
-    figures: of the gradable photographs, with `at_threshold`.  with_ungradable_referred: rates at the threshold.
-    by_label: for each label, how many photographs were referred, not referred, ungradable or failed.
+    figures: of the gradable photographs, with `at_threshold`.  with_undecided_referred: rates of the decisions.
+    by_label: for each label, the number of photographs with each decision, and of those that failed.
     gradable: what the figures are of, for the curves.
     """
 
     figures: dict[str, Any]
-    with_ungradable_referred: dict[str, Any]
+    with_undecided_referred: dict[str, Any]
     by_label: list[dict[str, Any]]
     gradable: ScoredPhotographs
 
@@ -40,12 +41,12 @@ def summarise(
         scored: photographs with their verdicts.
         failed: those that could not be scored.
     """
-    graded = [(photo, verdict) for photo, verdict in scored if verdict.decision != UNGRADABLE]
+    graded = [(photo, verdict) for photo, verdict in scored if verdict.gradability.verdict != "ungradable"]
     gradable = _sample([(photo, verdict.score) for photo, verdict in graded], seed)
-    referred = [(photo, 1.0 if verdict.decision == UNGRADABLE else verdict.score) for photo, verdict in scored]
+    referred = [(photo, float(verdict.decision != NO_REFERABLE_DR)) for photo, verdict in scored]
     every = _sample(referred, seed)
     figures = {**classifier_figures(gradable), "at_threshold": figures_at(gradable, threshold)}
-    return GradesSummary(figures, figures_at(every, threshold), _by_label(scored, failed), gradable)
+    return GradesSummary(figures, figures_at(every, 0.5), _by_label(scored, failed), gradable)
 
 
 def _sample(photographs: Sequence[tuple[LabelledPhotograph, float]], seed: int) -> ScoredPhotographs:
@@ -59,7 +60,7 @@ def _by_label(scored: Sequence[Scored], failed: Sequence[LabelledPhotograph]) ->
     counts: dict[tuple[bool, str], dict[str, int]] = {}
     for photo, decision in decisions:
         row = counts.setdefault(
-            (photo.positive, photo.label), dict.fromkeys((REFER, NO_REFERABLE_DR, UNGRADABLE, "failed"), 0)
+            (photo.positive, photo.label), dict.fromkeys((*DECISIONS, "failed"), 0)
         )
         row[decision] += 1
     return [

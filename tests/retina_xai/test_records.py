@@ -42,7 +42,8 @@ def test_the_verdict_of_a_record_is_that_of_the_photograph(localization, weights
     verdict = localization.verdict
     assert record["gradability"] == {"verdict": verdict.gradability.verdict, "reason": verdict.gradability.reason}
     assert record["prediction"] == {
-        **{"rdr_score": verdict.score, "threshold": verdict.threshold, "decision": verdict.decision}
+        **{"rdr_score": verdict.score, "threshold": verdict.threshold},
+        **{"margin": 0.03, "decision": verdict.decision},
     }
 
 

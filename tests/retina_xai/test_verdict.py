@@ -15,13 +15,18 @@ VERDICT = Verdict(Gradability("usable", "soft: small lesions may be missed"), 0.
 @pytest.mark.parametrize(
     ("quality", "score", "decision"),
     [
-        ("good", 0.5, "refer"),
-        ("usable", 0.49, "no referable DR found"),
+        ("good", 0.53, "refer"),
+        ("good", 0.529, "not sure"),
+        ("good", 0.47, "not sure"),
+        ("good", 0.469, "no referable DR found"),
+        ("usable", 0.53, "refer"),
+        ("usable", 0.5, "not sure"),
+        ("usable", 0.469, "ungradable"),
         ("ungradable", 0.1, "ungradable"),
         ("ungradable", 0.9, "ungradable"),
     ],
 )
-def test_quality_comes_first_then_the_threshold(quality, score, decision):
+def test_the_table_of_decisions(quality, score, decision):
     assert Verdict(Gradability(quality, ""), score, 0.5).decision == decision
 
 
@@ -37,8 +42,18 @@ def test_json_round_trip():
     assert Verdict.from_json(json.loads(json.dumps(VERDICT.to_json()))) == VERDICT
     assert VERDICT.to_json() == {
         "gradability": {"verdict": "usable", "reason": "soft: small lesions may be missed"},
-        "prediction": {"rdr_score": 0.1 + 0.2, "threshold": 0.5, "decision": "no referable DR found"},
+        "prediction": {"rdr_score": 0.1 + 0.2, "threshold": 0.5, "margin": 0.03, "decision": "ungradable"},
     }
+
+
+def test_a_verdict_of_an_earlier_version_keeps_its_decision():
+    """Earlier versions had no margin, and reported usable photographs as negative."""
+    for score, decision in ((0.3, "no referable DR found"), (0.5, "refer")):
+        earlier = VERDICT.to_json()
+        earlier["prediction"] = {"rdr_score": score, "threshold": 0.5, "decision": decision}
+        verdict = Verdict.from_json(earlier)
+        assert verdict.decision == decision
+        assert Verdict.from_json(verdict.to_json()) == verdict
 
 
 @pytest.mark.parametrize(
@@ -48,10 +63,11 @@ def test_json_round_trip():
             "prediction",
             "decision",
             "refer",
-            "decision 'refer': expected 'no referable DR found' for this",
+            "decision 'refer': expected 'ungradable' for this",
         ),
         ("prediction", "rdr_score", math.nan, "score nan: expected a number"),
         ("prediction", "threshold", [1], r"threshold \[1\]: expected a number"),
+        ("prediction", "margin", -1, "margin -1: expected a number from 0 to 1"),
         ("gradability", "verdict", "fine", "image quality 'fine': expected one of good, usable, ungradable"),
         ("gradability", "reason", 5, "reason for the image quality of type int: expected a text"),
     ],

@@ -11,10 +11,10 @@ from retina_xai.app.viewer.panels.text import damage_line, number, plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
-from retina_xai.app.viewer.worklist import ALL, DECISIONS, FAILED, STATES, Filter, Row, rows_of
+from retina_xai.app.viewer.worklist import ALL, CHOICES, FAILED, STATES, Filter, Row, rows_of
 from retina_xai.errors import OutputError
 from retina_xai.io.images import SUFFIXES
-from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE
+from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, UNGRADABLE
 
 COLUMNS = (
     Column("photograph"),
@@ -24,7 +24,7 @@ COLUMNS = (
     Column("read"),
     Column("remark"),
 )
-SIGNS = {REFER: "▲", NO_REFERABLE_DR: "○", UNGRADABLE: "◇", FAILED: "✕"}
+SIGNS = {REFER: "▲", NOT_SURE: "?", NO_REFERABLE_DR: "○", UNGRADABLE: "◇", FAILED: "✕"}
 MAX_UPLOADS = 200
 MAX_ROWS = 1000
 
@@ -141,7 +141,7 @@ def _continue(state: Session) -> None:
 
 def _choose_filter(state: Session, decision: DeltaGenerator, standing: DeltaGenerator) -> None:
     chosen = Filter(
-        decision.selectbox("Decision", DECISIONS, key=kept("filter-decision", state.filter.decision)),
+        decision.selectbox("Decision", CHOICES, key=kept("filter-decision", state.filter.decision)),
         standing.selectbox("State", (ALL, *STATES), key=kept("filter-state", state.filter.state)),
     )
     if chosen != state.filter:

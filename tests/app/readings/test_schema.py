@@ -39,7 +39,7 @@ FIRST = Reading(
     time=datetime(2026, 5, 4, 9, 30, 15, tzinfo=UTC),
     image=ImageFile("10_left.jpeg", "ab" * 32, 400, 320),
     model_sha256="cd" * 32,
-    verdict=Verdict(Gradability("usable", "soft: small lesions may be missed"), 0.875, 0.5),
+    verdict=Verdict(Gradability("usable", "soft: small lesions may be missed"), 0.875, 0.5, margin=None),
     decision="disagree",
     lesions=LESIONS,
     comment="near the macula Зоя 🙂 '; DROP TABLE readings; --",
@@ -47,14 +47,14 @@ FIRST = Reading(
     number=1,
 )
 AGREED = datetime(2026, 5, 5, 10, 0, tzinfo=UTC)
-DARK = Verdict(Gradability("ungradable", "too dark: most of the field of view is black"), 0.9, 0.5)
+DARK = Verdict(Gradability("ungradable", "too dark: most of the field of view is black"), 0.9, 0.5, margin=None)
 OTHER_IMAGE = ImageFile("b.png", "0f" * 32, 64, 48)
 BY_ZOYA = replace(FIRST, reader="Зоя", lesions=(), comment="")
 READINGS = (
     FIRST,
     replace(FIRST, number=2, time=AGREED, decision="agree", lesions=LESIONS[:1], comment=""),
     replace(BY_ZOYA, number=3, image=OTHER_IMAGE, decision="none", settings={}, verdict=DARK),
-    replace(BY_ZOYA, number=4, verdict=Verdict(Gradability("good", ""), 0.125, 0.5)),
+    replace(BY_ZOYA, number=4, verdict=Verdict(Gradability("good", ""), 0.125, 0.5, margin=None)),
 )
 KILLED = """
 import os, signal, sys

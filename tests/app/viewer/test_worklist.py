@@ -20,7 +20,7 @@ from retina_xai.app.viewer.worklist import (
     second_readings,
 )
 from retina_xai.fundus.quality import Gradability
-from retina_xai.verdict import NO_REFERABLE_DR, REFER, Verdict
+from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, Verdict
 
 
 def item(name):
@@ -62,9 +62,9 @@ def test_only_negatives_are_offered_twice_and_filters_keep_what_they_say():
     rows = rows_of(items, known, read)
     count = {
         choice: sum(Filter(*choice).keeps(row) for row in rows)
-        for choice in [(REFER, "all"), (NOT_SCORED, "all"), (FAILED, "all"), ("all", READ), ("all", UNREAD)]
+        for choice in [(REFER, "all"), (NOT_SURE, "all"), (NOT_SCORED, "all"), (FAILED, "all"), ("all", READ), ("all", UNREAD)]
     }
-    assert list(count.values()) == [20, 1, 1, 1, 41]
+    assert list(count.values()) == [18, 3, 1, 1, 1, 41]
     second = [row for row in rows if Filter(state=SECOND).keeps(row)]
     assert len(second) == 2
     assert {row.decision for row in second} == {NO_REFERABLE_DR}

@@ -101,7 +101,7 @@ def test_figures_by_hand(clinic: Path, calls: Calls, tmp_path: Path) -> None:
         1,
     ]
     assert at["rate_intervals"] == "bootstrap over patients"
-    referred = result["with_ungradable_referred"]
+    referred = result["with_undecided_referred"]
     assert (referred["true_positives"], referred["false_negatives"]) == (4, 1)
     squares = [0.1**2, 0.2**2, 0.6**2, 0.3**2, 0.1**2, 0.6**2, 0.3**2, 0.1**2, 0.2**2]
     assert result["figures"]["brier"] == pytest.approx(sum(squares) / 9)
@@ -118,7 +118,7 @@ def test_figures_by_hand(clinic: Path, calls: Calls, tmp_path: Path) -> None:
 
 
 def _decisions(refer: int, no: int, ungradable: int = 0, failed: int = 0) -> dict[str, int]:
-    return {"refer": refer, "no referable DR found": no, "ungradable": ungradable, "failed": failed}
+    return {"refer": refer, "not sure": 0, "no referable DR found": no, "ungradable": ungradable, "failed": failed}
 
 
 def test_one_photograph_per_patient_has_wilson_intervals(clinic: Path, calls: Calls, tmp_path: Path) -> None:

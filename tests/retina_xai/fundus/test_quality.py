@@ -89,7 +89,7 @@ def test_sharpness_falls_with_blur_and_ignores_exposure():
 
 
 def test_the_verdict_does_not_depend_on_resolution():
-    for factor in (0.6, 1.7):
+    for factor in (0.7, 1.7):
         pixels = cv2.resize(retina(), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         assert gradability(photograph_of(pixels, "x")).verdict == "good"
 
