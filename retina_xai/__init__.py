@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from retina_xai.models.checkpoint import load_classifier
     from retina_xai.models.network import load_network
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev1"
 __all__ = [
     "EXPLAINERS",
     "Explanation",

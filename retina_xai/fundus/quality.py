@@ -113,7 +113,7 @@ RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
     (lambda m: m.isotropy < 0.3, "ungradable", "blurred in one direction: the camera or the eye moved"),
     (lambda m: m.detail < 0.9 or m.sharpness < 0.66, "usable", "soft: small lesions may be missed"),
     (lambda m: m.isotropy < 0.4, "usable", "soft in one direction: small lesions may be missed"),
-    (lambda m: m.noise > 1.5, "usable", "noisy: small lesions may be missed"),
+    (lambda m: m.noise > 2.5, "usable", "noisy: small lesions may be missed"),
     (lambda m: m.diameter < 350, "usable", "few pixels: small lesions may be missed"),
     (lambda m: m.dark > 0.2, "usable", "part of the field of view is black"),
     (lambda m: m.glare > 0.25, "usable", "part of the field of view is saturated"),
