@@ -59,9 +59,7 @@ def _by_label(scored: Sequence[Scored], failed: Sequence[LabelledPhotograph]) ->
     decisions = [(photo, verdict.decision) for photo, verdict in scored] + [(photo, "failed") for photo in failed]
     counts: dict[tuple[bool, str], dict[str, int]] = {}
     for photo, decision in decisions:
-        row = counts.setdefault(
-            (photo.positive, photo.label), dict.fromkeys((*DECISIONS, "failed"), 0)
-        )
+        row = counts.setdefault((photo.positive, photo.label), dict.fromkeys((*DECISIONS, "failed"), 0))
         row[decision] += 1
     return [
         {"label": label, "positive": positive, "photographs": sum(row.values()), **row}

@@ -22,9 +22,9 @@ Simple measures of the field of view (scaled to a diameter of 512 pixels, withou
     diameter   diameter of the field of view in pixels of the file
 
 "Ungradable": no statement about the eye is possible. "Usable": lesions can be found, but their absence cannot be
-stated (see `verdict`). The limits were set on about 550 photographs of EyePACS, IDRiD, DiaretDB1, DRIMDB and the Mexican
-set, on 200 natural photographs, plain and in a round mask, and on 44 referable photographs after motion blur, noise,
-scaling, tinting, and with a grey or black half. Each limit of "usable" excludes at most about 2 % of the photographs.
+stated (see `verdict`). The limits were set on about 550 photographs of EyePACS, IDRiD, DiaretDB1, DRIMDB and of a
+Mexican set, on 200 natural photographs, plain and in a round mask, and on 44 referable photographs after motion blur,
+noise, scaling, tinting, and with a grey or black half. Each limit of "usable" excludes at most about 2 % of them.
 """
 
 from collections.abc import Callable

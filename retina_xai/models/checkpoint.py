@@ -21,7 +21,7 @@ from safetensors.torch import save
 
 from retina_xai.errors import ModelError
 from retina_xai.fundus.preprocessing import Preprocessing
-from retina_xai.io.files import replacing, sha256_of
+from retina_xai.io.files import parse_json, replacing, sha256_of
 from retina_xai.models.inference import inference
 from retina_xai.models.rdr import ARCHITECTURES, MINIMUM_SIZE, RdrNet
 from retina_xai.models.self_test import TOLERANCE, self_test_picture
@@ -133,9 +133,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if METADATA_KEY not in metadata:
         raise ModelError(f"{path}: no {METADATA_KEY} metadata; these are not weights written by `retina-xai train`")
     try:
-        content = dict(json.loads(metadata[METADATA_KEY]))
+        content = dict(parse_json(metadata[METADATA_KEY]))
         version = content["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
     if version not in (FORMAT_VERSION, UNPROTECTED_VERSION):
         raise ModelError(f"{path}: weights format {version}, this version reads {FORMAT_VERSION}; update retina-xai")
@@ -149,7 +149,7 @@ def _facts(path: Path, content: Mapping[str, Any]) -> ModelFacts:
         values["classes"] = tuple(values["classes"])
         facts = ModelFacts(**{**values, **{name: float(values[name]) for name in ("width", "threshold")}})
         _check_range(facts)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, error) from error
     if facts.classes != CLASSES:
         raise ModelError(f"{path}: classes {facts.classes}, expected {CLASSES}; these weights are for another task")

@@ -26,4 +26,3 @@ def self_test_picture(size: int) -> np.ndarray:
     shade += 0.5 * (dots > 0.97) - 0.4 * (dots < -0.97)
     pixels = np.clip(shade[..., None] * np.array([180.0, 95.0, 50.0]), 0, 255)
     return np.where(radius[..., None] < 0.97, np.rint(pixels), 0).astype(np.uint8)
-

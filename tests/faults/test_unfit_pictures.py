@@ -102,7 +102,9 @@ def test_a_damaged_referable_photograph_is_not_negative(referable, classifier, n
 def test_an_everyday_photograph_is_not_negative(real_data, classifier, shape):
     """Also a cat in a round mask."""
     paths = find_images([real_data / "imagenet" / "val"])[::10]
-    verdicts = {path.name: predict(photograph_of(shape(read_image(path).pixels), path.name), classifier) for path in paths}
+    verdicts = {
+        path.name: predict(photograph_of(shape(read_image(path).pixels), path.name), classifier) for path in paths
+    }
     assert len(verdicts) == 20
     assert [name for name, verdict in verdicts.items() if verdict.decision == NO_REFERABLE_DR] == []
 

@@ -109,7 +109,11 @@ def test_weights_of_format_1_are_read_with_a_warning(tmp_path, caplog):
     save_weights(path, net, facts)
     content = {**content_of(path), "format": 1}
     del content["self_test"], content["checksum"]
-    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, path, {METADATA_KEY: json.dumps(content)})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in net.state_dict().items()},
+        path,
+        {METADATA_KEY: json.dumps(content)},
+    )
     loaded = load_classifier(path)
     assert loaded.facts == facts
     assert torch.equal(loaded.model.classifier.weight, net.classifier.weight)

@@ -62,7 +62,14 @@ def test_only_negatives_are_offered_twice_and_filters_keep_what_they_say():
     rows = rows_of(items, known, read)
     count = {
         choice: sum(Filter(*choice).keeps(row) for row in rows)
-        for choice in [(REFER, "all"), (NOT_SURE, "all"), (NOT_SCORED, "all"), (FAILED, "all"), ("all", READ), ("all", UNREAD)]
+        for choice in [
+            (REFER, "all"),
+            (NOT_SURE, "all"),
+            (NOT_SCORED, "all"),
+            (FAILED, "all"),
+            ("all", READ),
+            ("all", UNREAD),
+        ]
     }
     assert list(count.values()) == [18, 3, 1, 1, 1, 41]
     second = [row for row in rows if Filter(state=SECOND).keeps(row)]
