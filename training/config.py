@@ -22,6 +22,9 @@ from retina_xai.grades.options import LabelOptions
 MAX_COUNT, MAX_SEED, MAX_RATE = 10**8, 2**63 - 1, 1000.0
 """Far above every useful value; beyond them arrays, generators and optimisers overflow."""
 
+MAX_DOTS = 1000
+"""In one line; the time and memory of tomllib grow with the square of the parts of a name."""
+
 
 def _usable(path: Path) -> Path:
     if "\0" in str(path):
@@ -268,7 +271,10 @@ class TrainingConfig(Section):
             InputError: no such file, or no TOML.  UsageError: as `from_mapping`.
         """
         try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            text = path.read_text(encoding="utf-8-sig")
+            if any(line.count(".") > MAX_DOTS for line in text.splitlines()):
+                raise RecursionError
+            settings = tomllib.loads(text)
         except OSError as error:
             raise InputError(f"{path}: cannot read the settings ({error.strerror}); give a TOML file") from error
         except RecursionError as error:

@@ -119,7 +119,8 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except (sqlite3.Error, UnicodeDecodeError) as error:  # a message that quotes a damaged schema may be no text
         remedy = REMEDIES.get(_kind(error), "check the disk, or choose another file")
-        raise InputError(f"{path}: not usable as a store of readings ({error}); {remedy}") from error
+        reason = " ".join(str(error).split())  # of a damaged schema, it has several lines
+        raise InputError(f"{path}: not usable as a store of readings ({reason}); {remedy}") from error
 
 
 def _use_log(connection: sqlite3.Connection) -> None:

@@ -90,3 +90,19 @@ def test_the_same_seed_makes_the_same_damages_and_never_the_whole_file(data, mut
     first, second = ([mutated(Random(seed), data, b"other 7", mutations) for seed in range(200)] for _ in range(2))
     assert first == second
     assert data not in first
+
+
+def test_a_setting_with_20000_parts_is_refused_at_once(targets):
+    target = targets["TOML config"]
+    target.place.write_bytes(b"a." * 20_000 + b"a = 1\n")
+    before = time.monotonic()
+    with pytest.raises(InputError, match=r"config.toml: not a TOML file of settings \(nested too deeply\); correct it"):
+        target.read(target.place)
+    assert time.monotonic() - before < 2
+
+
+def test_a_store_with_a_damaged_schema_is_one_line(targets):
+    target = targets["store of readings"]
+    target.place.write_bytes(target.seeds[0].replace(b"NOT NULL PRIMARY KEY", b"NOT NULL PRIMARY, EY"))
+    with pytest.raises(InputError, match=r"not usable as a store of readings .malformed .*; restore it"):
+        target.read(target.place)
