@@ -98,9 +98,9 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text (atomic)."""
+    """Write UTF-8 text (atomic). Lone surrogates, which UTF-8 cannot hold, become \\udcff, which JSON reads back."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -125,7 +125,7 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """
     safe = table.map(lambda cell: _harmless(cell) if isinstance(cell, str) else cell)
     with replacing(path) as partial:
-        safe.to_csv(partial, index=False, lineterminator="\n")
+        safe.to_csv(partial, index=False, lineterminator="\n", errors="backslashreplace")
 
 
 def _harmless(cell: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from retina_xai.io.decoders import Decoded, read_bmp, read_jpeg, read_png, read_tiff
+from retina_xai.io.decoders import Decoded, read_bmp, read_jpeg, read_png
+from retina_xai.io.tiff_pages import read_tiff
 
 
 @dataclass(frozen=True)

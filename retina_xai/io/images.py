@@ -5,7 +5,8 @@ an EPS file is never passed to a PostScript interpreter. `formats` lists the for
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import numpy as np
 from PIL import Image
 
 from retina_xai.errors import InputError, UsageError
+from retina_xai.io.decoders import check_bytes
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.formats import FORMATS, format_names, kind_of
+from retina_xai.io.names import shown_name
 from retina_xai.io.results import without_results
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
@@ -25,9 +28,9 @@ SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffix
 class Photograph:
     """A photograph as displayed.
 
-    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders; `sha256` is the hash of the file's bytes;
-    `metadata` contains format, mode and bits per sample of the file, height and width as displayed, and orientation,
-    but no patient data.
+    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders (see `names.shown_name`); `sha256` is the hash
+    of the file's bytes; `metadata` contains format, mode, bits per sample, height and width as displayed, and
+    orientation, but no patient data.
     """
 
     pixels: np.ndarray
@@ -58,7 +61,7 @@ def read_image(path: Path, frame: int | None = None, sha256: str | None = None) 
         raise InputError(f"{path}: not enough memory to decode it; scale it down and try again") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise InputError(f"{path}: damaged, truncated or unsupported {kind} file; copy or export it again") from error
-    return Photograph(pixels, path.name, sha256 or sha256_of(path), {"format": kind, **metadata})
+    return Photograph(pixels, shown_name(path), sha256 or sha256_of(path), {"format": kind, **metadata})
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -74,27 +77,42 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
             f"{path}: got an array of shape {pixels.shape} and type {pixels.dtype}, "
             "expected uint8 (H, W) or (H, W, 3), or uint16 (H, W)"
         )
+    _save_png(path, Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def write_png_bands(path: Path, height: int, width: int, bands: Iterable[np.ndarray]) -> None:
+    """Write an RGB picture whose rows come in bands (H, W, 3) uint8 as PNG (atomic); for large pictures.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    image, top = Image.new("RGB", (width, height)), 0
+    for band in bands:
+        image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
+        top += len(band)
+    _save_png(path, image)
+
+
+def _save_png(path: Path, image: Image.Image) -> None:
     with replacing(Path(path)) as partial:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(partial, format="PNG")
+        image.save(partial, format="PNG")
 
 
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """All files in `paths`, and all image files in its folders and their sub-folders, without duplicates.
 
-    A file in `paths` may have any suffix. In folders, files with an image suffix are found, sorted by path, without
-    hidden files. Pictures that earlier runs wrote are left out (see `results`).
+    A file in `paths` may have any suffix. In folders, files with an image suffix are found, sorted by path. Hidden
+    files and folders, links to folders, and pictures that earlier runs wrote (see `results`) are left out.
 
     Raises:
         InputError: a path is missing, a folder cannot be read, or no file was found.
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
-        if path.is_dir():
+        if stat.S_ISDIR(_mode(path)):
             found.update(dict.fromkeys(sorted(_below(path))))
-        elif path.exists():
-            found[path] = None
         else:
-            raise InputError(f"{path}: no such file or folder; check the path")
+            found[path] = None
     if not found:
         names = ", ".join(map(str, paths)) or "no path given"
         raise InputError(f"{names}: no image found; expected files ending in {', '.join(sorted(SUFFIXES))}")
@@ -109,23 +127,34 @@ def _below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot list this folder ({error.strerror}); check its permissions")
 
-    for root, _, names in os.walk(folder, onerror=refuse):
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 yield Path(root) / name
 
 
+def _mode(path: Path) -> int:
+    """Type and permissions of a file or folder."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file or folder; check the path") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
+
+
 def _sniff(path: Path) -> str:
     """The format of a file, detected from its first bytes."""
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder; name an image file in it")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: is not a regular file; name an image file")
     try:
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; name an image file in it")
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is not a regular file; name an image file")
+        check_bytes(path, path.stat().st_size, "is a file of")
         with path.open("rb") as file:
             head = file.read(1024)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
     if not head:
