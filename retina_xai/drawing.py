@@ -7,15 +7,16 @@ drawn in matplotlib's "viridis" (violet to yellow), hues that do not occur in th
 with the evidence. Pixels without evidence are unchanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import cv2
 import matplotlib as mpl
 import numpy as np
 
 from retina_xai.lesions.annotation import EQUIVALENT_TYPES, UNSPECIFIED
-from retina_xai.lesions.candidates import binarise
+from retina_xai.lesions.candidates import peak_of
 from retina_xai.lesions.thresholds import FLOOR, FRACTION
+from retina_xai.row_bands import RowSource, row_bands
 
 Colour = tuple[int, int, int]
 
@@ -44,22 +45,37 @@ GREY_VALUES = 256
 
 def heatmap(evidence: np.ndarray) -> np.ndarray:
     """Evidence (H, W) as colours (H, W, 3) uint8, normalised by its maximum; all zero gives the lowest colour."""
-    peak = float(evidence.max())
+    return _colours(evidence, float(evidence.max()))
+
+
+def _colours(evidence: np.ndarray, peak: float) -> np.ndarray:
     colours = mpl.colormaps["viridis"](evidence / peak if peak > 0 else evidence)
     return np.asarray(np.rint(colours[..., :3] * 255), np.uint8)
 
 
-def overlay(pixels: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+def overlay(pixels: np.ndarray, evidence: RowSource) -> np.ndarray:
     """Evidence (H, W) in [0, 1] over a photograph (H, W, 3) uint8, the same shape and type.
 
     Only pixels selected by `lesions.candidates.binarise` are drawn. The opacity is proportional to the square root of
     the evidence, so that weak evidence is visible.
     """
-    shown = binarise(evidence)
-    if not shown.any():
-        return pixels.copy()
-    opacity = np.where(shown, OPACITY * np.sqrt(evidence / evidence.max()), 0)[..., None]
-    return np.asarray(np.rint((1 - opacity) * pixels + opacity * heatmap(evidence)), np.uint8)
+    picture = np.empty_like(pixels)
+    for rows, band in zip(row_bands(*pixels.shape[:2]), overlay_bands(pixels, evidence), strict=True):
+        picture[rows] = band
+    return picture
+
+
+def overlay_bands(pixels: np.ndarray, evidence: RowSource) -> Iterator[np.ndarray]:
+    """`overlay` in the bands of `row_bands`, for pictures that are too large for memory."""
+    peak = peak_of(evidence)
+    for rows in row_bands(*pixels.shape[:2]):
+        band = evidence[rows]
+        shown = (band >= FRACTION * peak) & (band > FLOOR)
+        if not shown.any():
+            yield pixels[rows]
+            continue
+        opacity = np.where(shown, OPACITY * np.sqrt(band / peak), 0)[..., None]
+        yield np.asarray(np.rint((1 - opacity) * pixels[rows] + opacity * _colours(band, float(peak))), np.uint8)
 
 
 def grey_values(evidence: np.ndarray) -> np.ndarray:

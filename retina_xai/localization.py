@@ -20,6 +20,7 @@ import torch
 from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer, Explanation
 from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.fundus.geometry import FileRows
 from retina_xai.fundus.preprocessing import FundusImage, prepare
 from retina_xai.fundus.quality import gradability
 from retina_xai.games.engine import OnStep
@@ -28,9 +29,35 @@ from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import lesion_candidates
 from retina_xai.lesions.thresholds import FLOOR, FRACTION
 from retina_xai.models.checkpoint import RDR, RdrClassifier
+from retina_xai.row_bands import whole
 from retina_xai.verdict import Verdict
 
 DEFAULT_METHOD = "retina"
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceRows:
+    """The evidence in file pixels, computed for the rows that are asked for; see the module docstring."""
+
+    values: FileRows
+    inside: FileRows
+
+    @classmethod
+    def of(cls, fundus: FundusImage, evidence: np.ndarray | np.float32) -> "EvidenceRows":
+        """The evidence of the network's pixels, (size, size) or one value for all."""
+        geometry, inside = fundus.geometry, fundus.field_of_view
+        return cls(geometry.rows_in_file(evidence * inside), geometry.rows_in_file(inside, order=0))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the file."""
+        return self.values.shape
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """These rows, float32 in [0, 1]."""
+        values = self.values[rows]
+        shown = (self.inside[rows] > 0) & (values > FLOOR)
+        return np.asarray(np.clip(np.where(shown, values, 0), 0, 1), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +65,26 @@ class Localization:
     """A verdict with evidence (H, W) float32 in [0, 1], candidates and field of view (H, W) bool, all in file pixels.
 
     `image` (1, 3, size, size) is the network's input. If the photograph is ungradable and was not explained,
-    `explanation` is None and the evidence is zero.
+    `explanation` is None and the evidence is zero. `evidence` and `field_of_view` are computed when they are asked for;
+    `evidence_rows` gives the evidence of a large photograph in parts.
     """
 
     fundus: FundusImage
     image: torch.Tensor
     verdict: Verdict
-    evidence: np.ndarray
+    evidence_rows: "EvidenceRows"
     lesions: tuple[Annotation, ...]
-    field_of_view: np.ndarray
     explanation: Explanation | None
+
+    @property
+    def evidence(self) -> np.ndarray:
+        """All rows of `evidence_rows`."""
+        return whole(self.evidence_rows)
+
+    @property
+    def field_of_view(self) -> np.ndarray:
+        """Where the file shows the retina, (H, W) bool."""
+        return whole(self.evidence_rows.inside) > 0
 
     @property
     def candidate_fraction(self) -> float:
@@ -88,15 +125,13 @@ def localize(
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     image = _input(fundus, classifier)
     verdict = _verdict(fundus, image, classifier)
-    inside = fundus.geometry.map_to_file(fundus.field_of_view.astype(np.float32), order=0) > 0
     if verdict.gradability.verdict == "ungradable" and not ungradable:
-        return Localization(fundus, image, verdict, np.zeros(inside.shape, np.float32), (), inside, None)
+        return Localization(fundus, image, verdict, EvidenceRows.of(fundus, np.float32(0)), (), None)
     explain = explainer or fundus_explainer(DEFAULT_METHOD)
     explanation = explain(classifier.model, image, target, on_step=on_step)
-    evidence = fundus.geometry.map_to_file(explanation.evidence[0].cpu().numpy() * fundus.field_of_view)
-    evidence = np.clip(np.where(inside & (evidence > FLOOR), evidence, 0), 0, 1).astype(np.float32)
+    evidence = EvidenceRows.of(fundus, explanation.evidence[0].cpu().numpy())
     lesions = tuple(lesion_candidates(evidence, explanation.candidate_fraction))
-    return Localization(fundus, image, verdict, evidence, lesions, inside, explanation)
+    return Localization(fundus, image, verdict, evidence, lesions, explanation)
 
 
 def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:

@@ -18,12 +18,13 @@ from PIL import Image
 from retina_xai import drawing
 from retina_xai.errors import InputError
 from retina_xai.io.files import parse_json, write_json
-from retina_xai.io.images import write_png
+from retina_xai.io.images import write_png, write_png_bands
 from retina_xai.io.versions import versions
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.thresholds import FLOOR
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
+from retina_xai.row_bands import row_bands
 
 SCHEMA_VERSION = 1
 PARTS: dict[str, frozenset[str]] = {
@@ -37,10 +38,14 @@ EVIDENCE_SCALE = 65535
 
 def write_record(folder: Path, stem: str, localization: Localization, run: Mapping[str, Any]) -> None:
     """Write the three files of one photograph; `run` comes from `run_facts`."""
-    pixels = localization.fundus.photograph.pixels
-    evidence = np.rint(localization.evidence * EVIDENCE_SCALE).astype(np.uint16)
-    write_png(folder / f"{stem}_evidence.png", evidence)
-    write_png(folder / f"{stem}_overlay.png", drawing.overlay(pixels, localization.evidence))
+    pixels, evidence = localization.fundus.photograph.pixels, localization.evidence_rows
+    height, width = evidence.shape
+    grey = np.empty((height, width), np.uint16)
+    for rows in row_bands(height, width):
+        grey[rows] = np.rint(evidence[rows] * EVIDENCE_SCALE)
+    write_png(folder / f"{stem}_evidence.png", grey)
+    del grey
+    write_png_bands(folder / f"{stem}_overlay.png", height, width, drawing.overlay_bands(pixels, evidence))
     write_json(folder / f"{stem}.json", record_of(localization, run))
 
 

@@ -21,6 +21,24 @@ import numpy as np
 from scipy import sparse
 
 from retina_xai.errors import InputError
+from retina_xai.row_bands import row_bands, whole
+
+
+@dataclass(frozen=True, eq=False)
+class FileRows:
+    """A map whose rows are resampled (`half`, in double precision) and whose columns are resampled on demand."""
+
+    half: np.ndarray
+    columns: sparse.csr_matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.half), int(self.columns.shape[0])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """These rows, float32."""
+        return np.ascontiguousarray((self.columns @ self.half[rows].T).T, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -55,11 +73,15 @@ class Geometry:
 
         `order` 0 takes the nearest value (masks), 1 interpolates linearly.
         """
+        return whole(self.rows_in_file(array, order))
+
+    def rows_in_file(self, array: np.ndarray, order: int = 1) -> "FileRows":
+        """`map_to_file`, computed only for the rows that are asked for."""
         self._check(array, (self.size, self.size))
         step = self.size / self.side
         rows = _resampler(self.size, self.file_shape[0], -self.top * step, step, order)
         columns = _resampler(self.size, self.file_shape[1], -self.left * step, step, order)
-        return _separably(rows, array, columns)
+        return FileRows(np.asarray(rows @ np.asarray(array, dtype=float)), columns)
 
     def map_from_file(self, array: np.ndarray, order: int = 1) -> np.ndarray:
         """A map (H, W) of the file in the network's pixels: (size, size) float32, zero outside of the file."""
@@ -67,7 +89,10 @@ class Geometry:
         step = self.side / self.size
         rows = _resampler(self.file_shape[0], self.size, self.top, step, order)
         columns = _resampler(self.file_shape[1], self.size, self.left, step, order)
-        return _separably(rows, array, columns)
+        half = np.empty((self.size, self.file_shape[1]))
+        for band in row_bands(*self.file_shape[::-1]):  # bands of columns
+            half[:, band] = rows @ np.asarray(array[:, band], dtype=float)
+        return whole(FileRows(half, columns))
 
     @property
     def _corner(self) -> np.ndarray:
@@ -111,10 +136,3 @@ def _hat_integral(x: np.ndarray) -> np.ndarray:
     x = np.clip(x, -1, 1)
     integral: np.ndarray = 0.5 + x - np.sign(x) * x**2 / 2
     return integral
-
-
-def _separably(rows: sparse.csr_matrix, array: np.ndarray, columns: sparse.csr_matrix) -> np.ndarray:
-    """rows @ array @ columns^T in double precision, returned as float32."""
-    half: np.ndarray = rows @ np.asarray(array, dtype=float)
-    result: np.ndarray = (columns @ half.T).T
-    return np.ascontiguousarray(result, dtype=np.float32)

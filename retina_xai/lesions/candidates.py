@@ -12,6 +12,7 @@ evidence is noise of up to 0.01, and the binary mask must be empty.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,16 +23,19 @@ from retina_xai.lesions.annotation import ANNOTATION_TYPES, EQUIVALENT_TYPES, UN
 from retina_xai.lesions.outlines import outline_of
 from retina_xai.lesions.shapes import Outline
 from retina_xai.lesions.thresholds import FLOOR, FRACTION
+from retina_xai.row_bands import RowSource, row_bands
 
 
 @dataclass(frozen=True)
 class Regions:
-    """The 8-connected regions of a mask, numbered 1..count in `labels` (H, W) int32; 0 is background.
+    """The 8-connected regions of a mask, numbered 1..count in `labels` (H, W); 0 is background.
+
+    The labels are uint16, or int32 if there are too many regions.
 
     Row i of `areas` (count,), `boxes` (count, 4) and `centroids` (count, 2) as x, y belongs to label i + 1.
     """
 
-    labels: npt.NDArray[np.int32]
+    labels: np.ndarray
     areas: npt.NDArray[np.int64]
     boxes: npt.NDArray[np.int64]
     centroids: npt.NDArray[np.float64]
@@ -44,27 +48,32 @@ class Regions:
 
 def label_regions(mask: npt.NDArray[np.bool_]) -> Regions:
     """The 8-connected regions of a boolean mask (H, W)."""
-    _, labels, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    try:
+        _, labels, stats, centroids = cv2.connectedComponentsWithStats(pixels, connectivity=8, ltype=cv2.CV_16U)
+    except cv2.error:  # more regions than uint16 has values
+        _, labels, stats, centroids = cv2.connectedComponentsWithStats(pixels, connectivity=8)
     left, top, width, height, areas = stats[1:].astype(np.int64).T
     boxes = np.stack([left, top, left + width, top + height], axis=1)
-    return Regions(labels.astype(np.int32), areas, boxes, centroids[1:].astype(np.float64))
+    return Regions(labels, areas, boxes, centroids[1:].astype(np.float64))
 
 
-def binarise(
-    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
-) -> npt.NDArray[np.bool_]:
+def binarise(evidence: RowSource, fraction: float = FRACTION, floor: float = FLOOR) -> npt.NDArray[np.bool_]:
     """Where evidence (H, W) in [0, 1] is at least `fraction` of its maximum and above `floor`; (H, W) bool.
 
     Raises:
         UsageError: evidence is not a map of finite values in [0, 1], or fraction or floor is outside [0, 1].
     """
-    _check(evidence, fraction, floor)
-    return np.asarray((evidence >= fraction * evidence.max()) & (evidence > floor))
+    least = fraction * peak_of(evidence)
+    _check(fraction, floor)
+    mask = np.empty(evidence.shape, dtype=bool)
+    for rows in row_bands(*mask.shape):
+        band = evidence[rows]
+        mask[rows] = (band >= least) & (band > floor)
+    return mask
 
 
-def lesion_candidates(
-    evidence: npt.NDArray[np.floating], fraction: float = FRACTION, floor: float = FLOOR
-) -> list[Annotation]:
+def lesion_candidates(evidence: RowSource, fraction: float = FRACTION, floor: float = FLOOR) -> list[Annotation]:
     """Candidates of an evidence map (H, W) in [0, 1], highest score first, with the ids "1", "2", ... in this order.
 
     The score is the largest evidence in the region; the type is unspecified. Ties keep the order of `label_regions`.
@@ -96,12 +105,30 @@ def expert_markings(mask: npt.NDArray[np.bool_], lesion_type: str) -> list[Annot
     ]
 
 
-def region_maxima(evidence: npt.NDArray[np.floating], regions: Regions) -> npt.NDArray[np.float64]:
+def region_maxima(evidence: RowSource, regions: Regions) -> npt.NDArray[np.float64]:
     """Largest evidence in each region, (count,)."""
-    inside = np.flatnonzero(regions.labels)
     maxima = np.full(regions.count, -np.inf)
-    np.maximum.at(maxima, regions.labels.ravel()[inside] - 1, evidence.ravel()[inside].astype(np.float64))
+    for rows in row_bands(*regions.labels.shape):
+        labels = regions.labels[rows].ravel()
+        inside = np.flatnonzero(labels)
+        np.maximum.at(maxima, labels[inside] - 1, evidence[rows].ravel()[inside].astype(np.float64))
     return maxima
+
+
+def peak_of(evidence: RowSource) -> np.floating[Any]:
+    """The largest value of an evidence map (H, W).
+
+    Raises:
+        UsageError: it is not a map of finite values in [0, 1].
+    """
+    if len(evidence.shape) != 2 or 0 in evidence.shape:
+        raise UsageError(f"evidence of shape {evidence.shape}: expected (height, width); pass one map at a time")
+    extremes = [(band.min(), band.max()) for band in (evidence[rows] for rows in row_bands(*evidence.shape))]
+    low: np.floating[Any] = np.min(extremes)
+    high: np.floating[Any] = np.max(extremes)
+    if not 0 <= low <= high <= 1:  # a NaN is in both
+        raise UsageError(f"evidence from {low:g} to {high:g}: expected finite values in [0, 1]; rescale it")
+    return high
 
 
 def _outline(regions: Regions, index: int) -> Outline:
@@ -109,13 +136,7 @@ def _outline(regions: Regions, index: int) -> Outline:
     return outline_of(regions.labels[top:bottom, left:right] == index + 1, left, top)
 
 
-def _check(evidence: npt.NDArray[np.floating], fraction: float, floor: float) -> None:
-    if evidence.ndim != 2 or evidence.size == 0:
-        raise UsageError(f"evidence of shape {evidence.shape}: expected (height, width); pass one map at a time")
-    if not (np.isfinite(evidence).all() and evidence.min() >= 0 and evidence.max() <= 1):
-        raise UsageError(
-            f"evidence from {evidence.min():g} to {evidence.max():g}: expected finite values in [0, 1]; rescale it"
-        )
+def _check(fraction: float, floor: float) -> None:
     if not (0 <= fraction <= 1 and 0 <= floor <= 1):
         raise UsageError(
             f"fraction {fraction:g}, floor {floor:g}: expected values in [0, 1]; the defaults are 0.04 and 0.01"

@@ -24,7 +24,9 @@ def outline_of(mask: npt.NDArray[np.bool_], left: int = 0, top: int = 0) -> Outl
     """
     if mask.ndim != 2 or not mask.any():
         raise UsageError(f"mask of shape {mask.shape} without a pixel: expected at least one; leave empty masks out")
-    enlarged = mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    twice = 2 * mask.shape[1], 2 * mask.shape[0]
+    enlarged = cv2.resize(np.ascontiguousarray(mask).view(np.uint8), twice, interpolation=cv2.INTER_NEAREST)
+    del mask  # tracing a large one takes several times its memory
     borders, _ = cv2.findContours(enlarged, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     return Outline(tuple(_ring(border[:, 0], left, top) for border in borders))
 
