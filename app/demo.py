@@ -14,7 +14,7 @@ from typing import Any
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.batch.photographs import reporter
-from retina_xai.app.cli.console import console, progress_over, show_sensitivity
+from retina_xai.app.cli.console import console, progress_over, show_line, show_sensitivity
 from retina_xai.errors import InputError
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
@@ -60,7 +60,7 @@ def run_demo(out: Path) -> None:
         report = evaluate_dataset(dataset, LocalizationSetup(classifier, METHOD), out / "evaluation", watch)
     show_sensitivity(report, out / "evaluation")
     _show_verdict(trained.metrics, report.summary)
-    console.print(view_command(out, trained.weights), soft_wrap=True, highlight=False)
+    show_line(view_command(out, trained.weights))
 
 
 def view_command(out: Path, weights: Path) -> str:

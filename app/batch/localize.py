@@ -17,6 +17,7 @@ from retina_xai.explainers.explainer import Explainer
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
+from retina_xai.io.names import shown_name
 from retina_xai.io.results import SETTINGS_FILE
 from retina_xai.localization import DEFAULT_METHOD, Localization, localize
 from retina_xai.models.checkpoint import RdrClassifier
@@ -97,7 +98,7 @@ def _lesion_table(out: Path) -> pd.DataFrame:
             continue
         try:
             record = read_record(path)
-            file, new = record["file"], _rows(path.stem, record)
+            file, new = record["file"], _rows(shown_name(path.stem), record)
             photograph = file["name"], file["sha256"]
         except (InputError, KeyError, TypeError) as error:
             log.warning("%r is left out of lesions.csv (%s)", str(path), error)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from retina_xai.errors import InputError
 from retina_xai.io.files import sha256_of
+from retina_xai.io.names import shown_name
 from retina_xai.io.results import ENDINGS, SETTINGS_FILE, photograph_of
 from retina_xai.runner import ItemOutcome, WorkItem
 
@@ -33,7 +34,7 @@ def work_items(paths: Sequence[Path], out: Path) -> list[WorkItem[Path]]:
     record in OUT under either name keeps it, whatever the other photographs of the batch are.
     """
     counts, present = Counter(path.stem for path in paths), _Present.of(out)
-    return [WorkItem(path.name, path, present.record(path, counts[path.stem] == 1)) for path in paths]
+    return [WorkItem(shown_name(path), path, present.record(path, counts[path.stem] == 1)) for path in paths]
 
 
 def check_own(item: WorkItem[Path], sha256: str) -> bool:

@@ -15,6 +15,7 @@ from retina_xai.app.batch.photographs import OnDone, reporter
 from retina_xai.errors import UsageError
 from retina_xai.io.files import parse_json, sha256_of, write_csv, write_json
 from retina_xai.io.images import read_image
+from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.versions import versions
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
@@ -39,7 +40,7 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     if out.is_dir():
         raise UsageError(f"{out}: is a folder; give the name of the table, such as {out / 'scores.csv'}")
     parts = out.with_name(f"{out.name}.parts")
-    items = [WorkItem(path.name, path, parts / f"{key_of([str(path)])}.json") for path in paths]
+    items = [WorkItem(shown_name(path), path, parts / f"{key_of([str(path)])}.json") for path in paths]
 
     def work(path: Path) -> Judged:
         photograph = read_image(path)
@@ -48,7 +49,7 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     with claim(parts, {"model": model_facts(classifier), "versions": versions()}):
         outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
         rows = [
-            (str(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))
+            (shown_path(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))
             for item, (_, verdict) in outcome.results
         ]
         write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))

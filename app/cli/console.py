@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from retina_xai.io.names import printable
+
 if TYPE_CHECKING:
     from retina_xai.app.batch.photographs import OnDone
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 console = Console()
 
 
+def show_line(text: str, on: Console = console) -> None:
+    """One line of plain text; what could control the terminal, in a file name for example, is escaped."""
+    on.print(escape(printable(text)), soft_wrap=True, highlight=False)
+
+
 @contextmanager
 def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
     """A progress bar over `total` items; yields the function to call after each, which prints its one line."""
@@ -33,7 +40,7 @@ def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
         task = progress.add_task(verb, total=total)
 
         def on_done(name: str, message: str) -> None:
-            progress.console.print(f"{escape(name)}: {escape(message)}", soft_wrap=True, highlight=False)
+            show_line(f"{name}: {message}", progress.console)
             progress.advance(task)
 
         yield on_done
@@ -49,18 +56,18 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
         table.add_column(name, justify="left" if number < texts.keys else "right", no_wrap=True)
     for row in texts.rows:
         table.add_row(*row)
-    console.print(title, soft_wrap=True, highlight=False)
+    show_line(title)
     Console(width=max(console.width, 100)).print(table)
 
 
 def show_training(result: "TrainingResult") -> None:
     """The figures of the validation part, and where the weights are."""
-    console.print(f"weights: {result.weights}", soft_wrap=True)
+    show_line(f"weights: {result.weights}")
     for name, value in result.metrics.items():
         if not isinstance(value, dict | list) or name.endswith("interval"):
-            console.print(f"{name}: {value}", soft_wrap=True, highlight=False)
+            show_line(f"{name}: {value}")
     if rule := result.metrics.get("training", {}).get("patients_by"):
-        console.print(f"patients: {rule}", soft_wrap=True, highlight=False)
+        show_line(f"patients: {rule}")
     console.print("All figures are in metrics.json beside the weights.")
 
 
@@ -78,7 +85,7 @@ def show_sensitivity(report: "LesionReport", out: Path) -> None:
     console.print(caption(report), style="dim", highlight=False)
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
-    console.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    show_line(f"report: {out / 'report.html'}")
 
 
 @contextmanager
@@ -97,7 +104,7 @@ def show_grades(outcome: "GradesOutcome", out: Path) -> None:
     print_table(figures_table(outcome.summary), "Grades")
     print_table(label_table(outcome.summary), "Decisions by label")
     console.print(caption(outcome.facts, outcome.summary), style="dim", highlight=False)
-    console.print(f"results: {out / 'result.json'}", soft_wrap=True)
+    show_line(f"results: {out / 'result.json'}")
 
 
 def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None:
@@ -106,7 +113,7 @@ def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None
     console.print(outcome.findings.caption, style="dim", highlight=False)
     if seconds := outcome.cases.seconds:
         console.print(f"{mean(seconds):.1f} s per case, {sum(seconds):.0f} s in all", highlight=False)
-    console.print(f"results: {out / 'result.json'}", soft_wrap=True)
+    show_line(f"results: {out / 'result.json'}")
 
 
 def show_data(folder: Path, split: str, consensus: str | None) -> None:

@@ -16,6 +16,7 @@ from typing import NoReturn
 from retina_xai.app.cli.extras import missing_extra
 from retina_xai.errors import InputError, InternalError, RetinaXaiError, UsageError
 from retina_xai.io.files import FULL
+from retina_xai.io.names import printable
 
 DEBUG = "RETINA_XAI_DEBUG"
 REPORT = f"; set {DEBUG}=1 and report the traceback"
@@ -68,11 +69,13 @@ def _fail_unexpected(error: Exception) -> NoReturn:
     if isinstance(error, OSError) and error.errno in FULL:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}cannot write ({error.strerror}); free some space and run again", InputError.exit_code)
+    if isinstance(error, OSError) and error.filename:
+        _fail(f"{error.filename}: cannot be used ({error.strerror}); check path and permissions", InputError.exit_code)
     if isinstance(error, MemoryError):
         _fail("not enough memory; close other programs, or give fewer or smaller photographs", InputError.exit_code)
     _fail(f"internal error ({type(error).__name__}: {error}){REPORT}", InternalError.exit_code)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    print("error: " + printable(" ".join(message.split())), file=sys.stderr)  # noqa: T201
     sys.exit(code)

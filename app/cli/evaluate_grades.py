@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import labels
+from retina_xai.app.cli import given, labels
 
 
 def grades(  # noqa: PLR0913
     data: labels.Folders,
-    out: Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it continues.")],
+    out: given.Out,
     table: labels.Table = None,
     image_column: labels.ImageColumn = None,
     label_column: labels.LabelColumn = None,

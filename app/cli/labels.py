@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
+from retina_xai.app.cli import given
+
 Folders = Annotated[
     list[Path],
     typer.Option(
-        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label. Repeatable."
+        parser=given.path,
+        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label. "
+        "Repeatable.",
     ),
 ]
 Table = Annotated[Path | None, typer.Option("--labels", help="Your own table of labels (CSV with a header).")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retina_xai import __version__
-from retina_xai.app.cli import labels
+from retina_xai.app.cli import given, labels
 from retina_xai.app.cli.evaluate_grades import grades
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
@@ -39,9 +39,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-Paths = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights (safetensors); those of the package by default.")]
-Out = Annotated[Path, typer.Option(help="Folder for the results; an interrupted run in it goes on.")]
 Method = Annotated[
     str,
     typer.Option(
@@ -72,7 +70,7 @@ Iterations = Annotated[list[int] | None, typer.Option(help="Most steps of a game
 @app.command()
 def train(  # noqa: PLR0913
     data: labels.Folders,
-    out: Out,
+    out: given.Out,
     config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
     table: labels.Table = None,
     image_column: labels.ImageColumn = None,
@@ -98,8 +96,8 @@ def train(  # noqa: PLR0913
 
 @app.command()
 def localize(
-    paths: Paths,
-    out: Out,
+    paths: given.Paths,
+    out: given.Out,
     weights: Weights = None,
     method: Method = "retina",
     settings: Settings = None,
@@ -120,8 +118,8 @@ def localize(
 
 @app.command()
 def predict(
-    paths: Paths,
-    out: Annotated[Path, typer.Option(help="Table to write (CSV).")],
+    paths: given.Paths,
+    out: given.OutTable,
     weights: Weights = None,
     device: OnDevice = Device.AUTO,
 ) -> None:
@@ -138,9 +136,9 @@ def predict(
 
 @app.command()
 def explain(  # noqa: PLR0913
-    paths: Paths,
+    paths: given.Paths,
     model: Annotated[str, typer.Option(help=MODEL)],
-    out: Out,
+    out: given.Out,
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(EXPLAINERS)}.")] = "fgvis",
     settings: Settings = None,
@@ -183,8 +181,8 @@ def explain(  # noqa: PLR0913
 def experiment(  # noqa: PLR0913
     name: Annotated[str, typer.Argument(help=EXPERIMENT)],
     model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
-    out: Out,
-    images: Annotated[Path | None, typer.Option(help="Folder of photographs (the black image needs none).")] = None,
+    out: given.Out,
+    images: given.Images = None,
     weights: Annotated[list[Path] | None, typer.Option(help=f"{FILE} One per --model.")] = None,
     limit: Annotated[
         int | None, typer.Option(help="At most so many photographs (or classes), drawn by the seed.")
@@ -221,8 +219,8 @@ def experiment(  # noqa: PLR0913
 
 def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
     def evaluate(  # noqa: PLR0913
-        data: Annotated[Path, typer.Option(help=f"Folder of the data set: {spec.layout}.")],
-        out: Out,
+        data: Annotated[Path, typer.Option(parser=given.path, help=f"Folder of the data set: {spec.layout}.")],
+        out: given.Out,
         split: Annotated[str, typer.Option(help=f"{', '.join(spec.splits)}.")] = spec.default_split,
         consensus: Annotated[
             str | None,
@@ -258,9 +256,12 @@ for _spec in DATASETS.values():
 def check_data(
     folder: Annotated[
         Path | None,
-        typer.Argument(help=f"Graded photographs (EyePACS, IDRiD), or an annotated data set ({', '.join(DATASETS)})."),
+        typer.Argument(
+            parser=given.path,
+            help=f"Graded photographs (EyePACS, IDRiD), or an annotated data set ({', '.join(DATASETS)}).",
+        ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The same, as an option.")] = None,
+    data: given.Data = None,
     split: Annotated[str, typer.Option(help="Split of an annotated data set.")] = "all",
     consensus: Annotated[
         str | None, typer.Option(help="Consensus rule of an annotated data set; its first rule by default.")
@@ -277,7 +278,7 @@ def check_data(
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option(help="Folder for data, weights and report.")] = Path("demo")) -> None:
+def demo(out: given.OutDemo = Path("demo")) -> None:
     """Train, localize and evaluate on procedural photographs, without any data."""
     from retina_xai.app.demo import run_demo
 
@@ -286,20 +287,14 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for data, weights and re
 
 @app.command()
 def view(  # noqa: PLR0913
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="Photographs, folders of them, or earlier results.")
-    ] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(help="The same, as an option; annotated data sets show markings.")
-    ] = None,
+    paths: given.Viewed = None,
+    data: given.ViewedData = None,
     weights: Weights = None,
     method: Method = "retina",
     readings: Annotated[
         Path | None, typer.Option(help="Store of readings (SQLite); one in your data folder by default.")
     ] = None,
-    results: Annotated[
-        list[Path] | None, typer.Option(help="Folders that localize or evaluate wrote; may be given several times.")
-    ] = None,
+    results: given.Results = None,
     imagenet_model: Annotated[str | None, typer.Option(help=f"For the page of games. {MODEL}")] = None,
     imagenet_weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,

@@ -29,6 +29,7 @@ from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.tables import markdown
 from retina_xai.io.files import parse_json, sha256_of, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
+from retina_xai.io.names import shown_name
 from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
 from retina_xai.runner import Codec, ItemOutcome, RunOutcome, WorkItem, claim, key_of, run
@@ -112,7 +113,9 @@ class Subject:
         if not self.images:
             raise InputError("no photographs: give a folder that holds some with --images")
         chosen = [self.images[index] for index in self.chosen(len(self.images))]
-        return [ExperimentCase(path.stem, _content(path), number, path) for number, path in enumerate(chosen)]
+        return [
+            ExperimentCase(shown_name(path.stem), _content(path), number, path) for number, path in enumerate(chosen)
+        ]
 
 
 @dataclass(frozen=True)

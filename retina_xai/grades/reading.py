@@ -16,6 +16,7 @@ from retina_xai.grades.photographs import (
     official_patient,
     without_suffix,
 )
+from retina_xai.io.names import shown_path
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def _read_group(folders: list[Path], options: LabelOptions, allow_missing: bool)
         raise InputError(
             f"{folder}: no {names}, and no photographs in sub-folders named by label; give a table of labels"
         )
-    named = {str(path.relative_to(folder).with_suffix("")): (path, row) for path, row in labels.items()}
+    named = {shown_path(path.relative_to(folder).with_suffix("")): (path, row) for path, row in labels.items()}
     photographs = tuple(_labelled(name, path, row, folder, options) for name, (path, row) in sorted(named.items()))
     return LabelledSet(photographs, 0, len(files.paths) - len(labels) - unknown, unknown)
 
