@@ -143,7 +143,10 @@ def claim(folder: Path, settings: Mapping[str, Any]) -> Iterator[None]:
     with only_process(folder):
         _compare(folder / SETTINGS_FILE, settings)
         remove_stale(folder)
-        yield
+        try:
+            yield
+        finally:
+            remove_stale(folder)  # a signal can come between the creation of a partial file and its protection
 
 
 def _compare(path: Path, settings: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.grades.reading import read_labelled
+from retina_xai.io.files import remove_stale
 from retina_xai.io.locks import only_process
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
@@ -87,7 +88,10 @@ def train(
     with only_process(out) if first_process() else nullcontext():
         run = RunFolder.open(out, config, resume)
         found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
-        return _train(run, found, config, progress)
+        try:
+            return _train(run, found, config, progress)
+        finally:
+            remove_stale(out, depth=2)
 
 
 def _train(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingResult:

@@ -40,9 +40,7 @@ def check_hardware(settings: HardwareSettings) -> None:
                 Trainer(**chosen, logger=False, enable_checkpointing=False, enable_progress_bar=False)
         except Exception as error:  # Lightning raises many types
             reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".!")
-            raise UsageError(
-                f"hardware.{name}: {value!r} does not work here ({reason}); correct this setting"
-            ) from error
+            raise UsageError(f"hardware.{name}: {value!r} cannot be used ({reason}); correct this setting") from error
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class RunFolder:
             return run
         if folder.exists() and not resume and (not folder.is_dir() or _used(folder)):
             raise UsageError(f"{folder}: not an empty folder; choose another --out, or resume its run with --resume")
-        remove_stale(folder)
+        remove_stale(folder, depth=2)
         settings = folder / "config.toml"
         if settings.is_file():
             _refuse_changes(settings, TrainingConfig.from_toml(settings), config)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from retina_xai.app.batch.photographs import OnDone, reporter
 from retina_xai.errors import UsageError
-from retina_xai.io.files import parse_json, sha256_of, write_csv, write_json
+from retina_xai.io.files import parse_json, remove_stale, sha256_of, write_csv, write_json
 from retina_xai.io.images import read_image
 from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.versions import versions
@@ -47,6 +47,7 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
         return photograph.sha256, predict(photograph, classifier)
 
     with claim(parts, {"model": model_facts(classifier), "versions": versions()}):
+        remove_stale(out.parent, depth=0, suffix=out.suffix)
         outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
         rows = [
             (shown_path(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))

@@ -287,7 +287,7 @@ def _load(path: Path) -> dict[str, Any] | None:
         record = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and record else None
 
 
 def _content(path: Path) -> str:

@@ -71,9 +71,9 @@ def unwritable(
     return OutputError(f"{path}: {fault} ({error.strerror or error or type(error).__name__}); {remedy}")
 
 
-def remove_stale(folder: Path, depth: int = 1) -> None:
+def remove_stale(folder: Path, depth: int = 1, suffix: str = "") -> None:
     """Remove the partial files of killed processes in a folder and the folders down to `depth` levels below it."""
-    for pattern in ("*/" * level + f"{PARTIAL}*" for level in range(depth + 1)):
+    for pattern in ("*/" * level + f"{PARTIAL}*{suffix}" for level in range(depth + 1)):
         for path in folder.glob(pattern):
             with suppress(OSError), path.open("rb") as file:
                 lock(file)

@@ -29,3 +29,11 @@ def make():
     model.preprocessing = RULES
     return model
 """
+
+
+def one_line(error: str) -> str:
+    """The error message, which must be one line without a traceback."""
+    assert error.startswith("error: "), error
+    assert error.count("\n") == 1, error
+    assert "Traceback" not in error
+    return error

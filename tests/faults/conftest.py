@@ -1,0 +1,12 @@
+"""Graded photographs for trainings."""
+
+from pathlib import Path
+
+import pytest
+from helpers.trainings import graded_discs
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `graded_discs`."""
+    return graded_discs(tmp_path_factory.mktemp("graded") / "eyepacs")

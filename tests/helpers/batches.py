@@ -1,0 +1,36 @@
+"""Batches of small phantoms, and the commands that write results of them."""
+
+from pathlib import Path
+
+from helpers.command_line import FACTORY
+
+from retina_xai.io.images import write_png
+from retina_xai.training.phantoms.phantom import make_phantom
+
+NAMES = ("one", "two")
+SIZE = 120, 150
+
+
+def phantoms_in(folder: Path, names: tuple[str, ...] = NAMES, seed: int = 0) -> Path:
+    """A folder of referable phantoms of 120 x 150 pixels with these names."""
+    for number, name in enumerate(names, start=seed):
+        write_png(folder / f"{name}.png", make_phantom(number, *SIZE, grade=3).pixels)
+    return folder
+
+
+def commands(folder: Path, weights: Path, out: Path) -> dict[str, tuple[object, ...]]:
+    """A quick form of every command that works on many photographs below FOLDER and writes into OUT.
+
+    `folder` holds photographs in sub-folders named 0 and 3 by their grade, and in `images` those that have masks.
+    """
+    (folder.parent / "tiny_factory.py").write_text(FACTORY)
+    network = ("--model", "tiny_factory:make", "--out", out)
+    fundus = ("--weights", weights, "--out", out)
+    return {
+        "localize": ("localize", folder, *fundus, "--method", "saliency"),
+        "predict": ("predict", folder, "--weights", weights, "--out", out / "scores.csv"),
+        "explain": ("explain", folder, *network, "--method", "saliency", "--no-trust"),
+        "experiment": ("experiment", "colour-bias", "--images", folder, *network),
+        "evaluate grades": ("evaluate", "grades", "--data", folder, *fundus),
+        "evaluate": ("evaluate", "masks-folder", "--data", folder, *fundus, "--method", "saliency"),
+    }
