@@ -26,6 +26,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.grades.reading import read_labelled
 from retina_xai.io.files import remove_stale
@@ -140,8 +141,20 @@ def _first_network(config: TrainingConfig) -> RdrNet:
                 f"{config.network.start}: {facts.architecture} of width {facts.width}, the settings say"
                 f" {config.network.architecture} of width {config.network.width}; make them equal"
             )
+        _check_preprocessing(config, facts.preprocessing)
         net.load_state_dict(start.model.state_dict())
     return net
+
+
+def _check_preprocessing(config: TrainingConfig, start: Preprocessing) -> None:
+    """Raise ModelError where the start weights were trained with another preprocessing; its size may differ."""
+    wanted = config.preprocessing.at(start.size)
+    for name in ("mean", "std", "background"):
+        former, now = getattr(start, name), getattr(wanted, name)
+        if former != now:
+            raise ModelError(
+                f"{config.network.start}: {name} was {former} and is {now} in the settings; make them equal"
+            )
 
 
 def _fit_stage(

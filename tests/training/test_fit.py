@@ -1,6 +1,5 @@
 """Trainings on sixteen small patients: results and errors; interruptions are in `test_resume`."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,44 +12,10 @@ from helpers.trainings import RESULTS, small_training
 
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
-from retina_xai.models.checkpoint import ModelFacts, load_classifier, save_weights
+from retina_xai.models.checkpoint import ModelFacts, save_weights
 from retina_xai.training import fit
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.fit import train
-
-
-def test_validation_of_one_class_has_no_auroc(phantoms: Path, tmp_path: Path) -> None:
-    rows = (phantoms / "trainLabels.csv").read_text().split()[1:]
-    grades = dict(row.split(",") for row in rows)
-    mixed = {name.split("_")[0] for name, grade in grades.items() if int(grade) >= 2}
-    parts = [f"{name},{'training' if name.split('_')[0] in mixed else 'validation'}" for name in grades]
-    (tmp_path / "split.csv").write_text("\n".join(["image,part", *parts]))
-    result = train(phantoms, tmp_path / "out", small_training(data={"split": tmp_path / "split.csv"}), progress=False)
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["auroc"] is None and metrics["auroc_interval"] == [None, None]
-    assert metrics["sensitivity_at_90_specificity"] is None and metrics["threshold"] == 0.5
-    assert load_classifier(result.weights).facts.threshold == 0.5
-
-
-def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
-    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from retina_xai.training import module
-
-    take = module.RdrModule.training_step
-
-    def explode(self: module.RdrModule, batch: Any, batch_idx: int) -> Any:
-        images, levels = batch
-        return take(self, (images * (float("nan") if self.current_epoch == 1 else 1.0), levels), batch_idx)
-
-    monkeypatch.setattr(module.RdrModule, "training_step", explode)
-    config = small_training(stages=[{"size": 32, "epochs": 3, "batch": 8}])
-    with pytest.raises(ModelError, match="training loss became nan in stage 1, epoch 2, step 1"):
-        train(phantoms, tmp_path / "out", config, progress=False)
-    assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 2
-    monkeypatch.undo()
-    train(phantoms, tmp_path / "out", config, resume=True, progress=False)
-    assert (tmp_path / "out" / "rdr.safetensors").is_file()
 
 
 def test_resuming_a_finished_run_writes_the_same_again(phantoms: Path, tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(phantoms: Path, driver: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(graded: Path, driver: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert _run(driver, phantoms, out) == 0
+    assert _run(driver, graded, out) == 0
     return out
 
 
@@ -120,33 +120,33 @@ def _run(driver: Path, data: Path | list[Path], out: Path, interruption: Interru
     ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    phantoms: Path, driver: Path, uninterrupted: Path, tmp_path: Path, interruption: Interruption, code: int
+    graded: Path, driver: Path, uninterrupted: Path, tmp_path: Path, interruption: Interruption, code: int
 ) -> None:
     out = tmp_path / "run"
-    assert _run(driver, phantoms, out, interruption) == code
+    assert _run(driver, graded, out, interruption) == code
     assert not (out / "metrics.json").exists()
-    assert _run(driver, phantoms, out, Interruption(workers=interruption.workers)) == 0
+    assert _run(driver, graded, out, Interruption(workers=interruption.workers)) == 0
     for name in RESULTS:
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
 
 @pytest.mark.slow
 def test_a_stage_of_patches_resumes_exactly_and_metrics_are_per_data_set(
-    phantoms: Path, driver: Path, tmp_path: Path
+    graded: Path, driver: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    images = sorted((phantoms / "train").iterdir())
+    images = sorted((graded / "train").iterdir())
     rows = ["Image name,Retinopathy grade,Risk of macular edema "]
     for number, image in enumerate(images, start=1):
         (data / f"IDRiD_{number:03}.jpeg").write_bytes(image.read_bytes())
         rows.append(f"IDRiD_{number:03},{number % 5},0")
     (data / "grades.csv").write_text("\n".join(rows))
     whole, broken = Interruption(settings="warmed"), tmp_path / "broken"
-    assert _run(driver, [phantoms, data], tmp_path / "whole", whole) == 0
+    assert _run(driver, [graded, data], tmp_path / "whole", whole) == 0
     for stop in (Interruption(step=5, settings="warmed"), Interruption(step=8, workers=1, settings="warmed")):
-        assert _run(driver, [phantoms, data], broken, stop) == -signal.SIGKILL
-    assert _run(driver, [phantoms, data], broken, whole) == 0
+        assert _run(driver, [graded, data], broken, stop) == -signal.SIGKILL
+    assert _run(driver, [graded, data], broken, whole) == 0
     for name in RESULTS:
         assert (broken / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     metrics = json.loads((broken / "metrics.json").read_text())
