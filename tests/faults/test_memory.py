@@ -79,7 +79,7 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(8680, 11520), (10_000, 10_000), (3333, 30_000)])
+@pytest.mark.parametrize("shape", [(8680, 11520), (3333, 30_000)])
 def test_a_100_megapixel_jpeg_is_localized_within_2_gb(weights, tmp_path, shape):
     height, width = shape
     eye = cv2.resize(make_phantom(3, 512, 640, grade=3).pixels, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -94,16 +94,18 @@ def test_a_100_megapixel_jpeg_is_localized_within_2_gb(weights, tmp_path, shape)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["progressive.jpg", "cmyk.jpg", "deep.tif", "lzw.tif", "rgba.png"])
+@pytest.mark.parametrize("kind", ["cmyk.jpg", "deep.tif", "rgba.png"])
 def test_100_megapixels_of_every_kind_are_predicted_within_2_gb(weights, tmp_path, kind):
     eye = cv2.resize(make_phantom(3, 512, 640, grade=3).pixels, (11_520, 8680), interpolation=cv2.INTER_LINEAR)
     path = tmp_path / kind
     if kind == "deep.tif":
         tifffile.imwrite(path, eye.astype(np.uint16) * 257, photometric="rgb")
     else:
-        mode = {"cmyk.jpg": "CMYK", "rgba.png": "RGBA"}.get(kind, "RGB")
-        options = {"progressive.jpg": {"progressive": True}, "lzw.tif": {"compression": "tiff_lzw"}}.get(kind, {})
-        Image.fromarray(eye).convert(mode).save(path, **options, **({"compress_level": 1} if mode == "RGBA" else {}))
+        mode, options = {
+            "cmyk.jpg": ("CMYK", {"progressive": True}),
+            "rgba.png": ("RGBA", {"compress_level": 1}),
+        }[kind]
+        Image.fromarray(eye).convert(mode).save(path, **options)
     del eye
     code, peak, said = peak_of("predict", path, "--weights", weights, "--out", tmp_path / "table.csv")
     assert code == 0, said
