@@ -118,7 +118,10 @@ def _store(folder: Path) -> FuzzTarget:
             export_bytes(found.readings, kind, [row.number for row in found.damaged])
         return found
 
-    return FuzzTarget("store of readings", folder / "readings.sqlite", seeds.store(folder), read)
+    def equal(one: StoredReadings, whole: StoredReadings) -> bool:
+        return all(reading in whole.readings for reading in one.readings)
+
+    return FuzzTarget("store of readings", folder / "readings.sqlite", seeds.store(folder), read, TEXTS, equal)
 
 
 def _reading(folder: Path) -> FuzzTarget:
