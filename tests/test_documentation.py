@@ -72,6 +72,13 @@ def test_the_messages_of_troubleshooting_exist():
     assert missing == []
 
 
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/safety.md"])
+def test_the_files_that_are_named_exist(page):
+    named = set(re.findall(r"`((?:tests|docs)/[^`]+)`", (REPOSITORY / page).read_text()))
+    assert named
+    assert [name for name in sorted(named) if not (REPOSITORY / name).exists()] == []
+
+
 def test_the_readme_is_short():
     assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 120
 

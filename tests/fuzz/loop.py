@@ -1,6 +1,6 @@
 """The loop: damage a file, read it, and judge what came: a refusal in one line, a value, or a fault of ours.
 
-Each case may take `SECONDS` and `MEMORY` more than what the process had: what needs more is a fault.
+Each case may take `SECONDS` of the processor, and `MEMORY` more than what the process had: what needs more is a fault.
 """
 
 import resource
@@ -25,7 +25,7 @@ STARVED = "not enough memory"
 
 
 class TooSlow(BaseException):
-    """A case took more than `SECONDS`; no `except Exception` of a reader catches it."""
+    """A case took more than `SECONDS` of the processor; no `except Exception` of a reader catches it."""
 
 
 @dataclass
@@ -85,15 +85,15 @@ def _judge(target: FuzzTarget, content: bytes, whole: object, counts: FuzzCounts
 @contextmanager
 def _bounded_time() -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise TooSlow(f"more than {SECONDS} s")
+        raise TooSlow(f"more than {SECONDS} s of the processor")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager

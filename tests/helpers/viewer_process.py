@@ -16,6 +16,9 @@ from retina_xai.app.readings.store import open_store
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 PATIENCE = 120
+STARTING = 300
+"""Seconds in which a loaded machine imports everything."""
+
 ENTRY = ("-m", "retina_xai.app.cli.main")
 
 
@@ -51,7 +54,7 @@ def start(folder, weights, *options, entry=ENTRY, **environment):
     place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, env=place | environment, cwd=REPOSITORY, stdout=log, stderr=log)
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + STARTING
     while time.monotonic() < ends and process.poll() is None:
         try:
             with urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=1):
