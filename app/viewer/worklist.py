@@ -15,6 +15,7 @@ from pathlib import Path
 from retina_xai.errors import OutputError
 from retina_xai.grades.photographs import official_patient
 from retina_xai.io.files import replacing
+from retina_xai.io.names import shown_name
 from retina_xai.verdict import DECISIONS, NO_REFERABLE_DR, Verdict
 
 SECOND_SHARE = 0.1
@@ -107,7 +108,7 @@ def items_of(paths: Iterable[Path], roots: Sequence[Path]) -> Folder:
     files = {path: path.resolve() for path in paths}
     homes = [root.resolve() for root in roots]
     kept = [path for path, real in files.items() if path in roots or any(real.is_relative_to(home) for home in homes)]
-    items = tuple(Item(_key(str(path)), path.name, path) for path in kept)
+    items = tuple(Item(_key(str(path)), shown_name(path), path) for path in kept)
     return Folder(items, len(files) - len(kept))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.command_line import command
 from helpers.image_files import save
+from helpers.viewer_services import open_at
 
 from retina_xai.app.cli.console import show_line
 from retina_xai.io.images import find_images, read_image
@@ -216,3 +217,13 @@ def test_loops_of_links_end(call, weights, tmp_path):
 def test_names_with_spaces_unicode_and_many_characters_are_read(tmp_path):
     for name in ("two words.png", "眼底 – œil.png", "x" * 240 + ".png"):
         assert read_image(save(tmp_path / name, PHANTOM)).name == name
+
+
+def test_the_worklist_of_the_viewer_shows_every_name(tmp_path, weights):
+    """A lone surrogate in a name cannot be sent to a browser."""
+    (tmp_path / "eyes").mkdir()
+    for name, _ in ODD_NAMES.values():
+        save(tmp_path / "eyes" / name, PHANTOM)
+    items = open_at(tmp_path, weights, paths=(tmp_path / "eyes",)).folder.items
+    assert sorted(item.name for item in items) == sorted(shown for _, shown in ODD_NAMES.values())
+    assert all(item.name.encode() for item in items)
