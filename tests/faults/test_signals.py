@@ -135,8 +135,12 @@ def test_a_signal_while_the_modules_are_loaded_is_one_line(monkeypatch, capsys, 
 
     monkeypatch.setattr("retina_xai.app.cli.main.app", interrupted)
     former = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as left:
-        entry_point.main()
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
+    try:
+        with pytest.raises(SystemExit) as left:
+            entry_point.main()
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
     assert left.value.code == CODES[number]
     assert one_line(capsys.readouterr().err).startswith(WORDS[number])
     assert signal.getsignal(signal.SIGTERM) is former

@@ -27,7 +27,7 @@ def commands(folder: Path, weights: Path, out: Path) -> dict[str, tuple[object, 
     network = ("--model", "tiny_factory:make", "--out", out)
     fundus = ("--weights", weights, "--out", out)
     return {
-        "localize": ("localize", folder, *fundus, "--method", "saliency"),
+        "localize": ("localize", folder, "--ungradable", *fundus, "--method", "saliency"),
         "predict": ("predict", folder, "--weights", weights, "--out", out / "scores.csv"),
         "explain": ("explain", folder, *network, "--method", "saliency", "--no-trust"),
         "experiment": ("experiment", "colour-bias", "--images", folder, *network),
