@@ -11,7 +11,7 @@ demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

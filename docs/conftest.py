@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -21,3 +22,10 @@ def _leave_folder(namespace):
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()], patterns=["*.md"], setup=_enter_empty_folder, teardown=_leave_folder
 ).pytest()
+
+
+def pytest_collection_modifyitems(items):
+    """The examples of one page run in one process, because they share names."""
+    for item in items:
+        if item.path.suffix == ".md":
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))

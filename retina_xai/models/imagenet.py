@@ -43,10 +43,9 @@ class ImagenetPreprocessing:
         """RGB uint8 (H, W, 3) -> normalised (3, size, size)."""
         how = transforms.InterpolationMode(self.interpolation)
         shrink = transforms.Resize(self.resize, interpolation=how, antialias=True)
-        shares = torch.empty(
-            1, *pixels.shape[:2]
-        )  # of one channel: all three of a large photograph take too much memory
-        channels = [shrink(shares.copy_(channel).div_(255)) for channel in torch.from_numpy(pixels).unbind(dim=2)]
+        shares = torch.empty(1, *pixels.shape[:2])  # of one channel: three of a large photograph take too much memory
+        planes = torch.from_numpy(pixels).unbind(dim=2)
+        channels = [shrink(shares.copy_(plane).div_(255)).clone() for plane in planes]  # it may return its input
         finish = transforms.Compose([transforms.CenterCrop(self.size), transforms.Normalize(self.mean, self.std)])
         tensor: torch.Tensor = finish(torch.cat(channels))
         return tensor

@@ -16,6 +16,7 @@ from retina_xai.models.checkpoint import ModelFacts, save_weights
 from retina_xai.training import fit
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.fit import train
+from retina_xai.training.phantoms.datasets import PhantomSet, write_eyepacs
 
 
 def test_resuming_a_finished_run_writes_the_same_again(phantoms: Path, tmp_path: Path) -> None:
@@ -145,14 +146,11 @@ def test_fold_and_seed_of_the_split_are_used(prepared: Callable[..., tuple[str, 
 
 
 def test_ungradable_photographs_are_left_out_on_request(
-    phantoms: Path, tmp_path: Path, prepared: Callable[..., tuple[str, str]]
+    tmp_path: Path, prepared: Callable[..., tuple[str, str]]
 ) -> None:
-    data = tmp_path / "with black"
-    (data / "train").mkdir(parents=True)
-    for file in (phantoms / "train").iterdir():
-        (data / "train" / file.name).symlink_to(file)
+    data = write_eyepacs(tmp_path / "with black", 6, 0, PhantomSet(height=288, width=352))
     cv2.imwrite(str(data / "train" / "99_left.png"), np.zeros((96, 128, 3), np.uint8))
-    (data / "trainLabels.csv").write_text((phantoms / "trainLabels.csv").read_text() + "99_left,0\n")
+    (data / "trainLabels.csv").write_text((data / "trainLabels.csv").read_text() + "99_left,0\n")
     split, left_out = prepared(data)
     assert "\n99_left," in split and left_out.count("\n") == 1
     split, left_out = prepared(data, drop_ungradable=True)
