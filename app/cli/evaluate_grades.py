@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import given, labels
+from retina_xai.app.cli import labels, path_options
 
 
 def grades(  # noqa: PLR0913
     data: labels.Folders,
-    out: given.Out,
+    out: path_options.Out,
     table: labels.Table = None,
     image_column: labels.ImageColumn = None,
     label_column: labels.LabelColumn = None,

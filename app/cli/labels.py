@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import given
+from retina_xai.app.cli import path_options
 
 Folders = Annotated[
     list[Path],
     typer.Option(
-        parser=given.path,
+        parser=path_options.path,
         help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label. "
         "Repeatable.",
     ),

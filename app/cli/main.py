@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retina_xai import __version__
-from retina_xai.app.cli import given, labels
+from retina_xai.app.cli import labels, path_options
 from retina_xai.app.cli.evaluate_grades import grades
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
@@ -70,7 +70,7 @@ Iterations = Annotated[list[int] | None, typer.Option(help="Most steps of a game
 @app.command()
 def train(  # noqa: PLR0913
     data: labels.Folders,
-    out: given.Out,
+    out: path_options.Out,
     config: Annotated[Path | None, typer.Option(help="Settings (TOML); the defaults of the package otherwise.")] = None,
     table: labels.Table = None,
     image_column: labels.ImageColumn = None,
@@ -96,8 +96,8 @@ def train(  # noqa: PLR0913
 
 @app.command()
 def localize(
-    paths: given.Paths,
-    out: given.Out,
+    paths: path_options.Paths,
+    out: path_options.Out,
     weights: Weights = None,
     method: Method = "retina",
     settings: Settings = None,
@@ -118,8 +118,8 @@ def localize(
 
 @app.command()
 def predict(
-    paths: given.Paths,
-    out: given.OutTable,
+    paths: path_options.Paths,
+    out: path_options.OutTable,
     weights: Weights = None,
     device: OnDevice = Device.AUTO,
 ) -> None:
@@ -136,9 +136,9 @@ def predict(
 
 @app.command()
 def explain(  # noqa: PLR0913
-    paths: given.Paths,
+    paths: path_options.Paths,
     model: Annotated[str, typer.Option(help=MODEL)],
-    out: given.Out,
+    out: path_options.Out,
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(EXPLAINERS)}.")] = "fgvis",
     settings: Settings = None,
@@ -181,8 +181,8 @@ def explain(  # noqa: PLR0913
 def experiment(  # noqa: PLR0913
     name: Annotated[str, typer.Argument(help=EXPERIMENT)],
     model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
-    out: given.Out,
-    images: given.Images = None,
+    out: path_options.Out,
+    images: path_options.Images = None,
     weights: Annotated[list[Path] | None, typer.Option(help=f"{FILE} One per --model.")] = None,
     limit: Annotated[
         int | None, typer.Option(help="At most so many photographs (or classes), drawn by the seed.")
@@ -219,8 +219,8 @@ def experiment(  # noqa: PLR0913
 
 def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
     def evaluate(  # noqa: PLR0913
-        data: Annotated[Path, typer.Option(parser=given.path, help=f"Folder of the data set: {spec.layout}.")],
-        out: given.Out,
+        data: Annotated[Path, typer.Option(parser=path_options.path, help=f"Folder of the data set: {spec.layout}.")],
+        out: path_options.Out,
         split: Annotated[str, typer.Option(help=f"{', '.join(spec.splits)}.")] = spec.default_split,
         consensus: Annotated[
             str | None,
@@ -257,11 +257,11 @@ def check_data(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            parser=given.path,
+            parser=path_options.path,
             help=f"Graded photographs (EyePACS, IDRiD), or an annotated data set ({', '.join(DATASETS)}).",
         ),
     ] = None,
-    data: given.Data = None,
+    data: path_options.Data = None,
     split: Annotated[str, typer.Option(help="Split of an annotated data set.")] = "all",
     consensus: Annotated[
         str | None, typer.Option(help="Consensus rule of an annotated data set; its first rule by default.")
@@ -278,7 +278,7 @@ def check_data(
 
 
 @app.command()
-def demo(out: given.OutDemo = Path("demo")) -> None:
+def demo(out: path_options.OutDemo = Path("demo")) -> None:
     """Train, localize and evaluate on procedural photographs, without any data."""
     from retina_xai.app.demo import run_demo
 
@@ -287,14 +287,14 @@ def demo(out: given.OutDemo = Path("demo")) -> None:
 
 @app.command()
 def view(  # noqa: PLR0913
-    paths: given.Viewed = None,
-    data: given.ViewedData = None,
+    paths: path_options.Viewed = None,
+    data: path_options.ViewedData = None,
     weights: Weights = None,
     method: Method = "retina",
     readings: Annotated[
         Path | None, typer.Option(help="Store of readings (SQLite); one in your data folder by default.")
     ] = None,
-    results: given.Results = None,
+    results: path_options.Results = None,
     imagenet_model: Annotated[str | None, typer.Option(help=f"For the page of games. {MODEL}")] = None,
     imagenet_weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,

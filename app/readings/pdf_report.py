@@ -28,7 +28,7 @@ PREFIX = 16
 GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
-DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
+READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
 COLUMNS = {"No.": 9, "type": 29, "origin": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
 
 
@@ -79,7 +79,7 @@ def _write_decisions(sheet: Sheet, reading: Reading) -> None:
         "", f"score {verdict.score:.3f}, threshold {verdict.threshold:.3f}; a score is not a probability of disease"
     )
     sheet.ln(1)
-    sheet.fact("Reader", DECISIONS[reading.decision], 11, bold=True)
+    sheet.fact("Reader", READER_DECISIONS[reading.decision], 11, bold=True)
     sheet.fact("", reading.reader)
     sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     sheet.ln(1)
