@@ -84,7 +84,7 @@ def test_a_batch_that_is_stopped_keeps_what_is_done(place, weights, monkeypatch,
 def test_the_scores_of_a_killed_predict_are_kept(place, weights, monkeypatch, capsys):
     arguments = commands(place / "data", weights, place / "out")["predict"]
     parts = place / "out" / "scores.csv.parts"
-    code, error = stopped(place, signal.SIGKILL, arguments, lambda: len(list(parts.glob("*.json"))) > 3)
+    code, error = stopped(place, signal.SIGKILL, arguments, lambda: len(list(parts.glob("*.json"))) > 4)
     assert (code, error) == (-signal.SIGKILL, "")
     code, out, _ = command(monkeypatch, capsys)(*arguments)
     assert code == 0
