@@ -85,8 +85,10 @@ def _segments(page: Any) -> Iterator[Segment]:
         used = height if page.is_tiled else min(height, page.imagelength - number % down * height)
         stored = b""
         if number < present:
-            file.seek(page.dataoffsets[number])
-            stored = file.read(page.databytecounts[number])
+            offset, count = page.dataoffsets[number], page.databytecounts[number]
+            if offset + count <= file.size:
+                file.seek(offset)
+                stored = file.read(count)
         yield Segment(stored, width, used, used * row, height, height * row)
 
 

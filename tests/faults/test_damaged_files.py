@@ -1,5 +1,6 @@
 """Damaged files are refused, never read silently; sound ones keep their pixels."""
 
+import tracemalloc
 from random import Random
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_a_missing_strip_is_refused(tmp_path):
         counts = list(file.pages[0].databytecounts)
         file.pages[0].tags["StripByteCounts"].overwrite([*counts[:2], 0, *counts[3:]])
     assert refusal(path) == "damaged TIFF file, strip 2 is corrupt or incomplete; copy or export it again"
+
+
+def test_a_strip_of_four_gigabytes_in_a_small_file_takes_no_memory(tmp_path):
+    path = tmp_path / "large.tif"
+    tiff(path, "zlib", "strips")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+        tag.overwrite([2**32 - 1, *tag.value[1:]], dtype="I")
+    tracemalloc.start()
+    try:
+        assert "damaged TIFF file" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_batch_names_the_damaged_files_and_scores_the_others(call, weights, tmp_path):
