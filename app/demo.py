@@ -14,7 +14,8 @@ from typing import Any
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.batch.photographs import reporter
-from retina_xai.app.cli.console import console, progress_over, show_line, show_sensitivity
+from retina_xai.app.cli.console import console, show_line, show_sensitivity
+from retina_xai.app.cli.progress import progress_over
 from retina_xai.errors import InputError
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
@@ -53,10 +54,11 @@ def run_demo(out: Path) -> None:
     classifier = load_classifier(trained.weights)
     dataset = DATASETS[DATASET].open(annotated, "test")
     shown = [case.image for case in dataset.cases[:SHOWN]]
-    with progress_over(len(shown), "localizing") as on_done:
-        localize_batch(shown, LocalizeRun(classifier, out / "localized", METHOD), on_done)
-    with progress_over(len(dataset), "evaluating") as on_image:
-        watch = Watch(reporter(on_image, lambda image, _: f"p(RDR) {image.score:.3f}"))
+    with progress_over(len(shown), "localizing") as localizing:
+        run = LocalizeRun(classifier, out / "localized", METHOD)
+        localize_batch(shown, run, localizing.done, localizing.steps)
+    with progress_over(len(dataset), "evaluating") as evaluating:
+        watch = Watch(reporter(evaluating.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=evaluating.steps)
         report = evaluate_dataset(dataset, LocalizationSetup(classifier, METHOD), out / "evaluation", watch)
     show_sensitivity(report, out / "evaluation")
     _show_verdict(trained.metrics, report.summary)

@@ -8,6 +8,7 @@ from retina_xai import drawing
 from retina_xai.evaluation.plots import Tile, sheet
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.models.network import Network
+from retina_xai.models.scores import score_spec
 from retina_xai.records import EVIDENCE_SCALE
 
 
@@ -37,7 +38,8 @@ def tiles_of(network: Network, image: Tensor, result: Explanation) -> dict[str, 
     "complement" and "explanation", without one "overlay".
     """
     pixels, evidence = network.preprocessing.to_pixels(image[0]), result.evidence[0].cpu().numpy()
-    label = f"{network.classes[int(result.target)]}\np {float(result.score_before):.3f}"
+    symbol = score_spec(result.score).symbol
+    label = f"{network.classes[int(result.target)]}\n{symbol} {float(result.score_before):.3f}"
     tiles = {"photograph": Tile(pixels, label)}
     if result.mask is not None and result.explained is not None:
         goal = "reached" if bool(result.converged) else "not reached"
@@ -46,7 +48,7 @@ def tiles_of(network: Network, image: Tensor, result: Explanation) -> dict[str, 
         tiles |= {
             "mask": Tile(mask, f"mask\nmean {float(result.mask.mean()):.3f}"),
             "complement": Tile(complement, f"complementary mask\nlambda {float(result.lam):.1e}"),
-            "explanation": Tile(explained, f"explanation, goal {goal}\np {float(result.score_after):.3f}"),
+            "explanation": Tile(explained, f"explanation, goal {goal}\n{symbol} {float(result.score_after):.3f}"),
         }
     tiles["evidence"] = Tile(drawing.heatmap(evidence), f"evidence\nmean {float(evidence.mean()):.3f}")
     if result.mask is None:

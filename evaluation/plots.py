@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 INCH = 2.0
 DOTS = 110
 LABEL = 0.36
 """Inches that a label takes above its picture."""
+
+COLUMNS = 4
+"""Panels in a row of `trade_offs`."""
 
 HEAD = 1.25
 """Inches that the head of a row takes at its left."""
@@ -70,6 +74,55 @@ def ratios(xs: Sequence[float], ys: Sequence[float], axes_labels: tuple[str, str
     axes.scatter(xs, ys, s=18, color="C0", zorder=3)
     axes.set(xlabel=axes_labels[0], ylabel=axes_labels[1], title=title)
     return rendered(figure)
+
+
+@dataclass(frozen=True)
+class TradeOffCurve:
+    """One curve of `trade_offs`: its name and its points (parameter, x, y), x and y in [0, 1], by rising parameter."""
+
+    name: str
+    points: tuple[tuple[float, float, float], ...]
+
+
+MARKERS = "osD^vP*Xp<>h"
+
+
+def trade_offs(panels: Mapping[str, Sequence[TradeOffCurve]], x_label: str, y_label: str) -> np.ndarray:
+    """One plot of rates in [0, 1] per panel, four in a row, with one legend of the curves' names below all.
+
+    Every curve has a marker of its own, which grows with the parameter, so that curves differ in grey print too.
+    """
+    rows = -(-len(panels) // COLUMNS)
+    figure = Figure(figsize=(2.9 * COLUMNS, 2.9 * rows + 0.9), dpi=DOTS, layout="constrained")
+    grid = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True).flatten()
+    for axes, (title, curves_of) in zip(grid, panels.items(), strict=False):
+        for number, curve in enumerate(curves_of):
+            _, xs, ys = zip(*curve.points, strict=True)
+            style = {"color": f"C{number % 10}", "linestyle": ("-", "--", ":", "-.")[number % 4]}
+            marker = MARKERS[number % len(MARKERS)]
+            axes.plot(xs, ys, linewidth=1.2, alpha=0.8, **style)
+            sizes = [22 + 22 * place for place in range(len(xs))]
+            axes.scatter(xs, ys, s=sizes, marker=marker, color=style["color"], alpha=0.8, zorder=3)
+        axes.set_title(title, fontsize=8, parse_math=False)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        axes.grid(alpha=0.3)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes in grid[-COLUMNS:]:
+        axes.set_xlabel(x_label, fontsize=8)
+    _legend(figure, next(iter(panels.values())))
+    figure.supylabel(y_label, fontsize=8)
+    return rendered(figure)
+
+
+def _legend(figure: Figure, curves_of: Sequence[TradeOffCurve]) -> None:
+    handles = [
+        Line2D(
+            [], [], color=f"C{number % 10}", linestyle=("-", "--", ":", "-.")[number % 4], marker=MARKERS[number % 12]
+        )
+        for number in range(len(curves_of))
+    ]
+    figure.legend(handles, [curve.name for curve in curves_of], loc="outside lower center", ncols=5, fontsize=8)
 
 
 def bars(values: Mapping[str, Sequence[float]], series: Sequence[str], label: str, title: str) -> np.ndarray:

@@ -26,7 +26,6 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
@@ -102,8 +101,7 @@ class RunFolder:
                 f"{self.folder}: photographs, grades or split changed since this run began; choose another --out"
             )
         write_split(self.folder / "split.csv", photographs, parts)
-        left_out = pd.DataFrame(cache.left_out.items(), columns=["image", "reason"])
-        write_csv(self.folder / "left_out.csv", left_out)
+        write_csv(self.folder / "left_out.csv", ["image", "reason"], cache.left_out.items())
         write_text(self._fingerprint, digest)
 
     @property

@@ -10,6 +10,7 @@ from retina_xai.evaluation.experiments.base import Experiment, Subject, images_b
 from retina_xai.evaluation.experiments.registry import experiment_named
 from retina_xai.models.device import device_named
 from retina_xai.models.network import Network, load_network
+from retina_xai.models.scores import Score
 from retina_xai.models.throughput import keep_freed_memory
 
 
@@ -42,13 +43,16 @@ def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
     return experiment, Subject(networks, images, request.limit, request.seed)
 
 
-def load_networks(models: Sequence[str], weights: Sequence[Path], device: str) -> tuple[Network, ...]:
+def load_networks(
+    models: Sequence[str], weights: Sequence[Path], device: str, score: Score = "softmax"
+) -> tuple[Network, ...]:
     """Load the networks, each with the weights file of the same position or all without files.
 
     Networks of equal names get the first digits of their weights' hash appended: squeezenet1_0@6db7ae0e. The process
     keeps freed memory from now on (see `models.throughput`).
 
     Raises:
+        ModelError: networks or weights that cannot be used, or outputs that do not fit the score.
         UsageError: the number of weights files is not that of the networks.
     """
     if weights and len(weights) != len(models):
@@ -57,6 +61,8 @@ def load_networks(models: Sequence[str], weights: Sequence[Path], device: str) -
     place = device_named(device)
     files: Sequence[Path | None] = weights or [None] * len(models)
     loaded = [load_network(name, path, place) for name, path in zip(models, files, strict=True)]
+    for network in loaded:
+        network.check_score(score)
     return tuple(
         replace(network, name=f"{network.name}@{network.weights.removeprefix('state:')[:8]}")
         if models.count(network.name) > 1

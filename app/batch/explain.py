@@ -17,7 +17,7 @@ from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_i
 from retina_xai.app.cli.options import Given, configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.explanation_sheet import pictures_of
-from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import explainer_named
 from retina_xai.io.files import write_json
 from retina_xai.io.images import read_image, write_png
@@ -25,6 +25,7 @@ from retina_xai.io.versions import versions
 from retina_xai.localization import summary
 from retina_xai.metrics.trust import TrustSettings, trust
 from retina_xai.models.network import Network
+from retina_xai.models.scores import Score
 from retina_xai.records import SCHEMA_VERSION, read_record
 from retina_xai.runner import Codec, WorkItem, claim, run
 
@@ -55,13 +56,23 @@ class ExplainRun:
         }
 
 
-def chosen_explainer(method: str, given: Given) -> Explainer:
-    """The method with the settings that were given.
+def chosen_explainer(method: str, given: Given, search: bool = False) -> Explainer:
+    """The method with its settings for photographs and those that were given.
+
+    Args:
+        search: the paper's search for lambda, which takes minutes per photograph, instead of one lambda.
 
     Raises:
-        UsageError: unknown method, or settings that it does not have or refuses.
+        UsageError: unknown method, settings that it does not have or refuses, or a search without a lambda to search.
     """
-    return configured(explainer_named(method).factory(), f"method {method}", given)
+    spec, what = explainer_named(method), f"method {method}"
+    if not search:
+        return configured(spec.factory(**spec.photograph_preset), what, given)
+    if "lam" not in spec.photograph_preset:
+        raise UsageError(f"--search: {what} has no lambda to search, leave it out")
+    if given.options.get("lam") or any(text.partition("=")[0].strip() == "lam" for text in given.assignments):
+        raise UsageError("--search with --lam: the search chooses lambda, leave one of them out")
+    return configured(spec.factory(), what, given)
 
 
 def run_of(
@@ -95,7 +106,7 @@ class ExplanationFiles:
     pictures: Mapping[str, np.ndarray]
 
 
-def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone) -> None:
+def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone, steps: StepsOf = no_steps) -> None:
     """Explain all photographs into SETTINGS.OUT.
 
     Raises:
@@ -113,19 +124,23 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone) 
     codec = Codec(_load, save, _is_own)
     with claim(settings.out, facts):
         items = work_items(paths, settings.out)
-        outcome = run(items, lambda path: _explain(path, settings), codec, reporter(on_done, _line))
+        outcome = run(items, lambda path: _explain(path, settings, steps), codec, reporter(on_done, _line))
     outcome.raise_failures()
 
 
-def _explain(path: Path, settings: ExplainRun) -> ExplanationFiles:
-    photograph, network = read_image(path), settings.network
+def _explain(path: Path, settings: ExplainRun, steps: StepsOf) -> ExplanationFiles:
+    photograph, network, explainer = read_image(path), settings.network, settings.explainer
     image = network.input_of(photograph)
-    result = settings.explainer(network.model, image, settings.target)
-    judged = settings.trust and trust(network.model, image[0], result, settings.trust, settings.explainer).to_dict()
+    on_step = steps(f"explaining {photograph.name}", explainer.plan())
+    result = explainer(network.model, image, settings.target, on_step=on_step)
+    judged = None
+    if asked := settings.trust:
+        on_step = steps(f"judging {photograph.name}", asked.plan(explainer))
+        judged = trust(network.model, image[0], result, asked, explainer, on_step).to_dict()
     record = {
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
-        "prediction": _top(network, image),
+        "prediction": _top(network, image, settings.explainer.score),
         "explanation": {"class": network.classes[int(result.target)], **(summary(result) or {})},
         "trust": judged,
     }
@@ -136,11 +151,11 @@ def _load(path: Path) -> dict[str, Any] | None:
     return read_record(path, "explain") if path.exists() else None
 
 
-def _top(network: Network, image: Tensor) -> list[dict[str, Any]]:
+def _top(network: Network, image: Tensor, score: Score) -> list[dict[str, Any]]:
     """The most likely classes with their scores."""
     return [
         {"class": network.classes[index], "index": index, "score": float(f"{score:.7g}")}
-        for index, score in network.most_likely(image, LISTED)
+        for index, score in network.most_likely(image, LISTED, score)
     ]
 
 

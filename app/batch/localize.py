@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
 from retina_xai.errors import InputError
-from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
@@ -49,7 +47,7 @@ class Localized:
     candidates: int
 
 
-def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone) -> None:
+def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone, steps: StepsOf = no_steps) -> None:
     """Localize all photographs, then gather lesions.csv over all that are done.
 
     Raises:
@@ -61,7 +59,9 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
     facts = run_facts(settings.classifier, settings.method, explainer.settings())
 
     def work(path: Path) -> Localization:
-        return localize(read_image(path), settings.classifier, explainer, ungradable=settings.ungradable)
+        on_step = steps(f"localizing {shown_name(path)}", explainer.plan())
+        photograph = read_image(path)
+        return localize(photograph, settings.classifier, explainer, ungradable=settings.ungradable, on_step=on_step)
 
     def save(record: Path, result: Localization) -> None:
         write_record(record.parent, record.stem, result, facts)
@@ -69,7 +69,7 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
     codec = Codec(_load, save, _is_own)
     with claim(settings.out, {**facts, "ungradable": settings.ungradable}):
         outcome = run(work_items(paths, settings.out), work, codec, reporter(on_done, _line))
-        write_csv(settings.out / "lesions.csv", _lesion_table(settings.out))
+        write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out))
     outcome.raise_failures()
 
 
@@ -89,7 +89,7 @@ def _line(found: Localized, _: float) -> str:
     return f"{found.decision} ({found.score:.3f}), {found.candidates} candidates"
 
 
-def _lesion_table(out: Path) -> pd.DataFrame:
+def _lesion_rows(out: Path) -> list[tuple[Any, ...]]:
     """The lesions of all records; of two records of one photograph, which older versions could write, the first."""
     rows: list[tuple[Any, ...]] = []
     seen: set[tuple[str, str]] = set()
@@ -106,7 +106,7 @@ def _lesion_table(out: Path) -> pd.DataFrame:
         if photograph not in seen:
             rows += new
         seen.add(photograph)
-    return pd.DataFrame(rows, columns=list(LESION_COLUMNS))
+    return rows
 
 
 def _rows(result: str, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-import pandas as pd
-
 from retina_xai.app.batch.photographs import OnDone, reporter
 from retina_xai.errors import UsageError
 from retina_xai.io.files import parse_json, remove_stale, sha256_of, write_csv, write_json
@@ -53,7 +51,7 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
             (shown_path(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))
             for item, (_, verdict) in outcome.results
         ]
-        write_csv(out, pd.DataFrame(rows, columns=list(COLUMNS)))
+        write_csv(out, COLUMNS, rows)
         outcome.raise_failures()
         shutil.rmtree(parts, ignore_errors=True)
 

@@ -1,25 +1,21 @@
-"""What the terminal shows: progress while a batch runs, tables when it is done."""
+"""What the terminal shows: lines, and tables when a batch is done."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from retina_xai.io.names import printable
 
 if TYPE_CHECKING:
-    from retina_xai.app.batch.photographs import OnDone
+    import pandas as pd
+
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
     from retina_xai.evaluation.grades.run import GradesOutcome
-    from retina_xai.evaluation.grades.scoring import OnScore
     from retina_xai.evaluation.lesions.report import LesionReport
     from retina_xai.grades.layouts import Layout
     from retina_xai.training.fit import TrainingResult
@@ -32,21 +28,7 @@ def show_line(text: str, on: Console = console) -> None:
     on.print(escape(printable(text)), soft_wrap=True, highlight=False)
 
 
-@contextmanager
-def progress_over(total: int, verb: str) -> "Iterator[OnDone]":
-    """A progress bar over `total` items; yields the function to call after each, which prints its one line."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task(verb, total=total)
-
-        def on_done(name: str, message: str) -> None:
-            show_line(f"{name}: {message}", progress.console)
-            progress.advance(task)
-
-        yield on_done
-
-
-def print_table(frame: pd.DataFrame, title: str) -> None:
+def print_table(frame: "pd.DataFrame", title: str) -> None:
     """A table of texts with its index."""
     from retina_xai.evaluation.tables import TextTable
 
@@ -86,15 +68,6 @@ def show_sensitivity(report: "LesionReport", out: Path) -> None:
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     show_line(f"report: {out / 'report.html'}")
-
-
-@contextmanager
-def grades_progress(total: int) -> "Iterator[OnScore]":
-    """A progress bar over `total` photographs; yields the function to call after each."""
-    from retina_xai.app.batch.photographs import reporter
-
-    with progress_over(total, "scoring") as on_done:
-        yield reporter(on_done, lambda score, _: f"{score.verdict.decision} ({score.verdict.score:.3f})")
 
 
 def show_grades(outcome: "GradesOutcome", out: Path) -> None:
@@ -138,6 +111,8 @@ def _show_annotated(folder: Path, split: str, consensus: str | None) -> None:
 
 
 def _show_graded(folder: Path, layout: "Layout") -> None:
+    import pandas as pd
+
     from retina_xai.grades.reading import read_labelled
 
     found = read_labelled([folder], allow_missing=True)

@@ -25,7 +25,8 @@ def grades(  # noqa: PLR0913
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure the classifier on any labelled photographs: AUROC, rates at the threshold, calibration, decisions."""
-    from retina_xai.app.cli.console import grades_progress, show_grades
+    from retina_xai.app.cli.console import show_grades
+    from retina_xai.app.cli.progress import grades_progress
     from retina_xai.evaluation.grades.run import GradesEvaluation, evaluate_grades
     from retina_xai.grades.options import LabelOptions
     from retina_xai.grades.reading import read_labelled

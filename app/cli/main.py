@@ -61,6 +61,7 @@ OnDevice = Annotated[Device, typer.Option(help="A GPU where there is one, by def
 MODEL = "A torchvision classification network by name, or your own as package.module:factory."
 EXPERIMENT = "One of: " + ", ".join(f"{spec.key} ({spec.source})" for spec in EXPERIMENTS.values()) + "."
 FILE = "Weights (safetensors or torch state file); by default torchvision's own, downloaded, or the factory's."
+SCORE = "softmax (default), sigmoid (one-logit and multi-label heads) or logit; also those of the trust block."
 Game = Annotated[list[str] | None, typer.Option(help="preservation, generation, deletion or repression.")]
 Lam = Annotated[list[float] | None, typer.Option(help="Weight of the mask's sum; several are searched, or shown.")]
 Lr = Annotated[list[float] | None, typer.Option(help="Step of the games, in mask units.")]
@@ -106,14 +107,14 @@ def localize(
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs."""
     from retina_xai.app.batch.localize import LocalizeRun, localize_batch
-    from retina_xai.app.cli.console import progress_over
+    from retina_xai.app.cli.progress import progress_over
     from retina_xai.io.images import find_images
 
     explainer = _fundus_method(method, settings)
     found = find_images(paths)
     run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer)
-    with progress_over(len(found), "localizing") as on_done:
-        localize_batch(found, run, on_done)
+    with progress_over(len(found), "localizing") as progress:
+        localize_batch(found, run, progress.done, progress.steps)
 
 
 @app.command()
@@ -125,13 +126,13 @@ def predict(
 ) -> None:
     """Score photographs without explaining them."""
     from retina_xai.app.batch.predict import predict_batch
-    from retina_xai.app.cli.console import progress_over
+    from retina_xai.app.cli.progress import progress_over
     from retina_xai.io.images import find_images
 
     found = find_images(paths)
     classifier = _classifier(weights, device)
-    with progress_over(len(found), "scoring") as on_done:
-        predict_batch(found, classifier, out, on_done)
+    with progress_over(len(found), "scoring") as progress:
+        predict_batch(found, classifier, out, progress.done)
 
 
 @app.command()
@@ -146,6 +147,7 @@ def explain(  # noqa: PLR0913
     target: Annotated[
         str | None, typer.Option("--class", help="Class to explain, name or number; the most likely by default.")
     ] = None,
+    score: Annotated[list[str] | None, typer.Option(help=SCORE)] = None,
     lam: Lam = None,
     lr: Lr = None,
     iterations: Iterations = None,
@@ -153,6 +155,9 @@ def explain(  # noqa: PLR0913
         list[float] | None, typer.Option(help="End deletion or repression at this share of the score.")
     ] = None,
     undefended: Annotated[bool, typer.Option(help="Do not cut gradients that invent evidence.")] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="The paper's search for lambda: 13 games of up to 500 steps. Slow.")
+    ] = False,
     seed: Annotated[list[int] | None, typer.Option(help="Of everything random in the method.")] = None,
     trust: Annotated[
         bool, typer.Option(help="Judge each explanation, with two other seeds (three times the work).")
@@ -163,18 +168,18 @@ def explain(  # noqa: PLR0913
     """Explain any classifier's photographs, with a trust block for each."""
     from retina_xai.app.batch.experiments import load_networks
     from retina_xai.app.batch.explain import chosen_explainer, explain_batch, judged_by, run_of
-    from retina_xai.app.cli.console import progress_over
     from retina_xai.app.cli.options import Given
+    from retina_xai.app.cli.progress import progress_over
     from retina_xai.io.images import find_images
 
     given = {"game": game, "lam": lam, "lr": lr, "iterations": iterations, "stop_ratio": stop_ratio}
-    options = {**given, "defended": [False] if undefended else None, "seed": seed}
-    explainer = chosen_explainer(method, Given(options, settings or ()))
+    options = {**given, "score": score, "defended": [False] if undefended else None, "seed": seed}
+    explainer = chosen_explainer(method, Given(options, settings or ()), search)
     found = find_images(paths)
-    (network,) = load_networks([model], [] if weights is None else [weights], device.value)
+    (network,) = load_networks([model], [] if weights is None else [weights], device.value, explainer.score)
     run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
-    with progress_over(len(found), "explaining") as on_done:
-        explain_batch(found, run, on_done)
+    with progress_over(len(found), "explaining") as progress:
+        explain_batch(found, run, progress.done, progress.steps)
 
 
 @app.command()
@@ -202,16 +207,17 @@ def experiment(  # noqa: PLR0913
     """Run one experiment of the paper on any network and any photographs."""
     from retina_xai.app.batch.experiments import Request, prepare
     from retina_xai.app.batch.photographs import reporter
-    from retina_xai.app.cli.console import progress_over, show_experiment
+    from retina_xai.app.cli.console import show_experiment
     from retina_xai.app.cli.options import Given
+    from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
 
     request = Request(name, tuple(model), tuple(weights or ()), images, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, Given(given, settings or ()))
     cases = chosen.cases(subject)
-    with progress_over(len(cases), name) as on_done:
-        report = reporter(on_done, lambda _, seconds: f"{seconds:.1f} s")
+    with progress_over(len(cases), name) as progress:
+        report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
         outcome = run_experiment(chosen, subject, out, report, cases)
     show_experiment(chosen.title, outcome, out)
     outcome.cases.raise_failures()
@@ -232,15 +238,16 @@ def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
         device: OnDevice = Device.AUTO,
     ) -> None:
         from retina_xai.app.batch.photographs import reporter
-        from retina_xai.app.cli.console import progress_over, show_sensitivity
+        from retina_xai.app.cli.console import show_sensitivity
+        from retina_xai.app.cli.progress import progress_over
         from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
         from retina_xai.evaluation.lesions.sensitivity import Watch
 
         dataset = spec.open(data, split)
         explainer = _fundus_method(method, settings)
         setup = LocalizationSetup(_classifier(weights, device), method, consensus, explainer=explainer)
-        with progress_over(len(dataset), "evaluating") as on_done:
-            watch = Watch(reporter(on_done, lambda image, _: f"p(RDR) {image.score:.3f}"))
+        with progress_over(len(dataset), "evaluating") as progress:
+            watch = Watch(reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=progress.steps)
             report = evaluate_dataset(dataset, setup, out, watch)
         show_sensitivity(report, out)
 

@@ -19,8 +19,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from retina_xai import __version__
 from retina_xai.app.readings.coco import coco_of
 from retina_xai.app.readings.model import Reading, newest
@@ -51,6 +49,8 @@ READING_COLUMNS = (
     "settings",
 )
 LESION_COLUMNS = ("lesion", "origin", "type", "status", "lesion_score", "x", "y", "area", "shape")
+COLUMNS = (*READING_COLUMNS, *LESION_COLUMNS)
+"""Of the CSV file."""
 
 
 def export_bytes(readings: Sequence[Reading], kind: str, damaged: Sequence[int] = ()) -> bytes:
@@ -94,16 +94,15 @@ def deidentified(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     )
 
 
-def table_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> pd.DataFrame:
-    """The table of the CSV file, see the head of this module; values that do not apply are None.
+def table_rows(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> list[tuple[Any, ...]]:
+    """The rows of the CSV file, see the head of this module: a value for each of `COLUMNS`, None if it does not apply.
 
     `x`, `y` is the centroid, `area` is in square pixels, `settings` and `shape` are JSON.
     """
     last = {reading.number for reading in newest(readings)}
     rows = [row for reading in readings for row in _rows(reading, reading.number in last)]
     rows += [(number, False, True) for number in damaged]
-    columns = [*READING_COLUMNS, *LESION_COLUMNS]
-    return pd.DataFrame([(*row, *[None] * (len(columns) - len(row))) for row in rows], columns=columns, dtype=object)
+    return [(*row, *[None] * (len(COLUMNS) - len(row))) for row in rows]
 
 
 def json_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def json_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[st
 
 
 EXPORTS: dict[str, Callable[[Path, Sequence[Reading], Sequence[int]], None]] = {
-    "csv": lambda path, readings, damaged: write_csv(path, table_of(readings, damaged)),
+    "csv": lambda path, readings, damaged: write_csv(path, COLUMNS, table_rows(readings, damaged)),
     "json": lambda path, readings, damaged: write_json(path, json_of(readings, damaged)),
     "coco": lambda path, readings, damaged: write_json(path, coco_of(readings, damaged)),
 }

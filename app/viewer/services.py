@@ -149,7 +149,9 @@ def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, AnnotatedCas
 def _network(settings: ViewSettings) -> Network | None:
     if settings.imagenet_model is None:
         return None
-    return load_network(settings.imagenet_model, settings.imagenet_weights, device_named(settings.device))
+    network = load_network(settings.imagenet_model, settings.imagenet_weights, device_named(settings.device))
+    network.check_score("softmax")
+    return network
 
 
 def _calibration(weights: Path, classifier: RdrClassifier) -> Mapping[str, Any] | None:

@@ -8,6 +8,7 @@ limit only adds cases. A case that fails is left out, named, and tried again by 
 
     result.json     settings, versions, cases, `figures` (a flat dict of numbers) and what was measured of each case
     table.md        the figures beside the published ones, with a caption that explains them
+    *.csv           what was measured, one row each, where an experiment lists it
     *.png           pictures of all cases together; pictures/ holds those of the first cases
 """
 
@@ -128,12 +129,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Findings:
-    """The result of an experiment: figures, a table of texts with its caption, pictures by file name."""
+    """The result of an experiment: figures, a table of texts with its caption, pictures by file name.
+
+    frames: further tables by file name; they are written as CSV, without their index.
+    """
 
     figures: Mapping[str, float]
     table: pd.DataFrame
     caption: str
     pictures: Mapping[str, Pixels] = field(default_factory=dict)
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -260,6 +265,8 @@ def _write(
 ) -> None:
     for name, pixels in findings.pictures.items():
         write_png(out / f"{name}.png", pixels)
+    for name, frame in findings.frames.items():
+        write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(findings.table)}\n\n{findings.caption}\n")
     cases = [
         {"name": case.name, "identity": case.identity} | {key: value for key, value in record.items() if key != DETAIL}

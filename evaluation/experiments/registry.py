@@ -40,6 +40,8 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
     "gallery": ExperimentSpec("gallery", "gallery:Gallery", "FGVis figures A2 and A10 to A15"),
     "randomisation": ExperimentSpec("randomisation", "randomisation:Randomisation", "Adebayo et al., 2018"),
     "reference-entropy": ExperimentSpec("reference-entropy", "reference_entropy:ReferenceEntropy", "FGVis table A2"),
+    "stability": ExperimentSpec("stability", "stability:StabilityOfMaps", "ours"),
+    "trade-off": ExperimentSpec("trade-off", "trade_off:TradeOff", "FGVis tables 1 and A1, both rates"),
     "two-objects": ExperimentSpec("two-objects", "two_objects:TwoObjects", "FGVis A3.2"),
 }
 

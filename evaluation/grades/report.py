@@ -36,7 +36,7 @@ def write_scores(path: Path, scored: Sequence[Scored], failed: Mapping[LabelledP
         for photo, verdict in scored
     ]
     rows += [(*_label(photo), math.nan, "failed", "", reason) for photo, reason in failed.items()]
-    write_csv(path, pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))
+    write_csv(path, SCORE_COLUMNS, rows)
 
 
 def figures_table(summary: GradesSummary) -> pd.DataFrame:

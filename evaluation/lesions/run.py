@@ -5,7 +5,7 @@ Each photograph is localized (`retina_xai.localization`) and its evidence is com
 small, and without these photographs the figures would be optimistic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,16 +72,18 @@ def evaluate_dataset(
     settings = setup.settings(dataset)
     explainer = setup.chosen
 
+    watch = watch or Watch()
+
     def explain(photograph: Photograph) -> Explained:
-        result = localize(photograph, setup.classifier, explainer, ungradable=True)
+        on_step = watch.steps(f"evaluating {photograph.name}", explainer.plan())
+        result = localize(photograph, setup.classifier, explainer, ungradable=True, on_step=on_step)
         return Explained(result.evidence, result.field_of_view, result.verdict.score)
 
     def draw(photograph: Photograph, truth: CaseTruth, explained: Explained) -> None:
         for panel, pixels in _panels(photograph, truth, explained).items():
             write_png(_picture(out, truth.name, panel), pixels)
 
-    on_item = watch.on_item if watch else Watch().on_item
-    summary = evaluate(dataset.cases, explain, out, settings, Watch(on_item, draw))
+    summary = evaluate(dataset.cases, explain, out, settings, replace(watch, observe=draw))
     report = LesionReport(dataset, settings, summary)
     write_result(out / "result.json", report)
     write_page(out / "report.html", report, [_row(out, image) for image in summary.images])

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase, CaseTruth
 from retina_xai.evaluation.lesions.summary import ImageResult, SensitivitySummary, Statistics, summarise
+from retina_xai.explainers.explainer import StepsOf, no_steps
 from retina_xai.io.files import parse_json, replacing, sha256_of
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.candidates import binarise
@@ -80,10 +81,13 @@ def _silent(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """What is called as the run goes on: `on_item` after each image, `observe` for each that is computed now."""
+    """What is called as the run goes on: `on_item` after each image, `observe` for each that is computed now, `steps`
+    before each that is explained.
+    """
 
     on_item: Callable[[ItemOutcome[AnnotatedCase, ImageResult]], None] = _silent
     observe: Callable[[Photograph, CaseTruth, Explained], None] = _silent
+    steps: StepsOf = no_steps
 
 
 Explain = Callable[[Photograph], Explained]

@@ -2,9 +2,10 @@
 
     evidence = relu(sum_k a_k A_k),     a_k = mean over positions of d S_c / d A_k
 
-upsampled bilinearly to the image and divided by its maximum. Computed by Captum on the last module whose output is a
-map of more than one pixel: the input of the global pooling, or the output of the last pooling if there is no global
-pooling (VGG, AlexNet). Networks with token layers after the last map (vision transformers) are refused.
+upsampled bilinearly to the image (trilinearly to a volume) and divided by its maximum. S_c is the unnormalised class
+score, or the value of `score`, if it is a function. Computed by Captum on the last module whose output is a map of more
+than one pixel: the input of the global pooling, or the output of the last pooling if there is no global pooling (VGG,
+AlexNet). Networks with token layers after the last map (vision transformers) are refused.
 """
 
 from dataclasses import dataclass
@@ -16,15 +17,15 @@ from torch.nn import functional as F
 
 from retina_xai.errors import ModelError
 from retina_xai.explainers.explainer import (
+    UPSAMPLING,
     Explainer,
     Explanation,
     check_images,
     check_logits,
-    report_once,
     resolve_targets,
 )
 from retina_xai.games.engine import OnStep
-from retina_xai.models.inference import inference
+from retina_xai.models.scored_model import ScoredModel
 
 
 @dataclass(frozen=True)
@@ -45,32 +46,34 @@ class GradCAM(Explainer):
         from captum.attr import LayerGradCam
 
         check_images(images)
-        with inference(model):
-            found, logits = _last_map(model, images)
+        with self.network(model) as network:
+            found, logits = _last_map(network, images)
             layer = _chosen(model, self.layer, found)
-            target = resolve_targets(targets, check_logits(logits, images))
-            report_once(on_step, logits, target)
+            target = resolve_targets(targets, check_logits(logits))
+            self.report_once(on_step, logits, target)
             leaf = images.detach().clone().requires_grad_()
-            maps = LayerGradCam(model, layer).attribute(leaf, target=target, relu_attributions=True).detach()
-        evidence = F.interpolate(maps, size=images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+            cam = LayerGradCam(network.differentiated(target), layer)
+            maps = cam.attribute(leaf, relu_attributions=True).detach()
+        mode = UPSAMPLING[images.ndim - 2]
+        evidence = F.interpolate(maps, size=images.shape[2:], mode=mode, align_corners=False)[:, 0]
         return self.without_mask(evidence, target, logits)
 
 
-def _last_map(model: nn.Module, images: Tensor) -> tuple[nn.Module | None, Tensor]:
+def _last_map(network: ScoredModel, images: Tensor) -> tuple[nn.Module | None, Tensor]:
     """The module with the last feature map (None if token layers follow it), and the logits (N, K)."""
     last: list[nn.Module] = []
 
     def record(module: nn.Module, inputs: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+        if isinstance(output, Tensor) and output.ndim == images.ndim and sum(side > 1 for side in output.shape[2:]) > 1:
             last[:] = [module]
         elif isinstance(output, Tensor) and output.ndim == 3:
             last.clear()
 
     handles = []
     try:
-        handles += [module.register_forward_hook(record) for module in model.modules() if module is not model]
+        handles += [module.register_forward_hook(record) for module in list(network.model.modules())[1:]]
         with torch.no_grad():
-            logits: Tensor = model(images)
+            logits: Tensor = network(images)
     finally:
         for handle in handles:
             handle.remove()

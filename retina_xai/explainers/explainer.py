@@ -4,8 +4,9 @@ A new method is one file with a subclass of `Explainer` and one entry in `explai
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -13,15 +14,23 @@ from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
 from retina_xai.games.engine import OnStep
-from retina_xai.games.game import class_score
 from retina_xai.games.references import Reference
 from retina_xai.lesions.thresholds import FRACTION
+from retina_xai.models.scored_model import ScoredModel, scored
+from retina_xai.models.scores import Score, score_name, score_spec
 
 Polarity = Literal["keeps", "removes"]
 """Whether the mask "keeps" the evidence in the explained image or "removes" it."""
 
-NOT_REPORTED = frozenset({"batch", "batch_size"})
-"""Settings that change results by rounding only. Reports and the comparison of settings on resume ignore them."""
+BATCH_SETTINGS = frozenset({"batch", "batch_size"})
+"""Names of the setting for images per batch."""
+
+NOT_REPORTED = BATCH_SETTINGS | {"defended", "fold"}
+"""Settings that change results by rounding only, or are another name of one. Reports and resume ignore them."""
+
+
+UPSAMPLING = {2: "bilinear", 3: "trilinear"}
+"""Number of axes of the evidence -> mode of `interpolate`."""
 
 
 class Plan(NamedTuple):
@@ -31,12 +40,20 @@ class Plan(NamedTuple):
     steps: int
 
 
+StepsOf = Callable[[str, Plan], OnStep | None]
+"""Called before the work on each item of a batch, with what is done and its plan; returns the `on_step` of the work."""
+
+
+def no_steps(doing: str, plan: Plan) -> None:
+    """The `StepsOf` of a batch whose steps are not reported."""
+
+
 @dataclass(frozen=True)
 class Explanation:
-    """The explanation of N images.
+    """The explanation of N images (N, C, H, W), or volumes (N, C, D, H, W); the evidence of these is (N, D, H, W).
 
     evidence: (N, H, W) in [0, 1], the importance of each pixel for the target. target: (N,) class indices.
-    score_before, score_after: (N,) softmax score of the target for the image and for `explained` (NaN without a mask).
+    score_before, score_after: (N,) score of the target for the image and for `explained` (NaN without a mask).
     iterations: (N,) steps taken. lam: (N,) lambda of the result (NaN for methods without lambda).
     converged: (N,) bool, whether the method succeeded.
     settings: all settings of the method, as plain values for reports.
@@ -46,6 +63,7 @@ class Explanation:
     reference: the value of removed pixels, as in `games.references`; a tensor has the shape (N, C, H, W).
     seed: of all randomness in the method, None for deterministic methods.
     candidate_fraction: lesion candidates are the pixels of at least this share of the maximum evidence, in [0, 1].
+    score: which score, a key of `models.scores.SCORES` or a function; softmax and sigmoid are in [0, 1].
     """
 
     evidence: Tensor
@@ -62,14 +80,28 @@ class Explanation:
     reference: str | Reference | Tensor = "zero"
     seed: int | None = None
     candidate_fraction: float = FRACTION
+    score: Score = "softmax"
 
 
 @dataclass(frozen=True)
 class Explainer(ABC):
-    """A configured method. Its fields are its settings. A call does not change the model."""
+    """A configured method. Its fields are its settings. A call does not change the model.
+
+    Args:
+        score: a key of `models.scores.SCORES`: "softmax", "sigmoid" (one-logit and multi-label heads) or "logit"; or a
+            function (logits (N, K), classes (N,)) -> (N,).
+
+    Raises:
+        UsageError: unknown score.
+    """
 
     method: ClassVar[str]
     """Name of the method in reports."""
+
+    score: Score = field(default="softmax", kw_only=True)
+
+    def __post_init__(self) -> None:
+        score_spec(self.score)
 
     @abstractmethod
     def __call__(
@@ -78,10 +110,11 @@ class Explainer(ABC):
         """Explain images for their target classes.
 
         Args:
-            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device.
-            images: (N, C, H, W) in the model's normalised space.
+            model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device; `models.outputs` lists
+                other outputs that are accepted.
+            images: (N, C, H, W), or volumes (N, C, D, H, W), in the model's normalised space.
             targets: class index for all, or (N,); the most likely classes by default.
-            on_step: progress, called at least once as (step, scores in [0, 1]). A new game has begun when the step is
+            on_step: progress, called at least once as (step, scores). A new game has begun when the step is
                 not larger than the previous one. An exception raised in it cancels the call.
 
         Raises:
@@ -94,8 +127,8 @@ class Explainer(ABC):
 
     def settings(self) -> dict[str, Any]:
         """All settings that change the result, as plain values for reports."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_REPORTED}
-        return {"method": self.method, **values}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in NOT_REPORTED}
+        return {"method": self.method, **values, "score": score_name(self.score)}
 
     @property
     def seed(self) -> int | None:
@@ -109,12 +142,31 @@ class Explainer(ABC):
 
     def with_seed(self, seed: int) -> "Explainer | None":
         """The same method with another seed; None for deterministic methods."""
-        return None if self.seed is None else replace(self, **{"seed": seed})
+        changed: dict[str, Any] = {"seed": seed}
+        return None if self.seed is None else replace(self, **changed)
+
+    def network(self, model: nn.Module) -> AbstractContextManager[ScoredModel]:
+        """The model in evaluation mode with frozen parameters, returning logits (N, K) for `score`; see `scored`."""
+        return scored(model, self.score)
+
+    def scores_of(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The score of each image's target, (N,), from logits (N, K)."""
+        return score_spec(self.score).value(logits.detach(), target)
+
+    def report_once(self, on_step: OnStep | None, logits: Tensor, target: Tensor) -> None:
+        """Report the progress of a single-step method: the scores (N,) of the original images."""
+        if on_step is not None:
+            on_step(1, self.scores_of(logits, target))
+
+    def with_batch(self, size: int) -> "Explainer":
+        """The same method with so many images per batch; the same object for methods without that setting."""
+        own: dict[str, Any] = {field.name: size for field in fields(self) if field.name in BATCH_SETTINGS}
+        return replace(self, **own) if own else self
 
     def without_mask(self, evidence: Tensor, target: Tensor, logits: Tensor) -> Explanation:
         """The explanation of a method without a mask; evidence (N, H, W) >= 0 is divided by its maximum."""
-        peak = evidence.amax(dim=(1, 2), keepdim=True)
-        score = class_score(logits, target)
+        peak = evidence.amax(dim=tuple(range(1, evidence.ndim)), keepdim=True)
+        score = self.scores_of(logits, target)
         undefined = torch.full_like(score, torch.nan)
         return Explanation(
             evidence=evidence / torch.where(peak > 0, peak, 1),
@@ -127,6 +179,7 @@ class Explainer(ABC):
             settings=self.settings(),
             seed=self.seed,
             candidate_fraction=self.candidate_fraction,
+            score=self.score,
         )
 
 
@@ -135,42 +188,61 @@ def concatenate(parts: Sequence[Explanation]) -> Explanation:
     if len(parts) == 1:
         return parts[0]
     joined: dict[str, Any] = {}
-    for field in fields(Explanation):
-        values = [getattr(part, field.name) for part in parts]
-        joined[field.name] = torch.cat(values) if isinstance(values[0], Tensor) else values[0]
+    for entry in fields(Explanation):
+        values = [getattr(part, entry.name) for part in parts]
+        joined[entry.name] = torch.cat(values) if isinstance(values[0], Tensor) else values[0]
     return Explanation(**joined)
 
 
-def report_once(on_step: OnStep | None, logits: Tensor, target: Tensor) -> None:
-    """Report the progress of a single-step method: the scores (N,) of the original images."""
-    if on_step is not None:
-        on_step(1, class_score(logits.detach(), target))
+def rows(explanation: Explanation, selection: slice) -> Explanation:
+    """The explanation of some of its images."""
+    values: dict[str, Any] = {entry.name: getattr(explanation, entry.name) for entry in fields(Explanation)}
+    chosen: dict[str, Any] = {name: value[selection] for name, value in values.items() if isinstance(value, Tensor)}
+    return replace(explanation, **chosen)
 
 
 def check_images(images: Tensor) -> None:
-    """Raise InputError unless images are a finite float tensor (N, C, H, W) with at least one image."""
-    if images.ndim != 4 or len(images) == 0 or not images.is_floating_point():
+    """Raise InputError unless images are a finite float tensor (N, C, H, W) or (N, C, D, H, W), N >= 1."""
+    if not isinstance(images, Tensor):
+        raise InputError(f"images are a {type(images).__name__}, expected a torch tensor: use torch.from_numpy")
+    if images.ndim not in (4, 5) or images.numel() == 0 or not images.is_floating_point():
         raise InputError(
-            f"images have shape {tuple(images.shape)} and type {images.dtype}: give floats of (N, C, H, W)"
+            f"images have shape {tuple(images.shape)} and type {images.dtype}: give floats of (N, C, H, W), or of "
+            "(N, C, D, H, W) for volumes"
         )
     if not torch.isfinite(images).all():
         raise InputError("images hold NaN or infinity: check how they were read and normalised")
 
 
-def check_logits(logits: object, images: Tensor) -> Tensor:
-    """Return the model's output after checking that it is a finite tensor (N, K).
+def check_photographs(images: Tensor, what: str) -> None:
+    """Raise InputError for volumes, which `what` cannot take."""
+    if images.ndim != 4:
+        raise InputError(f"images have shape {tuple(images.shape)}: {what} takes (N, C, H, W) only")
+
+
+def check_logits(logits: Tensor) -> Tensor:
+    """Return logits (N, K) after checking that they are finite.
 
     Raises:
-        ModelError: it is not.
+        ModelError: they are not.
     """
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"the model returned {came} for {len(images)} images: it must return logits (N, classes)")
     if not torch.isfinite(logits).all():
         raise ModelError(
             "the model returned NaN or infinity for the original images: check its weights and the preprocessing"
         )
     return logits
+
+
+def given_targets(targets: Tensor | Sequence[int] | int, images: Tensor) -> Tensor:
+    """The class indices as a tensor, (N,) or (1,).
+
+    Raises:
+        UsageError: another number of targets.
+    """
+    given = torch.as_tensor(targets).flatten()
+    if len(given) not in (1, len(images)):
+        raise UsageError(f"{len(given)} targets for {len(images)} images: give one class index each, or one for all")
+    return given
 
 
 def resolve_targets(targets: Tensor | int | None, logits: Tensor) -> Tensor:

@@ -24,16 +24,22 @@ from retina_xai.explainers.explainer import (
     check_images,
     check_logits,
     concatenate,
+    given_targets,
     resolve_targets,
 )
-from retina_xai.games.defence import Bounds, record_bounds
-from retina_xai.games.engine import OnStep, Settings
-from retina_xai.games.game import GAMES, class_score
+from retina_xai.games.defence import DEFENCES, SLACK
+from retina_xai.games.engine import SCALES, OnStep, Outcome, Settings
+from retina_xai.games.game import GAMES, Game
 from retina_xai.games.line_search import LAMBDAS, line_search
 from retina_xai.games.position import Position
 from retina_xai.games.references import Reference, check_reference, reference_for
-from retina_xai.models.inference import inference
+from retina_xai.models.folding import folded
+from retina_xai.models.inference import check_precision
+from retina_xai.models.scores import score_spec
 from retina_xai.models.throughput import batch_for
+
+START_SEEDS = 1_000_003
+"""Distance of the seeds of the start masks of one explanation."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,16 @@ class FGVis(Explainer):
         iterations: maximum number of steps of one game.
         stop_score: end a deletion or repression game when the target's score falls below this, in (0, 1].
         stop_ratio: the same, as a share of the original image's score. If both are set, the higher score applies.
-        defended: apply the defence against adversarial evidence.
+        defence: a key of `games.defence.DEFENCES`: "fgvis" (the paper's bounds), "reference" (bounds that contain the
+            reference image), "staged" (first the one, then the other) or "none".
+        strict_steps: steps under the paper's bounds if `defence` is "staged".
+        scale: of a step, a key of `games.engine.SCALES`: "max" (the paper's) or "q99".
+        fold: use a faster copy of the network (see `models.folding`). Its scores differ by rounding only.
+        slack: share of a layer's largest output by which its bounds are widened, at least 0.
+        starts: number of games of each image, each from a random start mask of its own. `mask`, `evidence`, `explained`
+            and `score_after` are those of the mean of the K masks; `converged` says whether that mean reaches the goal,
+            which it can miss if all K games reach it. `iterations` is the sum over the games, `lam` the smallest.
+        defended: True is another name of defence "fgvis", False of "none".
         reference: the value of removed pixels: "zero", "noise", "blur", a `games.Reference`, or a tensor that expands
             to the shape of the images.
         seed: of the start mask and of random references.
@@ -67,12 +82,32 @@ class FGVis(Explainer):
     iterations: int = 500
     stop_score: float | None = None
     stop_ratio: float | None = None
-    defended: bool = True
+    defence: str = "fgvis"
+    strict_steps: int = 40
+    scale: str = "max"
+    fold: bool = True
+    slack: float = SLACK
+    starts: int = 1
+    defended: bool | None = None
     reference: str | Reference | Tensor = "zero"
     seed: int = 0
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.defended is not None:
+            object.__setattr__(self, "defence", "fgvis" if self.defended else "none")
+            object.__setattr__(self, "defended", None)
+        if self.defence not in DEFENCES:
+            raise UsageError(f"unknown defence {self.defence!r}: choose one of {', '.join(DEFENCES)}")
+        if self.scale not in SCALES:
+            raise UsageError(f"unknown scale {self.scale!r}: choose one of {', '.join(SCALES)}")
+        if self.strict_steps < 0:
+            raise UsageError(f"strict_steps {self.strict_steps}: give a number of at least 0")
+        if not 0 <= self.slack < float("inf") or self.starts < 1:
+            raise UsageError(
+                f"slack {self.slack}, starts {self.starts}: give a share of at least 0 and at least 1 start"
+            )
         if self.game not in GAMES:
             raise UsageError(f"unknown game {self.game!r}: choose one of {', '.join(GAMES)}")
         if not self._lams or any(not 0 <= lam < float("inf") for lam in self._lams):
@@ -94,6 +129,8 @@ class FGVis(Explainer):
             raise UsageError(
                 f"stop_score and stop_ratio apply to deletion and repression only, not to {self.game}: leave them out"
             )
+        if stops and self.score == "logit":
+            raise UsageError("stop_score and stop_ratio with score 'logit', which has no range: leave them out")
 
     @property
     def _lams(self) -> tuple[float, ...]:
@@ -122,41 +159,42 @@ class FGVis(Explainer):
             InputError, ModelError, UsageError: unfit images, model or arguments.
         """
         check_images(images)
-        images = images.detach()
+        images = _plain(images)
         references = reference_for(self.reference, images, self.seed)
-        random_start = GAMES[self.game].start_mask(images.shape, self.seed, images)
-        mask = random_start.expand_as(images) if start is None else _checked(start, images)
-        targets = None if targets is None else torch.as_tensor(targets).flatten()
-        if targets is not None and len(targets) not in (1, len(images)):
-            raise UsageError(
-                f"{len(targets)} targets for {len(images)} images: give one class index each, or one for all"
-            )
+        masks = self._start_masks(images, start)
+        targets = None if targets is None else given_targets(targets, images)
         size = batch_for(images, self.batch_size or (1 if images.device.type == "cpu" else len(images)))
         parts = []
-        with inference(model):
+        with self.network(model) as network:
+            check_precision(network, images)
+            faster = folded(network, images[:1]) if self.fold else network
             for first in range(0, len(images), size):
                 rows = slice(first, first + size)
                 wanted = targets[rows] if targets is not None and len(targets) > 1 else targets
-                parts.append(self._explain(model, images[rows], references[rows], mask[rows], wanted, on_step))
+                own = [mask[rows] for mask in masks]
+                parts.append(self._explain(faster, images[rows], references[rows], own, wanted, on_step))
         return concatenate(parts)
 
     def _explain(
         self,
-        model: nn.Module,
+        network: nn.Module,
         images: Tensor,
         references: Tensor,
-        start: Tensor,
+        starts: Sequence[Tensor],
         targets: Tensor | None,
         on_step: OnStep | None,
     ) -> Explanation:
-        game = GAMES[self.game]
-        bounds, logits = self._original(model, images)
-        target = resolve_targets(targets, logits)
-        before = class_score(logits, target)
-        position = Position(images, references, start, target, torch.zeros_like(before), self._stop(before))
-        outcome, lam = line_search(
-            model, game, position, bounds, Settings(self.lr, self.iterations), self._lams, on_step
-        )
+        game = replace(GAMES[self.game], score=score_spec(self.score))
+        bounds, logits = DEFENCES[self.defence].record(network, images, references, self.strict_steps, self.slack)
+        target = resolve_targets(targets, check_logits(logits))
+        before = self.scores_of(logits, target)
+        position = Position(images, references, starts[0], target, torch.zeros_like(before), self._stop(before))
+        settings = Settings(self.lr, self.iterations, self.scale)
+        played = [
+            line_search(network, game, replace(position, mask=start), bounds, settings, self._lams, on_step)
+            for start in starts
+        ]
+        outcome, lam = played[0] if len(played) == 1 else _mean_of(network, game, position, played)
         return Explanation(
             evidence=game.evidence(outcome.mask),
             target=target,
@@ -167,16 +205,17 @@ class FGVis(Explainer):
             converged=outcome.converged,
             settings=self.settings(),
             mask=outcome.mask,
-            explained=replace(position, mask=outcome.mask).explained(),
+            explained=position.explained(outcome.mask),
             polarity="keeps" if game.keeps_class else "removes",
             reference=references if isinstance(self.reference, Tensor) else self.reference,
             seed=self.seed,
             candidate_fraction=self.candidate_fraction,
+            score=self.score,
         )
 
     def plan(self) -> Plan:
-        """One game for each lambda."""
-        return Plan(games=len(self._lams), steps=self.iterations)
+        """One game for each start mask and lambda."""
+        return Plan(games=self.starts * len(self._lams), steps=self.iterations)
 
     def settings(self) -> dict[str, Any]:
         """All settings that change the result, as plain values for reports."""
@@ -186,16 +225,39 @@ class FGVis(Explainer):
             values["reference"] = "tensor" if isinstance(self.reference, Tensor) else repr(self.reference)
         return values
 
-    def _original(self, model: nn.Module, images: Tensor) -> tuple[Bounds | None, Tensor]:
-        if self.defended:
-            bounds, logits = record_bounds(model, images)
-            return bounds, check_logits(logits, images)
-        with torch.no_grad():
-            return None, check_logits(model(images), images)
+    def _start_masks(self, images: Tensor, start: Tensor | None) -> list[Tensor]:
+        """The start masks (N, C, H, W) of each game; those of two neighbouring seeds are all different."""
+        if start is not None:
+            if self.starts > 1:
+                raise UsageError(f"starts {self.starts} with a given start mask: give one of the two")
+            return [_checked(start, images)]
+        seeds = [self.seed + START_SEEDS * number for number in range(self.starts)]
+        return [GAMES[self.game].start_mask(images.shape, seed, images).expand_as(images) for seed in seeds]
 
     def _stop(self, before: Tensor) -> Tensor:
         stop = torch.full_like(before, -torch.inf if self.stop_score is None else self.stop_score)
         return stop if self.stop_ratio is None else torch.maximum(stop, self.stop_ratio * before)
+
+
+def _mean_of(
+    model: nn.Module, game: Game, position: Position, played: Sequence[tuple[Outcome, Tensor]]
+) -> tuple[Outcome, Tensor]:
+    """The outcome of the mean mask of several games of each image, and the smallest lambda of each image."""
+    outcomes = [outcome for outcome, _ in played]
+    mean = torch.stack([outcome.mask for outcome in outcomes]).mean(dim=0)
+    with torch.no_grad():
+        logits = model(position.explained(mean))
+    score = game.score.value(logits, position.targets)
+    reached = torch.where(position.stop.isinf(), game.succeeded(logits, position.targets), score < position.stop)
+    steps = torch.stack([outcome.iterations for outcome in outcomes]).sum(dim=0)
+    lam = torch.stack([lam for _, lam in played]).amin(dim=0)
+    return Outcome(mean, score, steps, reached), lam
+
+
+def _plain(images: Tensor) -> Tensor:
+    """The images without gradient, and as tensors that can be used in a graph."""
+    with torch.inference_mode(False):
+        return images.clone() if images.is_inference() else images.detach()
 
 
 def _checked(start: Tensor, images: Tensor) -> Tensor:

@@ -2,9 +2,9 @@
 
     attribution = (x - r) * integral over a from 0 to 1 of  d S_c / d x  at  r + a (x - r)
 
-S_c is the unnormalised class score and r is zero in normalised space, the mean colour. Attributions add up to
-S_c(x) - S_c(r) (completeness). Evidence is the sum of their absolute values over the channels, divided by its maximum.
-Captum computes the integral by Gauss-Legendre quadrature.
+S_c is the unnormalised class score (or the value of `score`, if it is a function), and r is zero in normalised space,
+the mean colour. Attributions add up to S_c(x) - S_c(r) (completeness). Evidence is the sum of their absolute values
+over the channels, divided by its maximum. Captum computes the integral by Gauss-Legendre quadrature.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import (
-    Explainer,
-    Explanation,
-    check_images,
-    check_logits,
-    report_once,
-    resolve_targets,
-)
+from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
-from retina_xai.models.inference import inference
+from retina_xai.models.scored_model import ScoredModel
 from retina_xai.models.throughput import batch_for
 
 
@@ -44,6 +37,7 @@ class IntegratedGradients(Explainer):
     batch: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.points < 1 or (self.batch is not None and self.batch < 1):
             raise UsageError(f"points {self.points}, batch {self.batch}: give at least 1 (or None) of each")
 
@@ -53,21 +47,21 @@ class IntegratedGradients(Explainer):
         """Explain images (N, C, H, W); see `Explainer`."""
         check_images(images)
         images = images.detach()
-        with inference(model):
+        with self.network(model) as network:
             with torch.no_grad():
-                logits = check_logits(model(images), images)
+                logits = check_logits(network(images))
             target = resolve_targets(targets, logits)
-            report_once(on_step, logits, target)
-            maps = [self._attribution(model, image, label) for image, label in zip(images, target, strict=True)]
+            self.report_once(on_step, logits, target)
+            maps = [self._attribution(network, image, label) for image, label in zip(images, target, strict=True)]
         return self.without_mask(torch.stack(maps).abs().sum(dim=1), target, logits)
 
-    def _attribution(self, model: nn.Module, image: Tensor, label: Tensor) -> Tensor:
+    def _attribution(self, network: ScoredModel, image: Tensor, label: Tensor) -> Tensor:
         """The signed attributions (C, H, W) of one image; each image is computed by itself."""
         from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 
         size = batch_for(image[None], self.batch)
-        integral = CaptumIntegratedGradients(model)
+        integral = CaptumIntegratedGradients(network.differentiated(label))
         attribution: Tensor = integral.attribute(
-            image[None], baselines=0, target=int(label), n_steps=self.points, internal_batch_size=size
+            image[None], baselines=0, n_steps=self.points, internal_batch_size=size
         )
         return attribution[0].detach().to(image.dtype)

@@ -48,6 +48,7 @@ class LIME(PerturbationExplainer):
     batch: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.samples < 2 or self.segments < 2:
             raise UsageError(f"samples {self.samples}, segments {self.segments}: give at least 2 of each")
         check_batch(self.batch)
@@ -76,7 +77,7 @@ class LIME(PerturbationExplainer):
 
 
 def superpixels(image: npt.NDArray[np.float64], segments: int) -> npt.NDArray[np.int64]:
-    """About `segments` SLIC superpixels of an image (C, H, W) of any range: labels (H, W) from 0, without gaps."""
+    """About `segments` SLIC superpixels of (C, H, W) or (C, D, H, W) of any range: labels from 0, without gaps."""
     from skimage.segmentation import slic
 
     low, high = image.min(), image.max()
@@ -88,7 +89,7 @@ def superpixels(image: npt.NDArray[np.float64], segments: int) -> npt.NDArray[np
         sigma=1,
         start_label=0,
         channel_axis=-1,
-        convert2lab=len(image) == 3,
+        convert2lab=image.ndim == 3 and len(image) == 3,
     )
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)
 

@@ -7,6 +7,7 @@ its maximum.
 
 Window and stride are shares of the longer side, so that one setting fits all input sizes. The defaults are 32 and 8 of
 224 pixels (our choice: Zeiler and Fergus give no size, and a pixel of the networks' last map covers 32 input pixels).
+In a volume (N, C, D, H, W), a cube is covered.
 """
 
 import math
@@ -40,6 +41,7 @@ class Occlusion(PerturbationExplainer):
     batch: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.stride <= self.window <= 1:
             raise UsageError(
                 f"window {self.window:g}, stride {self.stride:g}: give shares of the side, 0 < stride <= window <= 1"
@@ -47,7 +49,7 @@ class Occlusion(PerturbationExplainer):
         check_batch(self.batch)
 
     def plan(self) -> Plan:
-        """The uncovered image and the squares, for any image size: rounding reduces a stride by at most a third."""
+        """The uncovered image and the squares, for any photograph: rounding reduces a stride by at most a third."""
         places = math.ceil(1.5 * (1 - self.window) / self.stride + 0.5) + 1
         return Plan(games=1, steps=1 + places**2)
 
@@ -55,12 +57,12 @@ class Occlusion(PerturbationExplainer):
         """The mean decrease of the score over the squares that cover a pixel; 0 if it is negative."""
         from captum.attr import Occlusion as CaptumOcclusion
 
-        channels, height, width = image.shape[1:]
-        window, stride = (max(1, round(share * max(height, width))) for share in (self.window, self.stride))
+        channels, *sides = image.shape[1:]
+        window, stride = (max(1, round(share * max(sides))) for share in (self.window, self.stride))
         decrease: Tensor = CaptumOcclusion(scores).attribute(
             image,
-            sliding_window_shapes=(channels, min(window, height), min(window, width)),
-            strides=(channels, min(stride, height), min(stride, width)),
+            sliding_window_shapes=(channels, *(min(window, side) for side in sides)),
+            strides=(channels, *(min(stride, side) for side in sides)),
             perturbations_per_eval=batch_for(image, self.batch),
         )
         return decrease[0, 0].to(image).clamp(min=0)

@@ -1,9 +1,6 @@
 """Base class of the perturbation methods occlusion, RISE and LIME, which use only scores of the network.
 
-They compute, for many modified copies of one image, the softmax score of its target,
-
-    p_c = softmax(logits)_c
-
+They compute, for many modified copies of one image, the score of its target, by default p_c = softmax(logits)_c.
 RISE and LIME are defined with probabilities; for occlusion, Zeiler and Fergus plot the probability of the class too.
 Hidden pixels are 0 in normalised space. Images are processed one by one, so results do not depend on the batch.
 """
@@ -18,12 +15,11 @@ from torch import Tensor, nn
 from retina_xai.errors import UsageError
 from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
-from retina_xai.games.game import class_score
-from retina_xai.models.inference import inference
+from retina_xai.models.scored_model import ScoredModel
 from retina_xai.models.throughput import layout_for
 
 Scores = Callable[[Tensor], Tensor]
-"""Copies (B, C, H, W) -> score of the target class (B,) in [0, 1]."""
+"""Copies (B, C, H, W) -> score of the target class (B,)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class PerturbationExplainer(Explainer):
 
     @abstractmethod
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """Evidence (H, W), not negative, of one image (1, C, H, W)."""
+        """Evidence (H, W), not negative, of one image (1, C, H, W); (D, H, W) of a volume (1, C, D, H, W)."""
 
     def __call__(
         self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
@@ -40,12 +36,12 @@ class PerturbationExplainer(Explainer):
         """Explain images (N, C, H, W); see `Explainer`. `on_step` gets (copies scored, scores of the last batch)."""
         check_images(images)
         images = images.detach()
-        with inference(model), torch.no_grad():
-            logits = check_logits(model(images), images)
+        with self.network(model) as network, torch.no_grad():
+            logits = check_logits(network(images))
             target = resolve_targets(targets, logits)
-            layout = layout_for(model, images)
+            layout = layout_for(network, images)
             maps = [
-                self.evidence_of(_scores(model, label, layout, on_step), image)
+                self.evidence_of(_scores(network, label, layout, on_step), image)
                 for image, label in zip(torch.split(images, 1), target, strict=True)
             ]
         return self.without_mask(torch.stack(maps), target, logits)
@@ -57,13 +53,13 @@ def check_batch(batch: int | None) -> None:
         raise UsageError(f"batch {batch}: give at least 1, or None for the device's default")
 
 
-def _scores(model: nn.Module, label: Tensor, layout: torch.memory_format, on_step: OnStep | None) -> Scores:
+def _scores(network: ScoredModel, label: Tensor, layout: torch.memory_format, on_step: OnStep | None) -> Scores:
     count = 0
 
     def scores(copies: Tensor) -> Tensor:
         nonlocal count
-        logits = check_logits(model(copies.contiguous(memory_format=layout)), copies)
-        values = class_score(logits, label.expand(len(copies)))
+        logits = check_logits(network(copies.contiguous(memory_format=layout)))
+        values = network.score.value(logits, label.expand(len(copies)))
         count += len(copies)
         if on_step is not None:
             on_step(count, values)

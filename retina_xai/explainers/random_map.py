@@ -12,16 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import (
-    Explainer,
-    Explanation,
-    check_images,
-    check_logits,
-    report_once,
-    resolve_targets,
-)
+from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
-from retina_xai.models.inference import inference
 
 
 @dataclass(frozen=True)
@@ -36,9 +28,9 @@ class RandomMap(Explainer):
     ) -> Explanation:
         """Explain images (N, C, H, W); see `Explainer`."""
         check_images(images)
-        with inference(model), torch.no_grad():
-            logits = check_logits(model(images), images)
+        with self.network(model) as network, torch.no_grad():
+            logits = check_logits(network(images))
         target = resolve_targets(targets, logits)
-        report_once(on_step, logits, target)
-        noise = torch.rand(images.shape[-2:], generator=torch.Generator().manual_seed(self.seed))
-        return self.without_mask(noise.to(images).expand(len(images), -1, -1), target, logits)
+        self.report_once(on_step, logits, target)
+        noise = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(self.seed))
+        return self.without_mask(noise.to(images).expand(len(images), *noise.shape), target, logits)

@@ -5,14 +5,14 @@
 Mask M_i: a random binary grid of cells x cells (1 with the given probability), upsampled bilinearly to one cell more
 than the image, and cropped to the image size at a random offset of up to one cell. Values are in [0, 1], and cell edges
 have no fixed position. Hidden pixels are 0 in normalised space. The published code uses 4000 to 8000 masks of 7 x 7 or
-8 x 8 cells with probability 0.5.
+8 x 8 cells with probability 0.5. For volumes, grids have a third axis and are upsampled trilinearly.
 
 Our changes: the sum is divided by the sum of the masks at each pixel, instead of its expectation N * probability, which
 corrects for uneven coverage. The map is scaled from its minimum and maximum to [0, 1] (a constant map is 0), because
 its offset is the mean score of all masked images. All images of a call get the same masks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Plan
+from retina_xai.explainers.explainer import UPSAMPLING, Plan
 from retina_xai.explainers.perturbation import PerturbationExplainer, Scores, check_batch
 from retina_xai.models.throughput import batch_for
 
@@ -49,6 +49,7 @@ class RISE(PerturbationExplainer):
     batch: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.masks, self.cells) < 1:
             raise UsageError(f"masks {self.masks}, cells {self.cells}: give at least 1 of each")
         check_batch(self.batch)
@@ -59,28 +60,32 @@ class RISE(PerturbationExplainer):
         """One step per mask."""
         return Plan(games=1, steps=self.masks)
 
-    def draw(self, height: int, width: int, batch: int) -> Iterator[Tensor]:
-        """Batches (B, 1, height, width) of masks in [0, 1], B <= batch; the masks do not depend on `batch`."""
+    def draw(self, sides: Sequence[int], batch: int) -> Iterator[Tensor]:
+        """Batches (B, 1, *sides) of masks in [0, 1], B <= batch; the masks do not depend on `batch`."""
         generator = torch.Generator().manual_seed(self.seed)
-        shape = (self.masks, 1, self.cells, self.cells)
+        shape = (self.masks, 1, *[self.cells] * len(sides))
         grids = (torch.rand(shape, generator=generator) < self.probability).float()
-        cell = [-(-side // self.cells) for side in (height, width)]
-        offsets = (torch.rand((self.masks, 2), generator=generator) * torch.tensor(cell)).long().tolist()
+        cell = [-(-side // self.cells) for side in sides]
+        offsets = (torch.rand((self.masks, len(sides)), generator=generator) * torch.tensor(cell)).long().tolist()
         large = [(self.cells + 1) * side for side in cell]
         for first in range(0, self.masks, batch):
             rows = slice(first, first + batch)
-            wide = F.interpolate(grids[rows], size=large, mode="bilinear", align_corners=False)
+            wide = F.interpolate(grids[rows], size=large, mode=UPSAMPLING[len(sides)], align_corners=False)
             cuts = zip(wide, offsets[rows], strict=True)
-            yield torch.stack([mask[:, top : top + height, left : left + width] for mask, (top, left) in cuts])
+            yield torch.stack([mask[_window(corner, sides)] for mask, corner in cuts])
 
     def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
         """The mean score of the masked images that show a pixel, scaled to [0, 1]."""
-        height, width = image.shape[-2:]
-        weighted, seen = image.new_zeros(height, width), image.new_zeros(height, width)
-        for drawn in self.draw(height, width, batch_for(image, self.batch)):
+        weighted, seen = image.new_zeros(image.shape[2:]), image.new_zeros(image.shape[2:])
+        for drawn in self.draw(image.shape[2:], batch_for(image, self.batch)):
             masks = drawn.to(image)
-            weighted += torch.einsum("b,bhw->hw", scores(masks * image), masks[:, 0])
+            weighted += torch.einsum("b,b...->...", scores(masks * image), masks[:, 0])
             seen += masks[:, 0].sum(dim=0)
         mean = weighted / torch.where(seen > 0, seen, 1)
         low, high = mean.min(), mean.max()
         return (mean - low) / torch.where(high > low, high - low, 1)
+
+
+def _window(corner: Sequence[int], sides: Sequence[int]) -> tuple[slice, ...]:
+    """All channels from `corner` on, of the size `sides`."""
+    return (slice(None), *(slice(first, first + side) for first, side in zip(corner, sides, strict=True)))

@@ -11,9 +11,10 @@ It is a disc on black, possibly cut by the sensor on any side. The algorithm:
 If the image has no dark border (a crop from inside the aperture), the field of view is the whole image and `found` is
 False.
 
-RANSAC is implemented here; only the least-squares circle comes from skimage. `skimage.measure.ransac` with CircleModel
-draws different triples. On 70 photographs of seven data sets it gave a different square on 4 and a different mask on
-19, and detected less of the arc on 2 (0.83 instead of 0.96, 0.13 instead of 0.26); the run time was about the same.
+RANSAC and the least-squares circle are implemented here. The circle is that of skimage's CircleModel, whose import is
+slow (half a second). `skimage.measure.ransac` draws different triples. On 70 photographs of seven data sets it gave a
+different square on 4 and a different mask on 19, and detected less of the arc on 2 (0.83 instead of 0.96, 0.13 instead
+of 0.26); the run time was about the same.
 """
 
 from dataclasses import dataclass, replace
@@ -172,8 +173,6 @@ def _consensus(
     edge: np.ndarray, tolerance: float, shape: tuple[int, ...]
 ) -> tuple[tuple[float, float, float], np.ndarray] | None:
     """RANSAC: the circle through a random triple that has the most points within `tolerance`, refitted to those."""
-    from skimage.measure import CircleModel  # imported here because the import takes half a second
-
     triples = edge[np.random.default_rng(0).integers(len(edge), size=(TRIALS, 3))]
     a, b = triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
     cross = 2 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
@@ -188,13 +187,33 @@ def _consensus(
     near = np.abs(np.hypot(*(edge.T[:, None] - circles[:, :2].T[:, :, None])) - circles[:, 2:]) < tolerance
     inliers = near[np.argmax(near.sum(axis=1))]
     for _ in range(2):
-        if not (model := CircleModel.from_estimate(edge[inliers])):  # type: ignore[no-untyped-call]
+        if (circle := least_squares_circle(edge[inliers])) is None:
             return None
-        x, y, radius = float(model.center[0]), float(model.center[1]), float(model.radius)
+        x, y, radius = circle
         inliers = np.abs(np.hypot(edge[:, 0] - x, edge[:, 1] - y) - radius) < tolerance
         if inliers.sum() < 3 or not _plausible(np.array([[x, y, radius]]), shape).all():
             return None
     return (x, y, radius), inliers
+
+
+def least_squares_circle(points: np.ndarray) -> tuple[float, float, float] | None:
+    """x, y and radius of the circle through points (N, 2) float64 with the least algebraic error; None on a line.
+
+    The error is sum (|p - c|^2 - r^2)^2, which is linear in c and r^2 - |c|^2.
+    """
+    origin = points.mean(axis=0)
+    scale = float((points - origin).std())
+    if scale == 0:
+        return None
+    scaled = (points - origin) / scale
+    columns = np.append(scaled * 2, np.ones((len(scaled), 1)), axis=1)
+    solution, _, rank, _ = np.linalg.lstsq(columns, (scaled**2).sum(axis=1), rcond=None)
+    if rank < 3:
+        return None
+    distances = np.linalg.norm(scaled - solution[:2], axis=1)
+    radius = np.sqrt((distances**2).mean())
+    x, y = solution[:2] * scale + origin
+    return float(x), float(y), float(radius * scale)
 
 
 def _plausible(circles: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,37 +5,38 @@ bl = min(0, h^l(x)). In the backward pass, the gradient at the output of the cal
 
     1[h^l(e) <= bu] * 1[h^l(e) >= bl]                                                   (6)
 
-The forward pass is unchanged. The inequalities are not strict, so at m = 1 every gradient passes. The bounds are
-widened by 1e-5 * max |h^l(x)| per image and layer (our addition), because kernels for another batch size round
-differently.
+The forward pass is unchanged. With biases and batch normalisation, many units are outside these bounds for the
+reference image r itself (48 % of the units of the RDR network, 70 % in the mean over its layers; see
+`games.exclusion`). A game can then never remove the whole image, and such a unit is never pushed back, because eq. 6
+cuts its gradient in both directions. The reference bounds (ours) change both:
 
-The defence works on calls, not on modules: a `TorchFunctionMode` observes every nonlinearity of the forward pass by
-its function name (module, functional or in-place; a module used three times is three calls) and registers a hook on the
-output *tensor*. Nothing is attached to the model. Softmax is not defended, neither in the classification layer nor in
-attention. Calls whose output does not depend on the image have no gradient and are skipped.
+    bu = max(0, h^l(x), h^l(r)),  bl = min(0, h^l(x), h^l(r))
+    the gradient is cut only where a step would move the unit further out: g < 0 above bu, g > 0 below bl
+
+A descent step moves h^l against its gradient g. `DEFENCES` lists what a game can use. "staged" plays its first steps
+under the paper's bounds, which find sparse evidence, and the others under the reference bounds, which reach the goal.
+
+The inequalities are not strict, so at m = 1 every gradient passes. The bounds are widened by slack * max |h^l(x)| per
+image and layer (our addition; 1e-5 by default), because kernels for another batch size round differently.
+
+The defence works on calls, not on modules (`games.calls`), and registers a hook on the output *tensor* of each.
+`games.graph` decides which calls need bounds, and refuses networks with a nonlinearity that is no known call. Softmax
+is not defended, neither in the classification layer nor in attention. Calls whose output does not depend on the image
+have no gradient and are skipped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from retina_xai.errors import ModelError
+from retina_xai.games.calls import NONLINEARITIES, PRODUCTS, Call, CallObserver
+from retina_xai.games.graph import calls_with_bounds
 
 SLACK = 1e-5
-
-NONLINEARITIES: dict[str, bool] = {
-    # name of the torch function -> whether its output is never negative (the lower bound then always holds)
-    **dict.fromkeys(("relu", "relu6", "sigmoid", "special_expit", "softplus", "hardsigmoid"), True),
-    **dict.fromkeys(("leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"), False),
-    **dict.fromkeys(("hardswish", "hardtanh", "tanh", "softsign", "log_sigmoid", "logsigmoid", "tanhshrink"), False),
-    **dict.fromkeys(("threshold", "hardshrink", "softshrink"), False),
-    # functions from which some networks build their own activation
-    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum"), False),
-}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,36 @@ class Bound:
         held = output <= self.upper
         return held if self.lower is None else held.logical_and_(output >= self.lower)
 
+    def cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
+        """A backward hook for the output of the call: no gradient for units outside the bounds (eq. 6)."""
+        output = output.detach()
+        margin = self.upper - output
+        if self.lower is not None:
+            margin = torch.minimum(margin, output - self.lower, out=margin)
+        return lambda gradient: _passed(gradient, margin)
+
+    def one_sided_cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
+        """A backward hook: no gradient where a descent step would move a unit further out of the bounds."""
+        output = output.detach()
+        above = self.upper - output
+        below = None if self.lower is None else output - self.lower
+
+        def hook(gradient: Tensor) -> Tensor:
+            upwards, downwards = gradient.clamp(max=0), gradient.clamp(min=0)
+            kept = downwards if below is None else _passed(downwards, below)
+            return _passed(upwards, above).add_(kept)
+
+        return hook
+
+
+def _passed(gradient: Tensor, margin: Tensor) -> Tensor:
+    """The gradient where the margin is not negative, and 0 elsewhere.
+
+    This is the backward pass of a ReLU of the margin, whose kernel is several times faster than `torch.where`.
+    """
+    passed: Tensor = torch.ops.aten.threshold_backward(gradient, margin, -torch.finfo(margin.dtype).tiny)
+    return passed
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -66,32 +97,136 @@ class Bounds:
 
     calls: tuple[Bound | None, ...]
     images: int
+    one_sided: bool = False
+
+    def at(self, step: int) -> "Bounds":
+        """The bounds of a step: the same for all."""
+        return self
+
+    def final(self, step: int) -> bool:
+        """Whether all later steps have the bounds of this one."""
+        return True
 
     def rows(self, keep: Tensor) -> "Bounds":
         """The bounds of the images that the bool tensor `keep` (N,) selects."""
         calls = tuple(None if bound is None else bound.rows(keep, self.images) for bound in self.calls)
-        return Bounds(calls, int(keep.sum()))
+        return Bounds(calls, int(keep.sum()), self.one_sided)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Bounds that change once: `first` for the first `steps` steps, then `then`."""
+
+    first: Bounds
+    steps: int
+    then: Bounds
+
+    def at(self, step: int) -> Bounds:
+        """The bounds of a step, counted from 0."""
+        return self.first if step < self.steps else self.then
+
+    def final(self, step: int) -> bool:
+        """Whether all later steps have the bounds of this one."""
+        return step >= self.steps
+
+    def rows(self, keep: Tensor) -> "Staged":
+        """The bounds of the images that the bool tensor `keep` (N,) selects."""
+        return Staged(self.first.rows(keep), self.steps, self.then.rows(keep))
+
+
+Recorded = Bounds | Staged
+"""What a defended game uses."""
+
+
+@dataclass(frozen=True)
+class DefenceSpec:
+    """A defence: `strict` uses the paper's bounds, `reference` the reference bounds, both one after the other.
+
+    hull, one_sided: the two parts of the reference bounds; an ablation has one of them only.
+    """
+
+    key: str
+    label: str
+    strict: bool
+    reference: bool
+    hull: bool = True
+    one_sided: bool = True
+
+    def record(
+        self, model: nn.Module, images: Tensor, references: Tensor, steps: int, slack: float = SLACK
+    ) -> tuple[Recorded | None, Tensor]:
+        """Bounds of the images, and their logits (N, K). `steps`: strict steps where both kinds of bounds are used.
+
+        Raises:
+            ModelError: as `record_bounds`.
+        """
+        if not self.strict and not self.reference:
+            with torch.no_grad():
+                return None, model(images)
+        strict, logits = record_bounds(model, images, slack)
+        if not self.reference:
+            return strict, logits
+        widened = widen(strict, record_bounds(model, references, slack)[0]) if self.hull else strict
+        widened = replace(widened, one_sided=self.one_sided)
+        return (Staged(strict, steps, widened) if self.strict else widened), logits
+
+
+DEFENCES: dict[str, DefenceSpec] = {
+    spec.key: spec
+    for spec in (
+        DefenceSpec("fgvis", "defended (FGVis)", strict=True, reference=False),
+        DefenceSpec("reference", "defended, reference bounds", strict=False, reference=True),
+        DefenceSpec("staged", "defended, FGVis and then reference bounds", strict=True, reference=True),
+        DefenceSpec("none", "undefended", strict=False, reference=False),
+        DefenceSpec("hull", "ablation: hull of both images only", strict=False, reference=True, one_sided=False),
+        DefenceSpec("one-sided", "ablation: one-sided cut only", strict=False, reference=True, hull=False),
+    )
+}
+
+
+def widen(bounds: Bounds, of_references: Bounds) -> Bounds:
+    """The reference bounds, from the bounds of the original images and those of the reference images.
+
+    Raises:
+        ModelError: the two passes make different calls.
+    """
+    calls = []
+    for number, (one, other) in enumerate(zip_longest(bounds.calls, of_references.calls), start=1):
+        if one is None or other is None:
+            calls.append(one)
+            continue
+        if one.name != other.name or one.upper.shape != other.upper.shape:
+            raise _differs(number, f"{other.name} {tuple(other.upper.shape)}", f"{one.name} {tuple(one.upper.shape)}")
+        lower = None if one.lower is None or other.lower is None else torch.minimum(one.lower, other.lower)
+        calls.append(Bound(one.name, torch.maximum(one.upper, other.upper), lower))
+    return Bounds(tuple(calls), bounds.images, one_sided=True)
 
 
 def record_bounds(model: nn.Module, images: Tensor, slack: float = SLACK) -> tuple[Bounds, Tensor]:
     """One pass over the original images: the bounds of every nonlinearity call, and the logits (N, K), detached.
 
     Raises:
-        ModelError: the network calls no known nonlinearity, or an output's first dimension is not the batch.
+        ModelError: the network calls no known nonlinearity, has one that is not a known call (see `games.graph`), or
+            an output's first dimension is not the batch.
     """
-    calls: list[Bound | None] = []
+    calls: list[Call] = []
+    bounds: list[Bound] = []
 
-    def observe(name: str, output: Tensor) -> None:
-        calls.append(_bound(name, output, len(images), slack) if output.requires_grad else None)
+    def observe(call: Call) -> None:
+        calls.append(call)
+        if call.name in NONLINEARITIES or call.name in PRODUCTS:
+            bounds.append(_bound(call.name, call.output, len(images), slack))  # before an in-place call changes it
 
-    with torch.enable_grad(), _NonlinearityObserver(observe):
+    with torch.enable_grad(), CallObserver(observe, everything=True):
         logits: Tensor = model(images.detach().requires_grad_())
-    if not any(calls):
+    needed = calls_with_bounds(logits, calls)
+    if not any(needed):
         raise ModelError(
-            f"no nonlinearity was found in {type(model).__name__}, but the defence needs one: "
-            "use torch's own activation functions (scripted or compiled modules hide them), or set defended=False"
+            f"no nonlinearity was found in {getattr(model, 'name', type(model).__name__)}, but the defence needs one: "
+            "use torch's own activation functions (scripted or compiled modules hide them), or set defence='none'"
         )
-    return Bounds(tuple(calls), len(images)), logits.detach()
+    kept = tuple(bound if needs else None for bound, needs in zip(bounds, needed, strict=True))
+    return Bounds(kept, len(images)), logits.detach()
 
 
 def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Tensor:
@@ -103,55 +238,34 @@ def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Ten
     remaining = iter(bounds.calls)
     count = 0
 
-    def observe(name: str, output: Tensor) -> None:
+    def observe(call: Call) -> None:
         nonlocal count
+        name, output = call.name, call.output
         count += 1
         bound = next(remaining, None)
         if bound is None:
             return
         if name != bound.name or output.shape != bound.upper.shape:
             raise _differs(count, f"{name} {tuple(output.shape)}", f"{bound.name} {tuple(bound.upper.shape)}")
-        held = bound.holds(output.detach())
-        output.register_hook(lambda gradient: gradient * held)  # type: ignore[no-untyped-call]
+        output.register_hook(bound.one_sided_cut(output) if bounds.one_sided else bound.cut(output))  # type: ignore[no-untyped-call]
 
-    with _NonlinearityObserver(observe):
+    with CallObserver(observe):
         logits: Tensor = model(explained)
     if count != len(bounds.calls):
         raise _differs(count, f"{count} calls", f"{len(bounds.calls)}")
     return logits
 
 
-class _NonlinearityObserver(TorchFunctionMode):
-    """Calls `observe(name, output)` after every nonlinearity, once even if that calls another one internally."""
-
-    def __init__(self, observe: Callable[[str, Tensor], None]) -> None:
-        super().__init__()
-        self.observe = observe
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        output = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "").strip("_")
-        if name in NONLINEARITIES and isinstance(output, Tensor):
-            self.observe(name, output)
-        return output
-
-
 def _bound(name: str, output: Tensor, images: int, slack: float) -> Bound:
     if output.ndim == 0 or len(output) % images:
         raise ModelError(
             f"the output of {name} has shape {tuple(output.shape)} for a batch of {images}: for the defence, its "
-            "first dimension must be the batch; explain one image at a time, or set defended=False"
+            "first dimension must be the batch; explain one image at a time, or set defence='none'"
         )
     output = output.detach()
     largest = output.reshape(images, -1).abs().amax(dim=1).repeat_interleave(len(output) // images)
     room = (slack * largest).reshape(-1, *[1] * (output.ndim - 1))
-    lower = None if NONLINEARITIES[name] else output.clamp(max=0) - room
+    lower = None if NONLINEARITIES.get(name) else output.clamp(max=0) - room
     return Bound(name, output.clamp(min=0) + room, lower)
 
 

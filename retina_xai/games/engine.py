@@ -1,20 +1,23 @@
 """Optimisation of a batch of games. Every image has its own target, lambda and stop, and leaves the batch when done.
 
 One step, per image: g is the (defended) gradient of the similarity term with respect to m, plus the undefended gradient
-of the lambda term; g <- g / max|g|; m <- clamp(m - lr * g, 0, 1). If max|g| is 0, the mask does not change.
+of the lambda term; g <- clamp(g / s, -1, 1); m <- clamp(m - lr * g, 0, 1). The scale s is max|g| (the paper's), or the
+99th percentile of |g| ("q99", ours), which one outlier does not rule. If max|g| is 0, the mask does not change.
 
 A game ends when the score falls below its stop (the result is the mask that reached it, not the next one), when a step
-leaves the mask unchanged (a fixed point: all later steps would too), or after the given number of iterations.
+leaves the mask unchanged (a fixed point: all later steps would too, unless the bounds still change), at a look at which
+`Game.succeeded` holds (`Settings.judged_every`), or after the given number of iterations.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from retina_xai.games.defence import Bounds, defended_forward
-from retina_xai.games.game import Game, class_score
+from retina_xai.games.defence import Recorded, defended_forward
+from retina_xai.games.game import Game
 from retina_xai.games.position import Position
 
 OnStep = Callable[[int, Tensor], None]
@@ -23,10 +26,19 @@ OnStep = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """Learning rate in mask units per step, and the maximum number of steps."""
+    """Learning rate in mask units per step, maximum number of steps, and a key of `SCALES`.
+
+    judged_every: after so many steps each, a game whose goal is reached ends; None: no game ends for that.
+    """
 
     lr: float = 0.1
     iterations: int = 500
+    scale: str = "max"
+    judged_every: int | None = None
+
+    def looks(self, step: int) -> bool:
+        """Whether a game ends at this step if its goal is reached; never before the first step."""
+        return self.judged_every is not None and step > 0 and step % self.judged_every == 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ def play(
     model: nn.Module,
     game: Game,
     position: Position,
-    bounds: Bounds | None,
+    bounds: Recorded | None,
     settings: Settings,
     on_step: OnStep | None = None,
 ) -> Outcome:
@@ -55,38 +67,73 @@ def play(
         on_step: progress; raise from it to cancel.
     """
     outcome = _blank(position)
-    active = torch.arange(len(position), device=position.mask.device)
+    mask, active = position.mask, torch.arange(len(position), device=position.mask.device)
     for step in range(settings.iterations + 1):
-        explained = position.explained().requires_grad_()
-        logits = model(explained) if bounds is None else defended_forward(model, explained, bounds)
-        score = class_score(logits.detach(), position.targets)
+        explained = position.explained(mask).requires_grad_()
+        logits = model(explained) if bounds is None else defended_forward(model, explained, bounds.at(step))
+        score = game.score.value(logits.detach(), position.targets)
         stopped = score < position.stop
         last = step == settings.iterations
-        proposal = position.mask if last else _step(game, position, explained, logits, settings.lr)
-        done = stopped | (proposal == position.mask).flatten(1).all(dim=1)
+        proposal = mask if last else _step(game, position, mask, (explained, logits), settings)
+        done = stopped | last
+        if not last and (bounds is None or bounds.final(step)):
+            done |= _unchanged(proposal, mask)
         success = torch.where(position.stop.isinf(), game.succeeded(logits.detach(), position.targets), stopped)
+        done = done | success if settings.looks(step) else done
         outcome.score[active], outcome.iterations[active] = score, step
         outcome.converged[active] = success
-        outcome.mask[active[done]] = position.mask[done]
+        outcome.mask[active[done]] = mask[done]
         if on_step is not None:
             on_step(step, outcome.score)
         if done.all():
             break
-        position = replace(position, mask=proposal)
+        mask = proposal
         if done.any():
-            active, position = active[~done], position.rows(~done)
+            active, mask, position = active[~done], mask[~done], position.rows(~done)
             bounds = None if bounds is None else bounds.rows(~done)
     return outcome
 
 
-def _step(game: Game, position: Position, explained: Tensor, logits: Tensor, lr: float) -> Tensor:
+def _step(game: Game, position: Position, mask: Tensor, forward: tuple[Tensor, Tensor], settings: Settings) -> Tensor:
+    """The next mask; `forward` holds the explained images and their logits."""
+    explained, logits = forward
     similarity = game.similarity(logits, position.targets).sum()
     (signal,) = torch.autograd.grad(similarity, explained)
-    gradient = signal * (position.images - position.references)
-    gradient += game.sparsity_sign * position.lam[:, None, None, None]
-    peak = gradient.abs().amax(dim=(1, 2, 3), keepdim=True)
-    step = gradient / torch.where(peak > 0, peak, 1)
-    return (position.mask - lr * step).clamp_(0, 1)
+    gradient = signal * position.contrast
+    gradient += _per_image(game.sparsity_sign * position.lam, gradient)
+    scale = SCALES[settings.scale](gradient.flatten(1))
+    gradient /= _per_image(torch.where(scale > 0, scale, 1), gradient)
+    if settings.scale != "max":
+        gradient.clamp_(-1, 1)
+    return torch.sub(mask, gradient.mul_(settings.lr)).clamp_(0, 1)
+
+
+def _per_image(values: Tensor, like: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _unchanged(proposal: Tensor, mask: Tensor) -> Tensor:
+    """Whether each image's mask is that of the last step, (N,) bool."""
+    if mask.device.type == "cpu":  # `torch.equal` stops at the first difference
+        return torch.tensor([torch.equal(*pair) for pair in zip(proposal, mask, strict=True)])
+    return (proposal == mask).flatten(1).all(dim=1)
+
+
+def _largest(gradient: Tensor) -> Tensor:
+    sizes: Tensor = torch.linalg.vector_norm(gradient, math.inf, dim=1)
+    return sizes
+
+
+def _quantile_99(gradient: Tensor) -> Tensor:
+    """The 99th percentile of each row, (N,); the maximum where it is 0. `torch.quantile` refuses large rows."""
+    sizes = gradient.abs()
+    rank = max(1, math.ceil(0.99 * sizes.shape[1]))
+    percentile = sizes.kthvalue(rank, dim=1).values
+    return torch.where(percentile > 0, percentile, _largest(gradient))
+
+
+SCALES: dict[str, Callable[[Tensor], Tensor]] = {"max": _largest, "q99": _quantile_99}
+"""The scale of each row of a gradient (N, M); one outlier rules "max"."""
 
 
 def _blank(position: Position) -> Outcome:

@@ -9,14 +9,16 @@
 | deletion     | U(0.99, 1)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
 | repression   | U(0, 0.01)   | p_c(e) - lambda ||m||_1    | c is no longer the most likely     |
 
-||m||_1 is the sum over all mask elements; with a mean, the published lambdas would not apply (our reading).
+||m||_1 is the sum over all mask elements; with a mean, the published lambdas would not apply (our reading). For scores
+other than the softmax, `models.scores` defines p_c, CE and when a class counts as present.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from retina_xai.models.scores import SCORES, ScoreSpec
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Game:
     name: str
     start: tuple[float, float]
     keeps_class: bool
+    score: ScoreSpec = SCORES["softmax"]
 
     @property
     def sparsity_sign(self) -> int:
@@ -33,14 +36,12 @@ class Game:
         return 1 if self.keeps_class else -1
 
     def similarity(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss without lambda, (N,): cross-entropy of the target, or its softmax score."""
-        if self.keeps_class:
-            return F.cross_entropy(logits, targets, reduction="none")
-        return class_score(logits, targets)
+        """The loss without lambda, (N,): cross-entropy of the target, or its score."""
+        return self.score.loss(logits, targets) if self.keeps_class else self.score.value(logits, targets)
 
     def succeeded(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Whether the explanation ends the game, (N,) bool."""
-        return (logits.argmax(dim=1) == targets) == self.keeps_class
+        return self.score.present(logits, targets) == self.keeps_class
 
     def start_mask(self, shape: torch.Size | tuple[int, ...], seed: int, like: Tensor) -> Tensor:
         """The random start mask (1, C, H, W), one per seed for all images: results do not depend on the batch."""
@@ -63,12 +64,3 @@ GAMES: dict[str, Game] = {
         Game("repression", start=(0.0, 0.01), keeps_class=False),
     )
 }
-
-
-def class_score(logits: Tensor, targets: Tensor) -> Tensor:
-    """Softmax score of each image's target class, (N,) in [0, 1].
-
-    >>> class_score(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
-    tensor([0.5000])
-    """
-    return logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]

@@ -10,7 +10,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor, nn
 
-from retina_xai.games.defence import Bounds
+from retina_xai.games.defence import Recorded
 from retina_xai.games.engine import OnStep, Outcome, Settings, play
 from retina_xai.games.game import Game
 from retina_xai.games.position import Position
@@ -23,7 +23,7 @@ def line_search(
     model: nn.Module,
     game: Game,
     position: Position,
-    bounds: Bounds | None,
+    bounds: Recorded | None,
     settings: Settings,
     lams: Sequence[float],
     on_step: OnStep | None = None,

@@ -1,6 +1,7 @@
 """The state of a batch of games: one row per image, each with its own target, lambda, stop and mask."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,8 +11,8 @@ from torch import Tensor
 class Position:
     """Tensors of N games.
 
-    images, references, mask: (N, C, H, W), the mask in [0, 1]. targets: (N,) class indices. lam: (N,), not negative.
-    stop: (N,) score below which a game ends early; minus infinity never ends one.
+    images, references, mask: (N, C, H, W), the start mask in [0, 1]. targets: (N,) class indices. lam: (N,), not
+    negative. stop: (N,) score below which a game ends early; minus infinity never ends one.
     """
 
     images: Tensor
@@ -24,9 +25,19 @@ class Position:
     def __len__(self) -> int:
         return len(self.images)
 
-    def explained(self) -> Tensor:
+    @cached_property
+    def contrast(self) -> Tensor:
+        """x - r, (N, C, H, W): the derivative of the explained image with respect to the mask."""
+        return self.images - self.references
+
+    @cached_property
+    def _references_are_zero(self) -> bool:
+        return not self.references.any()
+
+    def explained(self, mask: Tensor) -> Tensor:
         """m * x + (1 - m) * r, (N, C, H, W): eq. 1."""
-        return self.mask * self.images + (1 - self.mask) * self.references
+        kept = mask * self.images
+        return kept if self._references_are_zero else kept + (1 - mask) * self.references
 
     def rows(self, keep: Tensor) -> "Position":
         """The games that `keep` (bool or index tensor) selects."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from retina_xai.errors import UsageError
+from retina_xai.games.smoothing import gaussian_blur
 
 Reference = Callable[[Tensor, int], Tensor]
 """(images (N, C, H, W), seed) -> reference of the same shape, in the model's normalised space."""
@@ -47,12 +48,15 @@ class Blur:
     sigma: float = 10.0
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
-        """Blurred images, mirrored at their borders."""
-        from torchvision.transforms.v2.functional import gaussian_blur  # imported here because the import is slow
+        """Blurred images, mirrored at their borders.
 
+        Raises:
+            UsageError: volumes, which it would blur in each plane only.
+        """
+        if images.ndim != 4:
+            raise UsageError(f"reference Blur for images {tuple(images.shape)}: blur them yourself and give the tensor")
         radius = min(round(3 * self.sigma), min(images.shape[-2:]) - 1)
-        blurred: Tensor = gaussian_blur(images, [2 * radius + 1] * 2, [self.sigma] * 2)
-        return blurred
+        return gaussian_blur(images, radius, self.sigma)
 
 
 REFERENCES: dict[str, Reference] = {"zero": Zero(), "noise": GaussianNoise(), "blur": Blur()}

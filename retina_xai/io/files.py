@@ -4,16 +4,17 @@ The partial file is locked while it is written, so `remove_stale` removes only p
 Writers that report a full disk in their own way (torch, safetensors, NumPy) give their bytes to `write_bytes`.
 """
 
+import csv
 import errno
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from retina_xai.errors import OutputError
 
@@ -21,9 +22,6 @@ try:
     import fcntl
 except ImportError:  # on Windows, which does not remove open files
     fcntl = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of a full disk."""
@@ -116,16 +114,28 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table without its index (atomic). Texts that a spreadsheet would execute as formulas are neutralised.
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table (atomic); None and NaN are empty cells. Texts that a spreadsheet would execute are neutralised.
 
     Such a text gets a leading apostrophe, as OWASP recommends: its first visible character is = + - @ or a full-width
     form of these, or it begins with a tab, carriage return or line feed. A single carriage return, which would begin a
     new row, becomes a line feed, which is quoted.
     """
-    safe = table.map(lambda cell: _harmless(cell) if isinstance(cell, str) else cell)
-    with replacing(path) as partial:
-        safe.to_csv(partial, index=False, lineterminator="\n", errors="backslashreplace")
+    with (
+        replacing(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if not isinstance(value, str):
+        return value
+    return _harmless(value)
 
 
 def _harmless(cell: str) -> str:

@@ -9,8 +9,9 @@ step removes a whole number of pixels, and the trapezoidal rule uses the exact s
 
     auc = sum_k (f_k - f_(k-1)) (s_k + s_(k-1)) / 2,     f_k = round(share_k H W) / (H W),   s_k = p_c after step k
 
-Scores are softmax scores, as in the published tables (whose RISE rows are quoted from RISE). `Curve.relative_auc` is
-the area under p_c / p_c(x), so that photographs with a high score do not dominate a mean (our addition).
+Scores are softmax scores, as in the published tables (whose RISE rows are quoted from RISE), or those of
+`CurveSettings.score`. `Curve.relative_auc` is the area under p_c / p_c(x), so that photographs with a high score do not
+dominate a mean (our addition).
 
 Ties (our choice): pixels of equal evidence are removed in a random order that depends on the seed and the image size.
 A fixed order, such as row by row, would remove compact bands, which changes the area of maps with many ties.
@@ -27,9 +28,9 @@ from torch import Tensor, nn
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.explainers.explainer import check_images, check_logits, resolve_targets
-from retina_xai.games.game import class_score
 from retina_xai.games.references import Reference, reference_for
-from retina_xai.models.inference import inference
+from retina_xai.models.scored_model import scored
+from retina_xai.models.scores import Score, score_spec
 from retina_xai.models.throughput import batch_for, layout_for
 
 Array = npt.NDArray[np.float64]
@@ -55,17 +56,20 @@ class CurveSettings:
         reference: the value of removed pixels; see `games.references`.
         seed: of the order of ties, and of random references.
         batch: images per forward pass, None for the device's default; it changes the result by rounding only.
+        score: a key of `models.scores.SCORES`, or a function.
 
     Raises:
-        UsageError: another mode, or a batch below 1.
+        UsageError: another mode or score, or a batch below 1.
     """
 
     mode: str = "deletion"
     reference: str | Reference | Tensor = "zero"
     seed: int = 0
     batch: int | None = None
+    score: Score = "softmax"
 
     def __post_init__(self) -> None:
+        score_spec(self.score)
         if self.mode not in MODES:
             raise UsageError(f"unknown mode {self.mode!r}: choose one of {', '.join(MODES)}")
         if self.batch is not None and self.batch < 1:
@@ -82,12 +86,12 @@ class Curve:
 
     @property
     def auc(self) -> float:
-        """Area under the scores, in [0, 1]."""
+        """Area under the scores, in [0, 1] for probabilities."""
         return area_under(self.fractions, self.scores)
 
     @property
     def relative_auc(self) -> float:
-        """Area under the scores divided by the original score; NaN if the original score is 0."""
+        """Area under the scores divided by the original score; NaN if the original score is not positive."""
         return self.auc / self.original if self.original > 0 else math.nan
 
 
@@ -95,6 +99,8 @@ def removal_curve(
     model: nn.Module, image: Tensor, evidence: Tensor, target: int, settings: CurveSettings | None = None
 ) -> Curve:
     """Score of class `target` while pixels of one image (C, H, W) are removed, or inserted, by evidence (H, W).
+
+    Volumes are (C, D, H, W), with evidence (D, H, W).
 
     Raises:
         InputError: image or evidence of another shape, or not finite.
@@ -113,13 +119,13 @@ def removal_curve(
     images = image.detach()[None]
     reference = reference_for(settings.reference, images, settings.seed)
     parts = []
-    with inference(model), torch.no_grad():
-        layout = layout_for(model, images)
+    with scored(model, settings.score) as network, torch.no_grad():
+        layout = layout_for(network, images)
         for moved in torch.split(torch.from_numpy(counts).to(image.device), batch_for(images, settings.batch)):
-            shown = MODES[settings.mode](place, moved[:, None, None, None])
+            shown = MODES[settings.mode](place, moved.reshape(-1, *[1] * (place.ndim - 1)))
             steps = torch.where(shown, images, reference)
-            logits = check_logits(model(steps.contiguous(memory_format=layout)), steps)
-            parts.append(class_score(logits, resolve_targets(target, logits)))
+            logits = check_logits(network(steps.contiguous(memory_format=layout)))
+            parts.append(network.score.value(logits, resolve_targets(target, logits)))
     scores = torch.cat(parts).double().cpu().numpy()
     return Curve(counts / evidence.numel(), scores, float(scores[ORIGINAL_STEP[settings.mode]]))
 
@@ -132,12 +138,12 @@ def removal_counts(pixels: int) -> npt.NDArray[np.int64]:
 
 
 def removal_order(evidence: Tensor, seed: int = 0) -> Tensor:
-    """Flat indices of evidence (H, W), highest first, (H * W,) on the CPU; equal values in an order drawn from `seed`.
+    """Flat indices of evidence (H, W) or (D, H, W), highest first, on the CPU; ties in an order drawn from `seed`.
 
     Raises:
         InputError: not a map of at least one pixel, or NaN or infinity in it.
     """
-    if evidence.ndim != 2 or evidence.numel() == 0:
+    if evidence.ndim not in (2, 3) or evidence.numel() == 0:
         raise InputError(f"evidence has shape {tuple(evidence.shape)}: give one map (H, W)")
     if not torch.isfinite(evidence).all():
         raise InputError("evidence holds NaN or infinity: pixels cannot be ordered by it")

@@ -46,13 +46,18 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits
-from retina_xai.games.game import class_score
+from retina_xai.explainers.explainer import Explainer, Explanation, Plan, check_images, check_logits
+from retina_xai.games.engine import OnStep
 from retina_xai.games.references import Reference, reference_for
 from retina_xai.metrics.deletion import removal_order
-from retina_xai.models.inference import inference
+from retina_xai.models.scored_model import scored
 
 MAX_DRAWS = 5
+RANDOMISED = {"last": 0.0, "half": 0.5, "all": 1.0}
+"""Shares of the layers that the randomisation test shuffles, at least one layer."""
+
+Again = Callable[[Explainer, nn.Module], Tensor]
+"""The evidence (H, W) of another method or model for the same image and target."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,19 @@ class TrustSettings:
         if self.placement not in PLACEMENTS:
             raise UsageError(f"unknown placement {self.placement!r}: choose one of {', '.join(PLACEMENTS)}")
 
+    def plan(self, explainer: Explainer) -> Plan:
+        """The further runs of the method, for a progress bar; networks that have to be drawn again are not counted."""
+        runs = len(self.seeds) * (explainer.seed is not None) + len(RANDOMISED) * self.randomise
+        games, steps = explainer.plan()
+        return Plan(runs * games, steps)
+
 
 @dataclass(frozen=True)
 class Trust:
     """The metrics of the module docstring; `alone` is sufficiency and `complement` comprehensiveness.
 
-    `score` is p_c(x), `area` the mean of k. Scores and areas are in [0, 1]; undefined values are NaN.
+    `score` is p_c(x), `area` the mean of k. Scores are those of the explanation, `Explanation.score`. Areas, and
+    scores that are probabilities, are in [0, 1]; undefined values are NaN.
     """
 
     score: float
@@ -125,19 +137,21 @@ def trust(
     explanation: Explanation,
     settings: TrustSettings | None = None,
     explainer: Explainer | None = None,
+    on_step: OnStep | None = None,
 ) -> Trust:
     """Compute the metrics of the explanation of one image (C, H, W) for its target class.
 
     Args:
         explainer: the method that made the explanation. Without it, seed sensitivity and the randomisation test are
             NaN. It runs once per seed, and at least three times for the randomisation test.
+        on_step: progress of these runs, see `Explainer`; `TrustSettings.plan` says how many they are.
 
     Raises:
         InputError: the explanation is not of exactly one image, or of an image of another size.
         ModelError: the model's logits are not finite.
     """
     settings = settings or TrustSettings()
-    _check(image, explanation)
+    check_one(image, explanation)
     kept = evidence_share(explanation, image, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     place = PLACEMENTS[settings.placement]
@@ -152,15 +166,19 @@ def trust(
         **_spread("random_complement", complement[1:]),
     }
     if explainer is not None:
-        figures |= _seed_sensitivity(explainer, model, image, explanation, settings)
+
+        def again(method: Explainer, network: nn.Module) -> Tensor:
+            return method(network, image[None], explanation.target, on_step=on_step).evidence[0]
+
+        figures |= _seed_sensitivity(again, explainer, model, explanation, settings)
         if settings.randomise:
-            figures |= _randomisation_test(explainer, model, image, explanation, settings)
+            figures |= _randomisation_test(again, explainer, model, explanation, settings)
     return Trust(**figures)
 
 
 def sufficiency(model: nn.Module, image: Tensor, explanation: Explanation) -> float:
     """`Trust.alone`, in [0, 1], of the explanation of one image (C, H, W); NaN for methods without a mask."""
-    _check(image, explanation)
+    check_one(image, explanation)
     if explanation.mask is None:
         return math.nan
     settings = TrustSettings()
@@ -169,7 +187,7 @@ def sufficiency(model: nn.Module, image: Tensor, explanation: Explanation) -> fl
 
 
 def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSettings) -> Tensor:
-    """k, in [0, 1], of the explanation of one image, with the shape of `image` (C, H, W)."""
+    """k, in [0, 1], of the explanation of one image, with the shape of `image`, (C, H, W) or (C, D, H, W)."""
     if explanation.mask is not None and explanation.polarity is not None:
         mask = explanation.mask[0].to(image)
         return mask if explanation.polarity == "keeps" else 1 - mask
@@ -178,9 +196,10 @@ def evidence_share(explanation: Explanation, image: Tensor, settings: TrustSetti
 
 def moved(share: Tensor, generator: torch.Generator) -> Tensor:
     """`share` (C, H, W) randomly mirrored and cyclically shifted: same area, shapes and texture."""
-    mirrored = share.flip([axis for axis in (1, 2) if torch.rand(1, generator=generator) < 0.5])
+    axes = tuple(range(1, share.ndim))
+    mirrored = share.flip([axis for axis in axes if torch.rand(1, generator=generator) < 0.5])
     shifts = [int(torch.randint(side, (1,), generator=generator)) for side in share.shape[1:]]
-    return mirrored.roll(shifts, (1, 2))
+    return mirrored.roll(shifts, axes)
 
 
 def scattered(share: Tensor, generator: torch.Generator) -> Tensor:
@@ -216,7 +235,8 @@ def randomised(model: nn.Module, share: float, seed: int) -> nn.Module:
     return random_model
 
 
-def _check(image: Tensor, explanation: Explanation) -> None:
+def check_one(image: Tensor, explanation: Explanation) -> None:
+    """Raise InputError unless the explanation is that of exactly one image, of the size of `image` (C, H, W)."""
     check_images(image[None])
     expected = (1, *image.shape[1:])
     if explanation.evidence.shape != expected:
@@ -240,10 +260,10 @@ def _scores(
     removed = _removed(explanation, settings, images)
     target = explanation.target.to(image.device)
     values = []
-    with inference(model), torch.no_grad():
+    with scored(model, explanation.score) as network, torch.no_grad():
         for share in torch.cat([torch.ones_like(images), shares, 1 - shares]):
             shown = share * images + (1 - share) * removed
-            values.append(float(class_score(check_logits(model(shown), shown), target)))
+            values.append(float(network.score.value(check_logits(network(shown)), target)))
     return values[0], values[1 : 1 + len(shares)], values[1 + len(shares) :]
 
 
@@ -260,11 +280,11 @@ def _spread(name: str, values: list[float]) -> dict[str, float]:
 
 
 def _seed_sensitivity(
-    explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation, settings: TrustSettings
+    again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
     own = explanation.seed or 0
     others = [other for seed in settings.seeds if (other := explainer.with_seed(own + seed)) is not None]
-    maps = [other(model, image[None], explanation.target).evidence[0] for other in others]
+    maps = [again(other, model) for other in others]
     if not maps:
         return {}
     evidence = explanation.evidence[0]
@@ -278,22 +298,22 @@ def _seed_sensitivity(
 
 
 def _randomisation_test(
-    explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation, settings: TrustSettings
+    again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
     figures = {}
-    for name, share in (("last", 0.0), ("half", 0.5), ("all", 1.0)):
+    for name, share in RANDOMISED.items():
         for draw in range(MAX_DRAWS):
             random_model = randomised(model, share, settings.seed + draw)
-            figures[f"randomised_{name}"] = _correlation_with(explainer, random_model, image, explanation)
+            figures[f"randomised_{name}"] = _correlation_with(again, explainer, random_model, explanation)
             if not math.isnan(figures[f"randomised_{name}"]):
                 break
     return figures
 
 
-def _correlation_with(explainer: Explainer, model: nn.Module, image: Tensor, explanation: Explanation) -> float:
+def _correlation_with(again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation) -> float:
     """Rank correlation of an explanation with that of another model; NaN if the method fails on that model."""
     try:
-        values = explainer(model, image[None], explanation.target).evidence[0]
+        values = again(explainer, model)
     except ModelError:
         return math.nan
     return rank_correlation(explanation.evidence[0], values)

@@ -4,8 +4,8 @@
     load_network("resnet50", Path("resnet50.pth"))      the same with weights from a local file
     load_network("my_package.nets:make", Path("w.pt"))  the module that `make()` returns, with weights from a file
 
-A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes). The
-module may have two attributes:
+A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes);
+`models.outputs` lists other outputs that are accepted. The module may have two attributes:
 
     preprocessing  an `ImagenetPreprocessing`; the default is ImageNet's
     classes        names of the classes, a list or tuple of strings; the default is ImageNet's names for 1000 classes,
@@ -38,6 +38,9 @@ from retina_xai.models.imagenet import (
     read_state,
 )
 from retina_xai.models.inference import inference
+from retina_xai.models.outputs import logits_of
+from retina_xai.models.scored_model import scored
+from retina_xai.models.scores import Score, score_spec
 
 SUGGESTIONS = 5
 
@@ -66,20 +69,28 @@ class Network:
         """The preprocessed photograph, (1, 3, size, size), on the network's device."""
         return self.preprocessing.to_tensor(photograph.pixels)[None].to(self.device)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of normalised images (N, 3, size, size)."""
-        with inference(self.model), torch.no_grad():
-            logits: Tensor = self.model(images.to(self.device))
+    def logits(self, images: Tensor, score: Score = "softmax") -> Tensor:
+        """Logits (N, classes) of normalised images (N, 3, size, size), for a score; see `models.scores`."""
+        with scored(self.model, score) as network, torch.no_grad():
+            logits: Tensor = network(images.to(self.device))
         return logits
 
-    def scores(self, images: Tensor) -> Tensor:
-        """Softmax scores (N, classes) of normalised images (N, 3, size, size)."""
-        return self.logits(images).softmax(dim=1)
+    def scores(self, images: Tensor, score: Score = "softmax") -> Tensor:
+        """Scores (N, classes) of normalised images (N, 3, size, size)."""
+        return score_spec(score).table(self.logits(images, score))
 
-    def most_likely(self, image: Tensor, count: int) -> list[tuple[int, float]]:
+    def most_likely(self, image: Tensor, count: int, score: Score = "softmax") -> list[tuple[int, float]]:
         """Index and score of the `count` most likely classes of one image (1, 3, size, size), highest first."""
-        scores, indices = self.scores(image)[0].topk(min(count, len(self.classes)))
+        scores, indices = self.scores(image, score)[0].topk(min(count, len(self.classes)))
         return list(zip(indices.tolist(), scores.tolist(), strict=True))
+
+    def check_score(self, score: Score) -> None:
+        """Compute the score of an image of the mean colour.
+
+        Raises:
+            ModelError: the network's outputs do not fit the score; see `models.outputs`.
+        """
+        self.scores(torch.zeros(1, 3, self.preprocessing.size, self.preprocessing.size), score)
 
     def class_index(self, wanted: str) -> int:
         """The class of that name or number; see `class_index`."""
@@ -133,13 +144,11 @@ def _outputs(model: nn.Module, name: str, image: Tensor) -> int:
     """The number of classes, from a forward pass over one image."""
     try:
         with inference(model), torch.no_grad():
-            logits = model(image)
+            output = model(image)
     except Exception as error:  # the user's code may raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{name}: cannot classify an image of shape {tuple(image.shape)} ({reason})") from error
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
-        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ModelError(f"{name}: returned {came} for one image, expected logits (1, classes)")
+    logits = logits_of(output, 1, name)
     if not torch.isfinite(logits).all():
         raise ModelError(f"{name}: returned NaN or infinity for an image of the mean colour; check its weights")
     return int(logits.shape[1])

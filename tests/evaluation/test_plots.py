@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retina_xai.evaluation.plots import Tile, bars, curves, ratios, sheet
+from retina_xai.evaluation.plots import Tile, TradeOffCurve, bars, curves, ratios, sheet, trade_offs
 
 
 def flat(colour):
@@ -63,3 +63,20 @@ def test_ratios_lie_where_their_logarithms_say():
     heights = [rows[thirds == third].mean() for third in range(3)]
     assert heights[0] < heights[1] < heights[2]
     assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], rel=0.05)
+
+
+def test_points_of_a_trade_off_lie_at_their_rates_and_grow_with_the_parameter():
+    low, high = TradeOffCurve("low", ((1.0, 0.1, 0.2),)), TradeOffCurve("high", ((1.0, 0.5, 0.5), (2.0, 0.9, 0.9)))
+    drawn = trade_offs({"one": [high], "two": [low]}, "x", "y")
+    assert drawn.shape[1] > 2 * drawn.shape[0]
+    faded = np.array([75, 146, 195])  # the first colour at an opacity of 0.8 on white
+    rows, columns = np.nonzero((np.abs(drawn.astype(int) - faded) < 3).all(axis=-1))
+    left = columns < drawn.shape[1] * 0.27
+    right = ~left & (columns < drawn.shape[1] * 0.55) & (rows < drawn.shape[0] * 0.8)
+    assert rows[left].mean() < rows[right].mean(), "the rates of the first panel are higher"
+    first, second = (
+        rows[left & (columns < np.median(columns[left]))],
+        rows[left & (columns >= np.median(columns[left]))],
+    )
+    assert first.mean() > second.mean()
+    assert trade_offs({str(number): [low] for number in range(5)}, "x", "y").shape[0] > 1.5 * drawn.shape[0]

@@ -151,10 +151,10 @@ def test_a_photograph_for_which_one_image_is_too_much_fails_alone(folder, call, 
 
     kept = Network.most_likely
 
-    def second_fails(self, image, count):
+    def second_fails(self, image, count, score):
         if (tmp_path / "out" / "a.json").exists():
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return kept(self, image, count)
+        return kept(self, image, count, score)
 
     monkeypatch.setattr(Network, "most_likely", second_fails)
     line = ("--model", "tiny_factory:make", "--method", "saliency", "--no-trust", "--out", tmp_path / "out")

@@ -191,7 +191,7 @@ PARTS = ("training", "validation")
     ],
 )
 def test_a_cell_that_a_spreadsheet_would_execute_is_neutralised(tmp_path, cell):
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [cell]}))
+    write_csv(tmp_path / "a.csv", ["a"], [(cell,)])
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert len(rows) == 2
@@ -200,7 +200,7 @@ def test_a_cell_that_a_spreadsheet_would_execute_is_neutralised(tmp_path, cell):
 
 @pytest.mark.parametrize("cell", ["eye.png", "a=b", " a", "3 - 4", "é", "", "a\n=b"])
 def test_other_cells_stay_as_they_are(tmp_path, cell):
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [cell], "b": [-1.5]}))
+    write_csv(tmp_path / "a.csv", ["a", "b"], [(cell, -1.5)])
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file))[1] == [cell, "-1.5"]
 

@@ -4,6 +4,7 @@ Nonlinearities are found by patching the functions of torch.nn.functional and to
 and functional calls are all seen; every unit's bounds are compared one call at a time, as equation 6 is written.
 """
 
+import math
 from contextlib import contextmanager
 
 import torch
@@ -43,19 +44,41 @@ def bounds_of(model, image, slack=1e-5):
     return bounds, logits
 
 
-def slow_fgvis(model, image, start, *, game, lam, lr, iterations, defended=True):
-    """Mask (1, 3, H, W) after `iterations` steps for the most likely class, with reference zero and no early stop."""
+def strict(signal, h, lower, upper):
+    """Equation 6."""
+    return signal * ((h <= upper) & (h >= lower)).to(signal.dtype)
+
+
+def inwards(signal, h, lower, upper):
+    """Only the signals that would move a unit further out are cut."""
+    further_out = ((h > upper) & (signal < 0)) | ((h < lower) & (signal > 0))
+    return torch.where(further_out, torch.zeros_like(signal), signal)
+
+
+def slow_fgvis(
+    model, image, start, *, game, lam, lr, iterations, defence="fgvis", strict_steps=40, scale=1.0, defended=True
+):
+    """Mask (1, 3, H, W) after `iterations` steps for the most likely class, with reference zero and no early stop.
+
+    The gradient is divided by its `scale` quantile; 1 is the maximum.
+    """
     bounds, logits = bounds_of(model, image)
+    of_reference, _ = bounds_of(model, torch.zeros_like(image))
+    hull = [
+        (torch.minimum(low, other_low), torch.maximum(high, other_high))
+        for (low, high), (other_low, other_high) in zip(bounds, of_reference, strict=True)
+    ]
     target = logits.argmax(dim=1).item()
     mask = start.clone()
-    for _ in range(iterations):
-        calls = iter(bounds)
+    for step in range(iterations):
+        use_hull = defence == "reference" or (defence == "staged" and step >= strict_steps)
+        calls, rule = iter(hull if use_hull else bounds), inwards if use_hull else strict
 
-        def observe(output, calls=calls):
+        def observe(output, calls=calls, rule=rule):
             lower, upper = next(calls)
-            gate = ((output.detach() <= upper) & (output.detach() >= lower)).to(output.dtype)
             if defended and output.requires_grad:
-                output.register_hook(lambda signal, gate=gate: signal * gate)
+                h = output.detach().clone()
+                output.register_hook(lambda signal: rule(signal, h, lower, upper))
             return output
 
         mask = mask.detach().requires_grad_()
@@ -69,8 +92,9 @@ def slow_fgvis(model, image, start, *, game, lam, lr, iterations, defended=True)
             similarity, sign = F.cross_entropy(logits, torch.tensor([target])), 1.0
         (gradient,) = torch.autograd.grad(similarity, mask)
         gradient = gradient + sign * lam
-        largest = gradient.abs().max()
+        ordered = gradient.abs().flatten().sort().values
+        largest = ordered[math.ceil(scale * len(ordered)) - 1]
         if largest > 0:
-            gradient = gradient / largest
+            gradient = torch.clamp(gradient / largest, -1, 1)
         mask = torch.clamp(mask.detach() - lr * gradient, 0, 1)
     return mask.detach()

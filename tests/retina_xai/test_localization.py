@@ -178,10 +178,10 @@ class KnownGame(FGVis):
 
     def __call__(self, model, images, targets=None, *, start=None, on_step=None):
         deleted = torch.zeros_like(images)
-        for place in ((0, 1), (2, 3)) if images[0, 0, 0, 0] == 4 else ((0, 1),):
-            deleted[..., *place] = 0.5
-        known = torch.ones(1)
-        score = torch.tensor([0.8])
+        deleted[..., 0, 1] = 0.5
+        deleted[images[:, 0, 0, 0] == 4, :, 2, 3] = 0.5
+        known = torch.ones(len(images))
+        score = 0.8 * known
         return Explanation(
             deleted.mean(1), known.long(), score, score, known.long(), known, known.bool(), {}, 1 - deleted, images
         )

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from retina_xai.errors import InputError
 from retina_xai.grades.photographs import LabelledPhotograph, official_patient
@@ -87,4 +86,4 @@ def check_disjoint(parts: Mapping[str, str], photographs: Sequence[LabelledPhoto
 def write_split(path: Path, photographs: Sequence[LabelledPhotograph], parts: Mapping[str, str]) -> None:
     """Write the split as CSV: image,patient,level,part."""
     rows = [(photo.image, photo.patient, photo.level, parts[photo.image]) for photo in photographs]
-    write_csv(path, pd.DataFrame(rows, columns=["image", "patient", "level", "part"]))
+    write_csv(path, ["image", "patient", "level", "part"], rows)

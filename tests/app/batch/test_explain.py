@@ -1,6 +1,7 @@
 """`retina-xai explain` as its user runs it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +12,31 @@ from helpers.tiny_network import RULES, photographs
 from PIL import Image
 from safetensors.torch import save_file
 
+from retina_xai.app.batch.explain import chosen_explainer
+from retina_xai.app.cli.options import Given
 from retina_xai.explainers.cam import GradCAM
+from retina_xai.explainers.explainer import Plan
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.gradients import Saliency
 from retina_xai.explainers.lime import LIME
 from retina_xai.explainers.random_map import RandomMap
+from retina_xai.explainers.registry import EXPLAINERS
 from retina_xai.explainers.rise import RISE
+from retina_xai.games.line_search import LAMBDAS
 from retina_xai.io.images import read_image
 from retina_xai.io.versions import versions
 from retina_xai.metrics.trust import TrustSettings, trust
+from retina_xai.models.imagenet import ImagenetPreprocessing
 
 QUICK = ("--iterations", "6", "--lam", "1e-6")
+ONE_LOGIT = """
+from helpers.networks import TinyNet
+
+def make():
+    model = TinyNet(1)
+    model.classes = ["ill"]
+    return model
+"""
 ENDINGS = {"mask", "complement", "explanation", "evidence", "heatmap", "panel"}
 
 
@@ -30,6 +45,7 @@ def call(monkeypatch, capsys, tmp_path):
     """The command, in a folder with two photographs in `in` and a factory `tiny_factory:make`."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny_factory.py").write_text(FACTORY)
+    (tmp_path / "one_logit.py").write_text(ONE_LOGIT)
     photographs(tmp_path / "in", ("a", "b é"))
     return command(monkeypatch, capsys)
 
@@ -127,6 +143,34 @@ def test_settings_and_seed_reach_the_method_and_its_trust_block(call, tmp_path, 
     assert "made with other settings (method); choose another output folder" in one_line(err)
 
 
+@pytest.mark.parametrize("method", ["fgvis", "fgvis-undefended"])
+def test_one_lambda_by_default_and_the_papers_search_on_demand(method):
+    quick, searched = (chosen_explainer(method, Given({}), search) for search in (False, True))
+    assert (quick.lam, quick.plan()) == (1e-8, Plan(games=1, steps=40))
+    assert quick == replace(searched, lam=1e-8, iterations=40)
+    assert searched == EXPLAINERS[method].factory()
+    assert (searched.lam, searched.plan()) == (LAMBDAS, Plan(games=13, steps=500))
+    assert replace(searched, defended=True) == FGVis(), "the library has the defaults of the paper"
+
+
+def test_given_settings_win_over_the_preset():
+    given = chosen_explainer("fgvis", Given({"lam": [1e-6, 1e-7], "iterations": [9]}, ["lr=0.2"]))
+    assert given == FGVis(lam=(1e-6, 1e-7), iterations=9, lr=0.2)
+    assert chosen_explainer("fgvis", Given({}, ["iterations=7", "lam=0"])) == FGVis(lam=0, iterations=7)
+    assert chosen_explainer("fgvis", Given({"iterations": [7]}), search=True) == FGVis(iterations=7)
+    assert chosen_explainer("rise", Given({})) == RISE()
+
+
+def test_the_defaults_of_the_command_play_one_lambda(call, tmp_path):
+    assert call("explain", "in/a.png", "--model", "tiny_factory:make", "--out", "out", "--no-trust")[::2] == (0, "")
+    settings = json.loads((tmp_path / "out" / "a.json").read_text())["method"]["settings"]
+    assert (settings["lam"], settings["iterations"]) == (1e-8, 40)
+    run = ("explain", "in/a.png", "--model", "tiny_factory:make", "--out", "searched", "--no-trust", "--search")
+    assert call(*run, "--iterations", "2")[::2] == (0, "")
+    settings = json.loads((tmp_path / "searched" / "a.json").read_text())["method"]["settings"]
+    assert (settings["lam"], settings["iterations"]) == (list(LAMBDAS), 2)
+
+
 def test_a_record_of_another_photograph_or_class_is_not_taken(call, tmp_path):
     run = ("explain", "in", "--model", "tiny_factory:make", "--out", "out", "--method", "saliency", "--no-trust")
     assert call(*run)[0] == 0
@@ -148,7 +192,7 @@ def test_weights_from_a_file_and_randomised_networks(call, tmp_path):
     assert call(*run, *QUICK, "--randomise", "--undefended")[0] == 0
     record = json.loads((tmp_path / "out" / "a.json").read_text())
     assert record["explanation"]["class"] == "2"
-    assert record["explanation"]["settings"]["defended"] is False
+    assert record["explanation"]["settings"]["defence"] == "none"
     assert record["trust_settings"] == {"seeds": [1, 2], "randomise": True}
     assert "randomised_all" in record["trust"]
 
@@ -163,6 +207,21 @@ def test_the_trust_block_asks_randomised_networks_when_told_to(call, tmp_path):
     judged = trust(network, image[0], made, TrustSettings(randomise=True), Saliency()).to_dict()
     for name in ("randomised_last", "randomised_half", "randomised_all"):
         assert found[name] == pytest.approx(judged[name], abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["fgvis", "occlusion"])
+def test_a_head_with_one_logit_has_a_sigmoid_score(call, tmp_path, method):
+    run = ("explain", "in/a.png", "--model", "one_logit:make", "--out", "out", "--method", method, "--score", "sigmoid")
+    code, _, err = call(*run, *(QUICK if method == "fgvis" else ("--set", "stride=0.1")))
+    assert (code, err) == (0, "")
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    image = read_image(tmp_path / "in" / "a.png")
+    score = TinyNet(1).eval()(ImagenetPreprocessing().to_tensor(image.pixels)[None]).sigmoid().item()
+    assert 0.001 < score < 0.999
+    assert record["prediction"] == [{"class": "ill", "index": 0, "score": pytest.approx(score, rel=1e-4)}]
+    assert record["explanation"]["score_before"] == pytest.approx(score, rel=1e-4)
+    assert record["trust"]["score"] == pytest.approx(score, rel=1e-4)
+    assert record["method"]["settings"]["score"] == "sigmoid"
 
 
 def test_a_bad_photograph_is_listed_and_the_others_are_done(call, tmp_path):
@@ -185,15 +244,38 @@ def test_a_bad_photograph_is_listed_and_the_others_are_done(call, tmp_path):
         (["--model", "tiny_factory:make", "--class", "zebra"], 2, "unknown class 'zebra'"),
         (["--model", "tiny_factory:make", "--class", "5"], 2, "class 5: the network has classes 0 to 4"),
         (["--model", "tiny_factory:make", "--method", "magic"], 2, "unknown method 'magic': choose one of fgvis, "),
+        (
+            ["--model", "tiny_factory:make", "--score", "odds"],
+            2,
+            "unknown score 'odds': choose one of softmax, sigmoid, ",
+        ),
+        (["--model", "tiny_factory:make", "--score", "logit", "--stop-ratio", "0.5"], 2, "'logit', which has no range"),
+        (
+            ["--model", "one_logit:make"],
+            4,
+            "TinyNet returns one logit per image, whose softmax is always 1: give score='",
+        ),
         (["--model", "tiny_factory:make", "--game", "chess"], 2, "unknown game 'chess'"),
         (["--model", "tiny_factory:make", "--method", "rise", "--lr", "1"], 2, "method rise takes no --lr: leave it"),
         (["--model", "tiny_factory:make", "--lr", "1", "--lr", "2"], 2, "--lr was given 2 times: give it once"),
         (["--model", "tiny_factory:make", "--no-trust", "--randomise"], 2, "--randomise with --no-trust"),
-        (["--model", "tiny_factory:make", "--set", "masks=3"], 2, "has no setting 'masks', it has game, lam, lr, iter"),
+        (
+            ["--model", "tiny_factory:make", "--set", "masks=3"],
+            2,
+            "has no setting 'masks', it has score, game, lam, lr, iter",
+        ),
         (["--model", "tiny_factory:make", "--set", "lam=x"], 2, "--set lam=x: expected a number, or several"),
         (["--model", "tiny_factory:make", "--set", "reference=grey"], 2, "unknown reference 'grey': choose one of"),
         (["--model", "tiny_factory:make", "--set", "lr=1", "--lr", "2"], 2, "--set lr=1: lr was given twice"),
         (["--model", "tiny_factory:make", "--set", "masks"], 2, "--set masks: give name=value"),
+        (["--model", "tiny_factory:make", "--search", "--lam", "1e-6"], 2, "--search with --lam: the search chooses"),
+        (
+            ["--model", "tiny_factory:make", "--search", "--set", "lam=1e-6"],
+            2,
+            "--search with --lam: the search chooses",
+        ),
+        (["--model", "tiny_factory:make", "--search", "--method", "rise"], 2, "method rise has no lambda to search"),
+        (["--model", "tiny_factory:make", "--search", "--method", "retina"], 2, "retina has no lambda to search"),
     ],
 )
 def test_bad_requests_are_one_line_with_their_exit_code(call, tmp_path, arguments, code, message):

@@ -19,6 +19,8 @@ QUICK = {
     "gallery": ("--iterations", "3", "--game", "deletion", "--game", "repression", "--lam", "1e-6"),
     "randomisation": ("--limit", "2", "--iterations", "3", "--set", "resamples=50"),
     "reference-entropy": ("--limit", "2"),
+    "stability": ("--limit", "2", "--set", "game.iterations=3", "--set", "starts=1,2", "--set", "resamples=50"),
+    "trade-off": ("--iterations", "3", "--set", "configurations=fgvis:max:1e-5,none:max:1e-5"),
     "two-objects": ("--iterations", "3", "--class", "1", "--class", "4"),
 }
 

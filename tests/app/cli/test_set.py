@@ -55,7 +55,10 @@ def test_localize_explains_and_finds_candidates_with_the_settings_given(call, tm
     assert not np.array_equal(usual.evidence, expected.evidence)
     assert len(usual.lesions) > len(expected.lesions) > 0
     refused(call(*run, *SHORT[:2]), "made with other settings (method)")
-    refused(call(*run, "--set", "masks=3"), "method retina has no setting 'masks', it has game.game, game.lam")
+    refused(
+        call(*run, "--set", "masks=3"),
+        "method retina has no setting 'masks', it has score, game.score, game.game, game.lam",
+    )
     refused(call(*run, "--set", "fraction=x"), "--set fraction=x: expected a number")
     refused(call(*run, "--set", "fraction=3"), "fraction 3.0: give a share of the maximum from 0 to 1")
 

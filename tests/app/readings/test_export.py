@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from helpers.readings import IMAGE, LESIONS, MODEL, READING, reading_of
 
-from retina_xai.app.readings.export import EXPORTS, deidentified, export_bytes, table_of, write_export
+from retina_xai.app.readings.export import COLUMNS, EXPORTS, deidentified, export_bytes, table_rows, write_export
 from retina_xai.app.readings.model import Reading
 from retina_xai.errors import InputError, UsageError
 from retina_xai.lesions.annotation import MAX_ANNOTATIONS, Annotation
@@ -104,7 +104,7 @@ def test_unknown_kinds_and_places_are_one_line(tmp_path):
 
 
 def test_whole_numbers_stay_whole_beside_empty_cells():
-    assert [type(value) for value in table_of(READINGS)["width"]] == [int] * 7
+    assert [type(row[COLUMNS.index("width")]) for row in table_rows(READINGS)] == [int] * 7
 
 
 def test_a_reading_of_the_most_lesions_is_exported():

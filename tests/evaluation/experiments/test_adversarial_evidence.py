@@ -1,90 +1,74 @@
-"""Table 1: games in blocks equal one long game, and the shares are counted right."""
+"""Table 1: which classes are aimed at, both rates beside each other, and one row for each defence."""
 
-import math
+import json
+from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.networks import TinyNet, smooth_images
-from helpers.tiny_network import photographs, tiny_network
+from helpers.tiny_network import CLASSES, photographs, tiny_network
 
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.experiments.adversarial_evidence import AdversarialEvidence, Reach, reach, reached_shares
+from retina_xai.evaluation.experiments.adversarial_evidence import AdversarialEvidence
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
-from retina_xai.explainers.fgvis import FGVis
-from retina_xai.metrics.intervals import wilson
+from retina_xai.evaluation.experiments.reach import Reach, plain_games, reach
+
+SMALL = AdversarialEvidence(iterations=6, judged_every=3, shown=1, defences=("none", "fgvis", "reference"))
 
 
-@pytest.fixture(scope="module")
-def model():
-    return TinyNet().eval()
+def test_the_least_likely_and_the_most_likely_class_are_aimed_at_with_the_same_budget(tmp_path):
+    network = tiny_network()
+    subject = Subject((network,), photographs(tmp_path / "in", ("a", "b")), seed=2)
+    case = subject.photographs()[0]
+    image = network.input_of(case.photograph())
+    record = SMALL.measure(subject, case).record
+    logits = network.logits(image)
+    for aim, index in (("absent", int(logits.argmin())), ("present", int(logits.argmax()))):
+        assert (record[aim]["index"], record[aim]["class"]) == (index, network.classes[index])
+        assert record[aim]["counts"] == (index != record["start_index"])
+        for defence in SMALL.defences:
+            settings = Reach(iterations=6, judged_every=3, seed=2)
+            alone = reach(network.model, image, torch.tensor([index]), settings, defence)
+            assert record[aim][defence] == plain_games(alone)[0]
 
 
-def least_likely(model, images):
-    with torch.no_grad():
-        return model(images).argmin(dim=1)
+def game(reached, steps=6):
+    return {"reached": reached, "steps": steps, "score": 0.5}
 
 
-@pytest.mark.parametrize("defended", [True, False])
-def test_blocks_of_steps_are_one_long_game(model, defended):
-    images = smooth_images(1, 24)
-    targets = least_likely(model, images)
-    long = FGVis("generation", lam=1e-10, lr=0.01, iterations=8, defended=defended)(model, images, targets)
-    settings = Reach(lr=0.01, iterations=8, judged_every=3)
-    blocks = reach(model, images, targets, settings, defended)
-    assert not long.converged.any()
-    assert torch.equal(blocks.mask, long.mask)
-    assert torch.equal(blocks.score, long.score_after)
-    assert blocks.steps.tolist() == [8]
-
-
-def test_a_game_ends_at_the_first_look_at_which_its_class_is_the_most_likely(model):
-    images, targets = smooth_images(1, 24).repeat(5, 1, 1, 1), torch.arange(5)
-    settings = Reach(lr=0.1, iterations=20, judged_every=2)
-    result = reach(model, images, targets, settings, defended=False)
-    with torch.no_grad():
-        seen = model(result.mask * images).argmax(dim=1)
-    assert torch.equal(result.reached, seen == targets)
-    assert result.reached.any()
-    assert not result.reached.all()
-    for row in result.reached.nonzero()[:, 0].tolist():
-        steps = int(result.steps[row])
-        assert steps % 2 == 0
-        if steps > 2:
-            earlier = Reach(lr=0.1, iterations=steps - 2, judged_every=steps)
-            assert not reach(model, images[row : row + 1], targets[row : row + 1], earlier, False).reached
-
-
-def test_shares_and_their_intervals():
-    sides = [(True, False), (True, False), (True, True), (False, False)]
+def test_games_toward_the_class_of_the_start_are_left_out_and_rates_stand_side_by_side():
     records = [
         {
-            "undefended": {"reached": plain, "steps": 10 + number},
-            "defended": {"reached": cut, "steps": 7},
+            "absent": {"counts": True, "none": game(True), "fgvis": game(number == 0)},
+            "present": {"counts": number < 3, "none": game(True, 2), "fgvis": game(number in (1, 3), 5)},
         }
-        for number, (plain, cut) in enumerate(sides)
+        for number in range(4)
     ]
-    figures = reached_shares(records)
-    assert (figures["n"], figures["undefended"], figures["defended"]) == (4, 0.75, 0.25)
-    assert figures["undefended.low"] == wilson(3, 4).low
-    assert (figures["undefended.median_steps"], figures["defended.median_steps"]) == (11, 7)
-    assert math.isnan(reached_shares(records[3:])["defended.median_steps"])
+    subject = SimpleNamespace(network=SimpleNamespace(name="net", classes=CLASSES))
+    findings = AdversarialEvidence().summarise(subject, records)
+    figures, table = findings.figures, findings.table
+    assert (figures["none.absent"], figures["fgvis.absent"]) == (1.0, 0.25)
+    assert (figures["fgvis.present"], figures["fgvis.present.n"]) == (1 / 3, 3)
+    assert figures["fgvis.present.median_steps"] == 5
+    assert table.index.tolist()[:3] == [
+        ("net", "undefended"),
+        ("net", "defended (FGVis)"),
+        ("VGG16 (published)", "undefended"),
+    ]
+    own = table.loc[("net", "defended (FGVis)")]
+    assert own["least likely class"].startswith("25.0 % (")
+    assert own["most likely class"].startswith("33.3 % (")
+    assert (own["most likely class: games"], own["most likely class: steps"]) == ("3", "5")
+    assert table.loc[("VGG16 (published)", "defended (FGVis)"), "least likely class"] == "0.2 %"
+    assert table.loc[("VGG16 (published)", "undefended"), "most likely class"] == ""
+    assert "4 photographs, network of 5 classes, 100 steps" in findings.caption
 
 
-def test_the_experiment_aims_at_the_least_likely_class(tmp_path):
-    network = tiny_network()
-    subject = Subject((network,), photographs(tmp_path / "in", ("a", "b", "c")))
-    outcome = run_experiment(AdversarialEvidence(iterations=6, judged_every=3, shown=1), subject, tmp_path / "out")
-    assert set(outcome.findings.figures) >= {"n", "undefended", "defended", "defended.low", "undefended.high"}
-    assert outcome.findings.table.index.tolist()[:2] == ["tiny", "VGG16 (published)"]
+def test_the_paper_protocol_is_the_default_and_another_choice_needs_another_folder(tmp_path):
+    assert AdversarialEvidence().defences == ("none", "fgvis")
+    subject = Subject((tiny_network(),), photographs(tmp_path / "in", ("a", "b", "c")))
+    outcome = run_experiment(SMALL, subject, tmp_path / "out")
+    assert set(outcome.findings.figures) >= {"n", "none.absent", "fgvis.present", "reference.absent.low"}
     assert len(list((tmp_path / "out" / "pictures").iterdir())) == 1
-    image = network.input_of(subject.photographs()[0].photograph())
-    record = AdversarialEvidence(iterations=1, shown=0).measure(subject, subject.photographs()[0]).record
-    assert record["target_index"] == int(network.logits(image).argmin())
-    assert record["target"] == network.classes[record["target_index"]]
-
-
-def test_senseless_settings_are_refused():
-    with pytest.raises(UsageError, match="lr 0, lam 1e-10, iterations 100"):
-        Reach(lr=0)
-    with pytest.raises(UsageError, match="lr -1"):
-        AdversarialEvidence(lr=-1)
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["settings"]["defences"] == [*SMALL.defences]
+    with pytest.raises(UsageError, match="made with other settings"):
+        run_experiment(AdversarialEvidence(iterations=6, judged_every=3, shown=1), subject, tmp_path / "out")

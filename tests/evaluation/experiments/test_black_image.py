@@ -8,9 +8,9 @@ import torch
 from helpers.networks import TinyNet
 from helpers.tiny_network import RULES, tiny_network
 
-from retina_xai.evaluation.experiments.adversarial_evidence import GAME, Reach, reach
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.black_image import BlackImage, black, targets
+from retina_xai.evaluation.experiments.reach import GAME, Reach, reach
 
 CLASSES = tuple(f"c{number}" for number in range(12))
 
@@ -67,14 +67,25 @@ def test_pieces_hold_each_chosen_class_once(network):
 
 
 def test_figures_count_classes_and_each_plays_alone(network, tmp_path):
-    experiment = BlackImage(iterations=6, judged_every=3, batch=3)
+    experiment = BlackImage(iterations=6, judged_every=3, batch=3, defences=("none", "fgvis", "staged"), strict_steps=2)
     subject = Subject((network,), limit=4, seed=0)
     outcome = run_experiment(experiment, subject, tmp_path)
     assert outcome.findings.figures["n"] == 4
     cases = json.loads((tmp_path / "result.json").read_text())["cases"]
     rows = [row for case in cases for row in case["classes"]]
-    assert outcome.findings.figures["undefended"] == sum(row["undefended"]["reached"] for row in rows) / 4
-    settings = Reach(0.1, 0.0, 6, 3, 0)
+    for defence in experiment.defences:
+        reached = sum(row[defence]["reached"] for row in rows)
+        assert outcome.findings.figures[f"{defence}.absent"] == reached / 4
+    settings = Reach(0.1, 0.0, 6, 3, 0, strict_steps=2)
     for row in rows:
-        alone = reach(network.model, black(network), torch.tensor([row["index"]]), settings, defended=True)
-        assert row["defended"]["score"] == float(alone.score)
+        alone = reach(network.model, black(network), torch.tensor([row["index"]]), settings, "staged")
+        assert row["staged"]["score"] == float(alone.score)
+    assert outcome.findings.table.index.tolist()[:3] == [
+        ("tiny", "undefended"),
+        ("tiny", "defended (FGVis)"),
+        ("tiny", "defended, FGVis and then reference bounds"),
+    ]
+
+
+def test_the_paper_protocol_is_the_default():
+    assert (BlackImage().defences, BlackImage().lam) == (("none", "fgvis"), 0.0)

@@ -7,12 +7,15 @@ from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.evaluation.experiments.base import Subject
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
+from retina_xai.explainers.fgvis import FGVis
 
 QUICK = {
     "adversarial-evidence": {"iterations": 3, "judged_every": 1, "shown": 0},
     "black-image": {"iterations": 3, "judged_every": 1, "shown": 0},
     "deletion": {"iterations": 3, "masks": 6, "samples": 6, "shown": 0},
     "gallery": {"iterations": 3, "game": ("deletion",), "lam": (1e-6,)},
+    "stability": {"game": FGVis(lam=1e-8, iterations=3), "starts": (1,)},
+    "trade-off": {"configurations": ("fgvis:max:1e-5",), "iterations": 3, "black_classes": 0},
     "two-objects": {"iterations": 3},
 }
 UNSEEDED = {"colour-bias"}

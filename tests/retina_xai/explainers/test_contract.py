@@ -11,7 +11,7 @@ from helpers.networks import smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers.explainer import Explainer
+from retina_xai.explainers.explainer import NOT_REPORTED, Explainer
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.registry import EXPLAINERS
 
@@ -116,7 +116,7 @@ def test_settings_contain_every_field_that_a_result_depends_on(name):
     if isinstance(held.get("game"), FGVis):
         held |= {field.name: getattr(held["game"], field.name) for field in fields(held["game"])}
     settings = explainer.settings()
-    assert settings.keys() == {"method", *held} - {"batch", "batch_size"}
+    assert settings.keys() == {"method", *held} - NOT_REPORTED
     for key in settings.keys() - {"method", "lam"}:
         assert settings[key] == held[key]
 

@@ -6,7 +6,7 @@ from helpers.networks import LinearLogit, TinyNet, smooth_images
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.fgvis import START_SEEDS, FGVis
 from retina_xai.games import GAMES
 from retina_xai.games.references import Blur, reference_for
 
@@ -158,3 +158,55 @@ def test_progress_is_reported_and_an_exception_cancels():
         FGVis(lam=1e-4, iterations=9)(model, smooth_images(1, 24), on_step=cancel_at_three)
     assert seen == [(step, (1,)) for step in range(4)]
     assert model.training
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_several_starts_are_the_mean_mask_of_their_games(game):
+    images, model = smooth_images(2, 24).double(), TinyNet().double().eval()
+    settings = {"game": game, "lam": (1e-6, 1e-8), "iterations": 9, "reference": "noise", "seed": 4}
+    seen = []
+    mean = FGVis(**settings, starts=3)(model, images, on_step=lambda step, scores: seen.append(step))
+    reference = reference_for("noise", images, 4)
+    masks = [GAMES[game].start_mask(images.shape, 4 + START_SEEDS * number, images) for number in range(3)]
+    singles = [FGVis(**settings)(model, images, start=mask) for mask in masks]
+    torch.testing.assert_close(mean.mask, sum(single.mask for single in singles) / 3)
+    torch.testing.assert_close(mean.evidence, sum(single.evidence for single in singles) / 3)
+    torch.testing.assert_close(mean.explained, mean.mask * images + (1 - mean.mask) * reference)
+    with torch.no_grad():
+        logits = model(mean.explained)
+    torch.testing.assert_close(mean.score_after, logits.softmax(1).gather(1, mean.target[:, None])[:, 0])
+    assert torch.equal(mean.converged, (logits.argmax(1) == mean.target) == GAMES[game].keeps_class)
+    assert torch.equal(mean.iterations, sum(single.iterations for single in singles))
+    assert torch.equal(mean.lam, torch.stack([single.lam for single in singles]).amin(0))
+    assert FGVis(**settings, starts=3).plan() == (6, 9)
+    assert not torch.equal(singles[0].mask, singles[1].mask)
+
+
+def test_one_start_is_the_game_without_that_setting_and_a_stop_is_judged_on_the_mean():
+    images, model = smooth_images(1, 24), TinyNet().eval()
+    settings = {"lam": 1e-4, "iterations": 8}
+    random_start = GAMES["deletion"].start_mask(images.shape, 0, images)
+    assert torch.equal(
+        FGVis(**settings, starts=1)(model, images).mask, FGVis(**settings)(model, images, start=random_start).mask
+    )
+    score = float(FGVis(**settings, starts=2)(model, images).score_after)
+    for stop, reached in ((1.0, True), (score / 10, False)):
+        mean = FGVis(**settings, starts=2, stop_score=stop)(model, images)
+        assert mean.converged.tolist() == [reached] == [bool(mean.score_after < stop)]
+    with pytest.raises(UsageError, match="starts 2 with a given start mask"):
+        FGVis(**settings, starts=2)(model, images, start=random_start)
+
+
+def test_a_wide_slack_plays_as_if_undefended_and_no_slack_cuts_more():
+    images, model = smooth_images(1, 24), TinyNet().eval()
+    settings = {"game": "generation", "lam": 0.0, "iterations": 8}
+    plain = FGVis(**settings, defence="none")(model, images, 2)
+    wide, default, without = (FGVis(**settings, slack=slack)(model, images, 2) for slack in (100.0, 1e-5, 0.0))
+    torch.testing.assert_close(wide.mask, plain.mask)
+    assert not torch.equal(default.mask, plain.mask)
+    assert torch.equal(default.mask, FGVis(**settings)(model, images, 2).mask)
+    assert without.settings["slack"] == 0.0
+    with pytest.raises(UsageError, match="slack -1.0, starts 1: give a share of at least 0"):
+        FGVis(slack=-1.0)
+    with pytest.raises(UsageError, match="slack 1e-05, starts 0"):
+        FGVis(starts=0)

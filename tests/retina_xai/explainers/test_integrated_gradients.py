@@ -6,6 +6,7 @@ from torch import nn
 
 from retina_xai.errors import UsageError
 from retina_xai.explainers.integrated_gradients import IntegratedGradients
+from retina_xai.models.scored_model import scored
 
 
 class Quadratic(nn.Module):
@@ -30,7 +31,8 @@ def case():
 def test_the_attribution_of_a_quadratic_score_is_each_values_own_term(case):
     model, image = case
     terms = model.weights.detach() * image[0].square()
-    found = IntegratedGradients(points=3)._attribution(model, image[0], torch.tensor(0))
+    with scored(model) as network:
+        found = IntegratedGradients(points=3)._attribution(network, image[0], torch.tensor(0))
     assert found == pytest.approx(terms, abs=1e-6)  # Captum keeps the weights of its quadrature in float32
     assert float(found.sum()) == pytest.approx(float(model(image).detach()[0, 0]), abs=1e-6)
     evidence = IntegratedGradients(points=3)(model, image, 0).evidence[0]

@@ -38,8 +38,8 @@ def test_window_and_stride_are_shares_of_the_longer_side():
     model = LinearScore(torch.zeros(40, 56))
     Occlusion(batch=1)(model, torch.ones(1, 3, 40, 56), 0)
     # window 8, stride 2: 1 + (40 - 8) / 2 by 1 + (56 - 8) / 2 positions, besides the image itself once for the
-    # scores, once for the layout and once for the differences
-    assert sum(model.shown) == 17 * 25 + 3
+    # end of the network, once for the scores, once for the layout and once for the differences
+    assert sum(model.shown) == 17 * 25 + 4
 
 
 @pytest.mark.parametrize(

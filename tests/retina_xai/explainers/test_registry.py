@@ -32,7 +32,7 @@ def test_the_methods_for_fundus_photographs_are_those_of_the_paper_and_ours():
     paper = FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=500, stop_score=0.1)
     assert fundus_explainer("fgvis") == paper
     assert fundus_explainer("fgvis-undefended") == FGVis("deletion", 1e-10, 0.25, 500, 0.1, defended=False)
-    ours = RetinaFGVis(FGVis(game="deletion", lam=1e-10, lr=0.25, iterations=80, stop_score=0.1))
+    ours = RetinaFGVis(FGVis("deletion", 1e-10, 0.25, 80, 0.1, defence="staged"))
     assert fundus_explainer("retina") == ours
     undefended = fundus_explainer("retina-undefended")
     assert undefended.game == FGVis("deletion", 1e-10, 0.25, 80, 0.1, defended=False)

@@ -9,7 +9,7 @@ from retina_xai.explainers.rise import RISE
 
 
 def masks_of(rise, height, width, batch=16):
-    return torch.cat(list(rise.draw(height, width, batch)))[:, 0]
+    return torch.cat(list(rise.draw((height, width), batch)))[:, 0]
 
 
 def test_evidence_is_the_mean_score_of_the_masks_that_show_a_pixel():

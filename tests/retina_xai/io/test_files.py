@@ -55,12 +55,23 @@ def test_json_has_null_for_nan(tmp_path):
 
 
 def test_formulas_in_tables_are_neutralised(tmp_path):
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["=cmd()", "+1", "fine"], "b": [-1.0, 2.0, 3.0]}))
+    write_csv(tmp_path / "a.csv", ["a", "b"], [("=cmd()", -1.0), ("+1", 2.0), ("fine", 3.0)])
     assert (tmp_path / "a.csv").read_text() == "a,b\n'=cmd(),-1.0\n'+1,2.0\nfine,3.0\n"
 
 
+def test_a_table_is_that_of_pandas(tmp_path):
+    rows = [("a,b", 0.1, 1 / 3, True, 7), ('q"q', float("nan"), 1e-12, False, -7), ("x\ny", 2.0, 1e22, True, 0)]
+    columns = ["text", "score", "other", "flag", "count"]
+    write_csv(tmp_path / "a.csv", columns, rows)
+    assert (tmp_path / "a.csv").read_text() == pd.DataFrame(rows, columns=columns).to_csv(index=False)
+    write_csv(tmp_path / "b.csv", ["text", "none"], [("\udcff", None)])
+    assert (tmp_path / "b.csv").read_text() == "text,none\n\\udcff,\n"
+    write_csv(tmp_path / "c.csv", ["a", "b"], [])
+    assert (tmp_path / "c.csv").read_text() == "a,b\n"
+
+
 def test_a_carriage_return_cannot_start_a_row_with_a_formula(tmp_path):
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x\r=cmd()", "y\r\nz", "\r=cmd()"]}))
+    write_csv(tmp_path / "a.csv", ["a"], [("x\r=cmd()",), ("y\r\nz",), ("\r=cmd()",)])
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [["a"], ["x\n=cmd()"], ["y\nz"], ["'\n=cmd()"]]
 

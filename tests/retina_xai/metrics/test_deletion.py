@@ -51,7 +51,7 @@ def test_fractions_are_the_exact_shares_removed():
             return super().forward(images)
 
     curve = removal_curve(WatchingScore(WEIGHT), IMAGE, noise(20, 30), 0)
-    assert curve.fractions.tolist() == pytest.approx(shown[1:], abs=1e-12)  # the first one finds the layout
+    assert curve.fractions.tolist() == pytest.approx(shown[2:], abs=1e-12)  # the first two find the end and layout
     assert curve.fractions[[0, -1]].tolist() == [0, 1]
 
 
@@ -127,7 +127,7 @@ def test_removed_pixels_become_the_reference_and_inserted_ones_the_image():
     for mode in ("deletion", "insertion"):
         shown.clear()
         removal_curve(WatchingNet(), image, noise(8, 8), 0, CurveSettings(mode, reference))
-        steps = torch.cat(shown[1:])  # the first one finds the layout
+        steps = torch.cat(shown[2:])  # the first two find the end and layout
         assert ((steps == image) | (steps == 5)).all()
         ends = (image, reference.expand_as(image))
         first, last = ends if mode == "deletion" else ends[::-1]
@@ -184,7 +184,8 @@ def test_the_relative_area_of_a_zero_score_is_undefined():
             InputError,
             r"evidence has shape \(30, 20\), expected \(20, 30\), that of the image",
         ),
-        (IMAGE[None], torch.zeros(20, 30), 0, InputError, "images have shape"),
+        (IMAGE[None, None], torch.zeros(20, 30), 0, InputError, "images have shape"),
+        (IMAGE[None], torch.zeros(20, 30), 0, InputError, r"expected \(3, 20, 30\), that of the image"),
         (IMAGE * torch.nan, torch.zeros(20, 30), 0, InputError, "images hold NaN"),
         (IMAGE, torch.zeros(20, 30), 2, UsageError, "the model has classes 0 to 1"),
         (-2 * IMAGE, torch.zeros(20, 30), 0, ModelError, "the model returned NaN or infinity"),

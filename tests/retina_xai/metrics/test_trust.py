@@ -163,7 +163,7 @@ def test_seed_sensitivity_and_randomisation_test_compare_with_the_right_maps(own
 
 def test_constant_maps_do_not_agree_by_the_order_of_their_ties():
     class Flat(RandomMap):
-        def __call__(self, model, images, targets=None):
+        def __call__(self, model, images, targets=None, *, on_step=None):
             return explanation(torch.zeros(40, 40))
 
     found = trust(TinyNet(), smooth_images(1, 40)[0], explanation(torch.zeros(40, 40)), None, Flat())

@@ -108,7 +108,7 @@ def test_a_factory_may_define_preprocessing_and_load_weights_from_a_file(nets, t
         ("{nets}:number", "is int, expected a function that returns a torch module"),
         ("{nets}:needs_argument", "failed .TypeError: .*; it is called without arguments"),
         ("{nets}:not_a_module", "returned str, expected a torch module"),
-        ("{nets}:flat", r"returned \(1, 7, 222, 222\) for one image, expected logits \(1, classes\)"),
+        ("{nets}:flat", r":flat returned \(1, 7, 222, 222\) for 1 images: it must return logits \(N, classes\)"),
         ("{nets}:misnamed", r"`classes` has 2 names, expected 7, one for each logit"),
         ("{nets}:broken", "returned NaN or infinity for an image of the mean colour; check its weights"),
         ("{nets}:fails_on_images", r"cannot classify an image of shape \(1, 3, 224, 224\)"),

@@ -1,0 +1,99 @@
+"""Observation of the function calls of a forward pass, by function name: modules, functionals and in-place calls alike.
+
+A `TorchFunctionMode` sees every call of a torch function. A module that is used three times makes three calls.
+Nothing is attached to the model. Scripted blocks and custom autograd functions are not seen; `games.graph` detects
+them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node, get_gradient_edge
+from torch.overrides import TorchFunctionMode
+
+NONLINEARITIES: dict[str, bool] = {
+    # name of the torch function -> whether its output is never negative (the lower bound then always holds)
+    **dict.fromkeys(("relu", "relu6", "sigmoid", "special_expit", "softplus", "hardsigmoid"), True),
+    **dict.fromkeys(("leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "glu"), False),
+    **dict.fromkeys(("hardswish", "hardtanh", "tanh", "softsign", "log_sigmoid", "logsigmoid", "tanhshrink"), False),
+    **dict.fromkeys(("threshold", "hardshrink", "softshrink"), False),
+    # functions from which some networks build their own activation
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum"), False),
+    **dict.fromkeys(("exp", "expm1", "erf", "sin", "cos", "atan", "arctan", "log1p", "sqrt", "rsqrt"), False),
+    **dict.fromkeys(("abs", "absolute", "square", "pow", "reciprocal", "rdiv"), False),
+}
+
+PRODUCTS = frozenset({"mul", "multiply", "div", "divide", "true_divide"})
+"""Functions that are linear unless both arguments depend on the image."""
+
+COMPARISONS = frozenset(
+    {"gt", "greater", "lt", "less", "ge", "greater_equal", "le", "less_equal", "eq", "ne", "sign", "sgn", "heaviside"}
+)
+"""Functions whose result has no gradient, so that the autograd graph does not show them."""
+
+PASSIVE = frozenset(
+    {
+        *("softmax", "log_softmax", "softmin", "scaled_dot_product_attention", "multi_head_attention_forward"),
+        *("layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm", "normalize"),
+        *("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"),
+        *("adaptive_max_pool3d", "amax", "max", "amin", "min", "logsumexp", "log", "logit"),
+    }
+)
+"""Known functions without bounds: normalisation, attention and pooling rescale or select units that have bounds."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call whose output depends on the image.
+
+    name: of the function, without underscores at its ends. output: its result. node: the node of the autograd graph
+    that computed it; None if it has no gradient. sources: the nodes of the tensor arguments that depend on the image.
+    """
+
+    name: str
+    output: Tensor
+    node: Node | None
+    sources: tuple[Node, ...]
+
+
+class CallObserver(TorchFunctionMode):
+    """Calls `observe(call)` after every watched call, once even if that calls another one internally.
+
+    Args:
+        observe: called for nonlinearities and for products of tensors that depend on the image; if `everything` is set,
+            for comparisons and passive functions too.
+        everything: see `observe`.
+    """
+
+    def __init__(self, observe: Callable[[Call], None], *, everything: bool = False) -> None:
+        super().__init__()
+        self.observe = observe
+        self.watched = PRODUCTS | NONLINEARITIES.keys() | (COMPARISONS | PASSIVE if everything else frozenset())
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        name = getattr(func, "__name__", "").strip("_")
+        if name not in self.watched:
+            return func(*args, **(kwargs or {}))
+        dependent = [tensor for tensor in _tensors((*args, *(kwargs or {}).values())) if tensor.requires_grad]
+        sources = tuple(get_gradient_edge(tensor).node for tensor in dependent)
+        output = func(*args, **(kwargs or {}))
+        result = output[0] if isinstance(output, tuple) else output
+        if len(sources) > int(name in PRODUCTS) and isinstance(result, Tensor):
+            self.observe(Call(name, result, result.grad_fn, sources))
+        return output
+
+
+def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
