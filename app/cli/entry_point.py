@@ -27,6 +27,8 @@ STOPPED = {INTERRUPTED: f"interrupted; {KEPT}", TERMINATED: f"ended by SIGTERM; 
 
 def main() -> None:
     """Run the command line."""
+    # Idle threads of torch sleep. Otherwise they spin, and on a busy machine a game takes several times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if os.environ.get(DEBUG):
         logging.basicConfig()
         logging.getLogger("retina_xai").setLevel(logging.DEBUG)

@@ -1,10 +1,12 @@
 """What the commands import: large libraries take seconds, so a command loads only those that it needs."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 from helpers.batches import phantoms_in
+from helpers.command_line import command
 
 SCRIPT = """
 import sys
@@ -28,6 +30,15 @@ def test_help_needs_no_large_library(arguments):
     found = loaded(*arguments)
     assert "typer" in found
     assert found.isdisjoint({"torch", "torchvision", "pandas", "cv2", "scipy", "skimage", "sklearn", "matplotlib"})
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_idle_threads_sleep_unless_the_user_wants_otherwise(monkeypatch, capsys, given, expected):
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")  # so that it is restored
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert command(monkeypatch, capsys)("--version")[0] == 0
+    assert os.environ["OMP_WAIT_POLICY"] == expected
 
 
 def test_localize_needs_torch_but_not_what_takes_as_long_again(tmp_path, weights):
