@@ -153,7 +153,7 @@ MISSING = [
     ("typer", ["--version"], "retina-xai", "app"),
     ("typer", ["experiment", "deletion"], "experiment", "evaluate"),
     ("streamlit", ["view", "{folder}"], "view", "app"),
-    ("pandas", ["localize", "{folder}", "--out", "y"], "localize", "app"),
+    ("typer", ["localize", "{folder}", "--out", "y"], "localize", "app"),
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
 ]
 
