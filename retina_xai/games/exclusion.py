@@ -36,7 +36,8 @@ def exclusion(model: nn.Module, images: Tensor, references: Tensor, slack: float
 
     Args:
         model: any torch classifier that `record_bounds` accepts.
-        images, references: (N, C, H, W) in the model's normalised space.
+        images: (N, C, H, W) in the model's normalised space.
+        references: the same shape.
         slack: as in `FGVis`.
 
     Raises:
