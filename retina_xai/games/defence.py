@@ -27,6 +27,7 @@ have no gradient and are skipped.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import zip_longest
 
 import torch
@@ -62,17 +63,14 @@ class Bound:
 
     def cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
         """A backward hook for the output of the call: no gradient for units outside the bounds (eq. 6)."""
-        output = output.detach()
-        margin = self.upper - output
-        if self.lower is not None:
-            margin = torch.minimum(margin, output - self.lower, out=margin)
+        margin, below = self._margins(output.detach())
+        if below is not None:
+            torch.minimum(margin, below, out=margin)
         return lambda gradient: _passed(gradient, margin)
 
     def one_sided_cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
         """A backward hook: no gradient where a descent step would move a unit further out of the bounds."""
-        output = output.detach()
-        above = self.upper - output
-        below = None if self.lower is None else output - self.lower
+        above, below = self._margins(output.detach())
 
         def hook(gradient: Tensor) -> Tensor:
             upwards, downwards = gradient.clamp(max=0), gradient.clamp(min=0)
@@ -80,6 +78,19 @@ class Bound:
             return _passed(upwards, above).add_(kept)
 
         return hook
+
+    def _margins(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """upper - output and output - lower; valid until the next forward pass."""
+        above, below = self._buffers
+        above = torch.sub(self.upper, output, out=above)
+        return above, None if self.lower is None else torch.sub(output, self.lower, out=below)
+
+    @cached_property
+    def _buffers(self) -> tuple[Tensor | None, Tensor | None]:
+        """Memory for the margins. On a CPU, a step that allocates its own is slower; accelerators cache memory."""
+        if self.upper.device.type != "cpu":
+            return None, None
+        return torch.empty_like(self.upper), None if self.lower is None else torch.empty_like(self.lower)
 
 
 def _passed(gradient: Tensor, margin: Tensor) -> Tensor:

@@ -120,8 +120,7 @@ def _unchanged(proposal: Tensor, mask: Tensor) -> Tensor:
 
 
 def _largest(gradient: Tensor) -> Tensor:
-    sizes: Tensor = torch.linalg.vector_norm(gradient, math.inf, dim=1)
-    return sizes
+    return torch.maximum(gradient.amax(dim=1), -gradient.amin(dim=1))  # several times faster than the maximum norm
 
 
 def _quantile_99(gradient: Tensor) -> Tensor:
