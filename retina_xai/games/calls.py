@@ -50,12 +50,14 @@ class Call:
 
     name: of the function, without underscores at its ends. output: its result. node: the node of the autograd graph
     that computed it; None if it has no gradient. sources: the nodes of the tensor arguments that depend on the image.
+    never_negative: whether the function has no negative values.
     """
 
     name: str
     output: Tensor
     node: Node | None
     sources: tuple[Node, ...]
+    never_negative: bool = False
 
 
 class CallObserver(TorchFunctionMode):
@@ -87,8 +89,15 @@ class CallObserver(TorchFunctionMode):
         output = func(*args, **(kwargs or {}))
         result = output[0] if isinstance(output, tuple) else output
         if len(sources) > int(name in PRODUCTS) and isinstance(result, Tensor):
-            self.observe(Call(name, result, result.grad_fn, sources))
+            self.observe(Call(name, result, result.grad_fn, sources, _never_negative(name, args, kwargs or {})))
         return output
+
+
+def _never_negative(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    if name == "hardtanh":  # of nn.ReLU6, too
+        lowest = kwargs.get("min_val", args[1] if len(args) > 1 else -1)
+        return isinstance(lowest, int | float) and lowest >= 0
+    return NONLINEARITIES.get(name, False)
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:

@@ -226,7 +226,7 @@ def record_bounds(model: nn.Module, images: Tensor, slack: float = SLACK) -> tup
     def observe(call: Call) -> None:
         calls.append(call)
         if call.name in NONLINEARITIES or call.name in PRODUCTS:
-            bounds.append(_bound(call.name, call.output, len(images), slack))  # before an in-place call changes it
+            bounds.append(_bound(call, len(images), slack))  # before an in-place call changes it
 
     with torch.enable_grad(), CallObserver(observe, everything=True):
         logits: Tensor = model(images.detach().requires_grad_())
@@ -267,7 +267,8 @@ def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Ten
     return logits
 
 
-def _bound(name: str, output: Tensor, images: int, slack: float) -> Bound:
+def _bound(call: Call, images: int, slack: float) -> Bound:
+    name, output = call.name, call.output
     if output.ndim == 0 or len(output) % images:
         raise ModelError(
             f"the output of {name} has shape {tuple(output.shape)} for a batch of {images}: for the defence, its "
@@ -276,7 +277,7 @@ def _bound(name: str, output: Tensor, images: int, slack: float) -> Bound:
     output = output.detach()
     largest = output.reshape(images, -1).abs().amax(dim=1).repeat_interleave(len(output) // images)
     room = (slack * largest).reshape(-1, *[1] * (output.ndim - 1))
-    lower = None if NONLINEARITIES.get(name) else output.clamp(max=0) - room
+    lower = None if call.never_negative else output.clamp(max=0) - room
     return Bound(name, output.clamp(min=0) + room, lower)
 
 
