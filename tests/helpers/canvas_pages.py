@@ -134,4 +134,5 @@ def move_threshold(canvas: Canvas, steps: int) -> None:
 
 def choose_image(canvas: Canvas, name: str) -> None:
     canvas.page.get_by_text(name, exact=True).click()
+    expect(canvas.root).to_have_attribute("data-image", name, timeout=1000 * PATIENCE)
     until(lambda: canvas.told()["image"] == name)

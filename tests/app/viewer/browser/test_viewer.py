@@ -19,6 +19,7 @@ from helpers.viewer_pages import (
     rows,
     saved,
     serious,
+    settle,
     spot,
     store,
     upload,
@@ -154,7 +155,9 @@ def test_next_and_agree_by_key(page, viewer):
     expect(page.get_by_text("is empty (0 bytes)")).to_be_visible(timeout=MILLISECONDS)
     page.locator("body").press("p")
     expect(canvas).to_have_attribute("data-image", image, timeout=MILLISECONDS)
+    settle(page)
     page.keyboard.press("b")
+    expect(button(page, "Disagree")).to_have_attribute("aria-pressed", "true", timeout=MILLISECONDS)
     expect(button(page, "Store reading")).to_be_enabled(timeout=MILLISECONDS)
     page.keyboard.press("f")
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
