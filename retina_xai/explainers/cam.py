@@ -48,7 +48,7 @@ class GradCAM(Explainer):
         check_images(images)
         with self.network(model) as network:
             found, logits = _last_map(network, images)
-            layer = _chosen(model, self.layer, found)
+            layer = _chosen(network.model, self.layer, found)
             target = resolve_targets(targets, check_logits(logits))
             self.report_once(on_step, logits, target)
             leaf = images.detach().clone().requires_grad_()

@@ -33,7 +33,7 @@ from retina_xai.games.game import GAMES, Game
 from retina_xai.games.line_search import LAMBDAS, line_search
 from retina_xai.games.position import Position
 from retina_xai.games.references import Reference, check_reference, reference_for
-from retina_xai.models.folding import folded
+from retina_xai.models.folding import folded, repeatable
 from retina_xai.models.inference import check_precision
 from retina_xai.models.scores import score_spec
 from retina_xai.models.throughput import batch_for
@@ -167,7 +167,7 @@ class FGVis(Explainer):
         parts = []
         with self.network(model) as network:
             check_precision(network, images)
-            faster = folded(network, images[:1]) if self.fold else network
+            faster = (folded if self.fold else repeatable)(network, images[:1])
             for first in range(0, len(images), size):
                 rows = slice(first, first + size)
                 wanted = targets[rows] if targets is not None and len(targets) > 1 else targets

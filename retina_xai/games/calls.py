@@ -21,12 +21,35 @@ NONLINEARITIES: dict[str, bool] = {
     **dict.fromkeys(("threshold", "hardshrink", "softshrink"), False),
     # functions from which some networks build their own activation
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum"), False),
-    **dict.fromkeys(("exp", "expm1", "erf", "sin", "cos", "atan", "arctan", "log1p", "sqrt", "rsqrt"), False),
+    **dict.fromkeys(
+        (
+            "exp",
+            "expm1",
+            "erf",
+            "sin",
+            "cos",
+            "atan",
+            "arctan",
+            "log",
+            "log1p",
+            "sqrt",
+            "rsqrt",
+            "logit",
+            "special_logit",
+        ),
+        False,
+    ),
     **dict.fromkeys(("abs", "absolute", "square", "pow", "reciprocal", "rdiv"), False),
 }
 
 PRODUCTS = frozenset({"mul", "multiply", "div", "divide", "true_divide"})
 """Functions that are linear unless both arguments depend on the image."""
+
+DIVISIONS = frozenset({"div", "divide", "true_divide"})
+"""Nonlinear if the divisor depends on the image: a reciprocal if the dividend does not, a product otherwise."""
+
+EXTREMES = {"max": "maximum", "min": "minimum"}
+"""Functions that compare two tensors if they get two, and reduce one otherwise."""
 
 COMPARISONS = frozenset(
     {"gt", "greater", "lt", "less", "ge", "greater_equal", "le", "less_equal", "eq", "ne", "sign", "sgn", "heaviside"}
@@ -38,7 +61,7 @@ PASSIVE = frozenset(
         *("softmax", "log_softmax", "softmin", "scaled_dot_product_attention", "multi_head_attention_forward"),
         *("layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm", "normalize"),
         *("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d"),
-        *("adaptive_max_pool3d", "amax", "max", "amin", "min", "logsumexp", "log", "logit"),
+        *("adaptive_max_pool3d", "amax", "max", "amin", "min", "logsumexp"),
     }
 )
 """Known functions without bounds: normalisation, attention and pooling rescale or select units that have bounds."""
@@ -81,7 +104,7 @@ class CallObserver(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        name = getattr(func, "__name__", "").strip("_")
+        name = _name_of(func, args, kwargs or {})
         if name not in self.watched:
             return func(*args, **(kwargs or {}))
         dependent = [tensor for tensor in _tensors((*args, *(kwargs or {}).values())) if tensor.requires_grad]
@@ -91,6 +114,21 @@ class CallObserver(TorchFunctionMode):
         if len(sources) > int(name in PRODUCTS) and isinstance(result, Tensor):
             self.observe(Call(name, result, result.grad_fn, sources, _never_negative(name, args, kwargs or {})))
         return output
+
+
+def _name_of(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The name of a torch function; some do the work of another one, depending on their arguments."""
+    name: str = getattr(func, "__name__", "").strip("_")
+    other = kwargs.get("other", args[1] if len(args) > 1 else None)
+    if name in EXTREMES and isinstance(other, Tensor):
+        return EXTREMES[name]
+    if name in DIVISIONS and not _depends(args[0] if args else kwargs.get("input")) and _depends(other):
+        return "rdiv"
+    return name
+
+
+def _depends(value: object) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _never_negative(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

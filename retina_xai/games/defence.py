@@ -216,6 +216,11 @@ def widen(bounds: Bounds, of_references: Bounds) -> Bounds:
 def record_bounds(model: nn.Module, images: Tensor, slack: float = SLACK) -> tuple[Bounds, Tensor]:
     """One pass over the original images: the bounds of every nonlinearity call, and the logits (N, K), detached.
 
+    Args:
+        model: in evaluation mode with frozen parameters (see `models.inference`), (N, C, ...) -> logits (N, K).
+        images: (N, C, ...).
+        slack: see the module docstring.
+
     Raises:
         ModelError: the network calls no known nonlinearity, has one that is not a known call (see `games.graph`), or
             an output's first dimension is not the batch.

@@ -19,6 +19,7 @@ from torch.autograd.graph import Node
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from retina_xai.errors import ModelError
+from retina_xai.models.autograd_graph import users_of
 
 TOLERANCE = 1e-3
 """Largest accepted difference of two logits of one image, as a share of the largest logit."""
@@ -39,12 +40,7 @@ def folded(model: nn.Module, image: Tensor) -> nn.Module:
     Raises:
         ModelError: two passes over the image give different logits, or a batch normalisation has no statistics.
     """
-    for name, module in model.named_modules():
-        if isinstance(module, NORMALISATIONS) and module.running_mean is None:
-            raise ModelError(
-                f"the batch normalisation {name or type(module).__name__} has no running statistics, so the images of "
-                "a batch influence each other: set track_running_stats=True and train the network with it"
-            )
+    _check_statistics(model)
     pairs, logits = _pairs(model, image)
     if not logits.isfinite().all():
         return model  # the caller reports it
@@ -56,6 +52,28 @@ def folded(model: nn.Module, image: Tensor) -> nn.Module:
                 return faster
         except (RuntimeError, TypeError, AttributeError):  # it cannot be copied, or needs the other layout
             continue
+    return _repeated(model, image, logits)
+
+
+def repeatable(model: nn.Module, image: Tensor) -> nn.Module:
+    """The network itself, with the checks of `folded`."""
+    _check_statistics(model)
+    with torch.no_grad():
+        logits: Tensor = model(image)
+    return _repeated(model, image, logits) if logits.isfinite().all() else model
+
+
+def _check_statistics(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if isinstance(module, NORMALISATIONS) and module.running_mean is None:
+            raise ModelError(
+                f"the batch normalisation {name or type(module).__name__} has no running statistics, so the images of "
+                "a batch influence each other: set track_running_stats=True and train the network with it"
+            )
+
+
+def _repeated(model: nn.Module, image: Tensor, logits: Tensor) -> nn.Module:
+    """The network, if another pass gives the same logits."""
     if not _agrees(model, image, logits):
         raise ModelError(
             "two passes over the same image give different logits: the network is random in evaluation mode (dropout "
@@ -87,27 +105,13 @@ def _pairs(model: nn.Module, image: Tensor) -> tuple[list[Pair], Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    users = _users(logits.grad_fn)
+    users = users_of(logits.grad_fn)
     once = [
         (convolution, normalisation)
         for convolution, normalisation, node in found
         if calls[convolution] == calls[normalisation] == 1 and node is not None and users[node] == 1
     ]
     return once, logits.detach()
-
-
-def _users(root: Node | None) -> Counter[Node]:
-    """How many nodes of an autograd graph use each node."""
-    users: Counter[Node] = Counter()
-    seen, waiting = set(), [root]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            following = [before for before, _ in node.next_functions if before is not None]
-            users.update(following)
-            waiting += following
-    return users
 
 
 def _copy(model: nn.Module, pairs: list[Pair], layout: torch.memory_format | None) -> nn.Module:

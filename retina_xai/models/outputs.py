@@ -23,27 +23,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from retina_xai.errors import ModelError
+from retina_xai.models.autograd_graph import VIEWS, kind_of, reachable
 
 ENDINGS = {
-    "SoftmaxBackward": "softmax",
-    "SigmoidBackward": "sigmoid",
-    "HardsigmoidBackward": "sigmoid",
-    "LogSoftmaxBackward": "log-softmax",
-    "LogSigmoidBackward": "log-sigmoid",
+    "Softmax": "softmax",
+    "Sigmoid": "sigmoid",
+    "Hardsigmoid": "sigmoid",
+    "LogSoftmax": "log-softmax",
+    "LogSigmoid": "log-sigmoid",
 }
-"""Name of a node of the autograd graph -> how the network ends."""
+"""Kind of a node of the autograd graph -> how the network ends."""
 
-PASSED = frozenset(
-    f"{name}Backward"
-    for name in (
-        *("View", "UnsafeView", "ReshapeAlias", "AsStrided", "Alias", "Clone", "ToCopy", "Expand"),
-        *("Squeeze", "Unsqueeze", "T", "Transpose", "Permute", "Slice", "Select", "Index", "IndexSelect"),
-        *("Split", "SplitWithSizes", "Unbind", "Cat", "Stack", "Clamp", "ClampMin", "ClampMax"),
-    )
-)
-"""Nodes between an ending and the output."""
+PASSED = VIEWS | {"Index", "IndexSelect", "Cat", "Stack", "Clamp", "ClampMin", "ClampMax"}
+"""Kinds of nodes between an ending and the output."""
 
 PROBES = (0.0, 0.5, -1.0, 1e3, -1e3)
 """Factors of the images. Logits leave [0, 1] with large factors, and sigmoids become nearly 0 or 1."""
@@ -99,17 +94,10 @@ def _rounding(values: Tensor) -> float:
     return max(1e-5, 4 * torch.finfo(values.dtype).eps) if values.is_floating_point() else 0.0
 
 
-def _endings(node: Any) -> set[str]:
+def _endings(root: Node | None) -> set[str]:
     """The endings behind nodes that are `PASSED`."""
-    found, stack = set(), [node]
-    while stack:
-        node = stack.pop()
-        name = "" if node is None else node.name().rstrip("0123456789")
-        if name in PASSED:
-            stack.extend(child for child, _ in node.next_functions)
-        else:
-            found.add(ENDINGS.get(name, "logits"))
-    return found
+    nodes = list(reachable([root], lambda node: kind_of(node) in PASSED))
+    return {ENDINGS.get(kind_of(node), "logits") for node in nodes if kind_of(node) not in PASSED} or {"logits"}
 
 
 def _candidates(output: object, images: int, name: str) -> list[Tensor]:

@@ -55,9 +55,7 @@ def inwards(signal, h, lower, upper):
     return torch.where(further_out, torch.zeros_like(signal), signal)
 
 
-def slow_fgvis(
-    model, image, start, *, game, lam, lr, iterations, defence="fgvis", strict_steps=40, scale=1.0, defended=True
-):
+def slow_fgvis(model, image, start, *, game, lam, lr, iterations, defence="fgvis", strict_steps=40, scale=1.0):
     """Mask (1, 3, H, W) after `iterations` steps for the most likely class, with reference zero and no early stop.
 
     The gradient is divided by its `scale` quantile; 1 is the maximum.
@@ -76,7 +74,7 @@ def slow_fgvis(
 
         def observe(output, calls=calls, rule=rule):
             lower, upper = next(calls)
-            if defended and output.requires_grad:
+            if defence != "none" and output.requires_grad:
                 h = output.detach().clone()
                 output.register_hook(lambda signal: rule(signal, h, lower, upper))
             return output

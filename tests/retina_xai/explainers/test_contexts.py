@@ -1,6 +1,7 @@
 """Contexts and precisions of the caller: the same result, or one clear line."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -40,7 +41,10 @@ def test_images_that_were_made_in_inference_mode_are_explained(key):
 
 def test_a_compiled_network_has_the_result_of_the_network():
     model, images = TinyNet().eval(), smooth_images(1, 24)
-    assert torch.equal(EXPLAIN(torch.compile(model, backend="eager"), images).mask, EXPLAIN(model, images).mask)
+    compiled = torch.compile(model, backend="eager")
+    assert torch.equal(EXPLAIN(compiled, images).mask, EXPLAIN(model, images).mask)
+    grad_cam = EXPLAINERS["grad-cam"].factory(layer="first")
+    assert torch.equal(grad_cam(compiled, images).evidence, grad_cam(model, images).evidence)
 
 
 def test_a_network_that_was_made_in_inference_mode_is_an_error():
@@ -65,17 +69,19 @@ def test_images_of_another_type_are_an_error_and_doubles_are_explained():
     torch.testing.assert_close(precise.score_before.float(), EXPLAIN(model, images).score_before)
 
 
-def test_dropout_that_is_forced_on_is_an_error():
+@pytest.mark.parametrize("fold", [True, False])
+def test_dropout_that_is_forced_on_is_an_error(fold):
     class Forced(TinyNet):
         def forward(self, images):
             return super().forward(torch.nn.functional.dropout(images, 0.5, training=True))
 
     with pytest.raises(ModelError, match="two passes over the same image give different logits"):
-        EXPLAIN(Forced(), smooth_images(1, 24))
+        replace(EXPLAIN, fold=fold)(Forced(), smooth_images(1, 24))
 
 
-def test_batch_normalisation_without_statistics_is_an_error():
+@pytest.mark.parametrize("fold", [True, False])
+def test_batch_normalisation_without_statistics_is_an_error(fold):
     model = TinyNet()
     model.norm = torch.nn.BatchNorm2d(8, track_running_stats=False)
     with pytest.raises(ModelError, match="norm has no running statistics"):
-        EXPLAIN(model, smooth_images(1, 24))
+        replace(EXPLAIN, fold=fold)(model, smooth_images(1, 24))

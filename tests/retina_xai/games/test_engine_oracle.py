@@ -58,4 +58,4 @@ def test_the_oracle_detects_a_missing_defence(name):
     ).mask
     settings = {"game": "generation", "lam": 1e-6, "lr": 0.1, "iterations": STEPS}
     assert share_that_agrees(undefended, slow_fgvis(model, image, start, **settings)) < 0.9
-    assert share_that_agrees(undefended, slow_fgvis(model, image, start, **settings, defended=False)) >= 0.998
+    assert share_that_agrees(undefended, slow_fgvis(model, image, start, **settings, defence="none")) >= 0.998

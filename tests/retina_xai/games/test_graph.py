@@ -42,6 +42,10 @@ BY_HAND = {
     "x * tanh(softplus(x))": (lambda x: x * torch.tanh(F.softplus(x)), F.mish),
     "of a sum": (lambda x: (x + 1 - 1) * torch.sigmoid(x + 1 - 1), F.silu),
     "x * x": (lambda x: x * x, torch.square),
+    "max(x, 0)": (lambda x: torch.max(x, torch.zeros_like(x)), F.relu),
+    "min(x, 0)": (lambda x: torch.min(x, other=torch.zeros_like(x)), lambda x: -F.relu(-x)),
+    "1 / x": (lambda x: torch.div(torch.ones_like(x), x), torch.reciprocal),
+    "log inside of the network": (lambda x: torch.log(x + 30), lambda x: torch.log1p(x + 29)),
 }
 
 
@@ -67,6 +71,17 @@ def test_a_gate_of_another_tensor_is_defended_in_its_sigmoid():
     assert [bound and bound.name for bound in bounds.calls] == ["sigmoid", None]
 
 
+def test_attention_is_no_hidden_product():
+    query, key, value = (nn.Conv2d(3, 3, 1).requires_grad_(False) for _ in range(3))
+
+    def attend(hidden):
+        weights = torch.softmax(query(hidden).flatten(2).mT @ key(hidden).flatten(2) / 3**0.5 + 1, dim=-1)
+        return torch.relu(torch.einsum("nij,ncj->nci", weights, value(hidden).flatten(2)).reshape(hidden.shape))
+
+    bounds, _ = record_bounds(WithHead(attend), hidden_units()[0])
+    assert [bound and bound.name for bound in bounds.calls] == ["relu"]
+
+
 HIDDEN = {
     "a custom autograd function": (Doubled.apply, "DoubledBackward"),
     "x * (x > 0)": (lambda x: x * (x > 0), r"compares activations \(gt\)"),
@@ -75,6 +90,10 @@ HIDDEN = {
     "a product of two activations": (lambda x: x * x.flip(2), r"multiplies activations \(mul\)"),
     "a quotient": (lambda x: x / (x.flip(3) + 9), r"multiplies activations \(div\)"),
     "an unknown function": (torch.sinh, "SinhBackward0"),
+    "a product with pooled units": (lambda x: x * F.max_pool2d(x, 3, 1, 1), r"multiplies activations \(mul\)"),
+    "a product by einsum": (lambda x: torch.einsum("nchw,nchw->nchw", x, x), "(Bmm|Mul)Backward0"),
+    "a matrix product": (lambda x: x @ x.mT, "BmmBackward0"),
+    "a kernel from the image": (lambda x: F.conv2d(x, x.mean((0, 2, 3)).expand(6, 6)[..., None, None]), "Convolution"),
 }
 
 
