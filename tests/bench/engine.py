@@ -1,11 +1,15 @@
 """Cost of one step of a game in bare passes, and of a line search as a share of its naive cost.
 
     make bench
+    python tests/bench/engine.py --photographs FOLDER --weights squeezenet1_0.safetensors
 
 A bare pass is a forward pass and the backward pass to the input, of the unmodified network with frozen parameters, in
 the same process. Passes and steps are timed in turn, so that a drifting machine changes all alike; figures are medians
 over the rounds of the ratios within a round. Networks have random weights, images random pixels: neither changes the
 cost. The process keeps freed memory, as the commands do (`models.throughput`), for passes and steps alike.
+
+The search needs photographs and weights, because they decide after how many steps a game ends: 8 photographs, evenly
+spaced in the folder, on squeezenet1_0. Its naive cost are all 13 games of each photograph.
 
 The overhead is what a step of an undefended game on the unmodified network costs more than a bare pass.
 """
@@ -14,19 +18,22 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
 from torchvision import models
 
-from retina_xai.explainers.fgvis import FGVis
+from retina_xai import FGVis, load_network, read_image
 from retina_xai.games import GAMES, Position, Settings, play
 from retina_xai.games.defence import DEFENCES
 from retina_xai.games.line_search import LAMBDAS
+from retina_xai.io.images import find_images
 from retina_xai.models.folding import folded
 from retina_xai.models.inference import inference
+from retina_xai.models.network import Network
 from retina_xai.models.rdr import RdrNet
 from retina_xai.models.throughput import keep_freed_memory
 
@@ -82,20 +89,19 @@ def step_ratios(model: nn.Module, images: Tensor, rounds: int) -> dict[str, floa
     return {**figures, "overhead": figures["overhead"] - 1}
 
 
-def search_share(model: nn.Module, images: Tensor, iterations: int) -> tuple[float, bool]:
+def search_share(network: Network, paths: Sequence[Path], iterations: int) -> tuple[float, bool]:
     """Cost of the search over 13 lambdas as a share of 13 games for each image, and whether the results are equal."""
-    explain = FGVis(iterations=iterations)
+    images = torch.cat([network.input_of(read_image(path)) for path in paths])
     found: list[Tensor] = []
+    masks: list[Tensor] = []
 
     def naive() -> None:
         for image in images.split(1):
-            single = [FGVis(lam=lam, iterations=iterations)(model, image) for lam in LAMBDAS]
+            single = [FGVis(lam=lam, iterations=iterations)(network.model, image) for lam in LAMBDAS]
             found.append(next((one for one in single if one.converged[0]), single[-1]).mask)
 
-    all_games = seconds(naive)
-    masks = []
-    search = seconds(lambda: masks.append(explain(model, images).mask))
-    return search / all_games, torch.equal(masks[0], torch.cat(found))
+    search = seconds(lambda: masks.append(FGVis(iterations=iterations)(network.model, images).mask))
+    return search / seconds(naive), torch.equal(masks[0], torch.cat(found))
 
 
 def main() -> None:
@@ -105,6 +111,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--photographs", type=Path, help="folder of photographs, for the search")
+    parser.add_argument("--weights", type=Path, help="weights of squeezenet1_0, for the search")
+    parser.add_argument("--search-steps", type=int, default=100)
     given = parser.parse_args()
     keep_freed_memory()
     console, paper = Console(), []
@@ -116,9 +125,13 @@ def main() -> None:
         console.print(f"{name:14}" + "  ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
     mean = math.exp(statistics.fmean(map(math.log, paper)))
     console.print(f"geometric mean of fgvis: {mean:.2f} bare passes per step")
-    torch.manual_seed(0)
-    share, equal = search_share(models.squeezenet1_0(num_classes=10), torch.randn(8, 3, 224, 224), 30)
-    console.print(f"search over 13 lambdas, 8 images: {share:.2f} of 13 games each, equal results: {equal}")
+    if given.photographs is None or given.weights is None:
+        console.print("search over 13 lambdas: not measured, give --photographs and --weights")
+        return
+    paths = find_images([given.photographs])
+    network = load_network("squeezenet1_0", given.weights)
+    share, equal = search_share(network, paths[:: max(1, len(paths) // 8)][:8], given.search_steps)
+    console.print(f"search over 13 lambdas, 8 photographs: {share:.2f} of 13 games each, equal results: {equal}")
 
 
 if __name__ == "__main__":
