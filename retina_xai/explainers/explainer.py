@@ -19,6 +19,9 @@ from retina_xai.lesions.thresholds import FRACTION
 from retina_xai.models.scored_model import ScoredModel, scored
 from retina_xai.models.scores import Score, score_name, score_spec
 
+Targets = Tensor | Sequence[int] | int | None
+"""One class index for all images, or one for each; None for the most likely classes."""
+
 Polarity = Literal["keeps", "removes"]
 """Whether the mask "keeps" the evidence in the explained image or "removes" it."""
 
@@ -52,7 +55,10 @@ def no_steps(doing: str, plan: Plan) -> None:
 class Explanation:
     """The explanation of N images (N, C, H, W), or volumes (N, C, D, H, W); the evidence of these is (N, D, H, W).
 
-    evidence: (N, H, W) in [0, 1], the importance of each pixel for the target. target: (N,) class indices.
+    evidence: (N, H, W) in [0, 1], the importance of each pixel for the target.
+    attribution: (N, C, h, w), the values of the method before any scaling, with their sign and at their own resolution
+        (a feature map for Grad-CAM, one channel for methods without colour); each method says what they are.
+    target: (N,) class indices.
     score_before, score_after: (N,) score of the target for the image and for `explained` (NaN without a mask).
     iterations: (N,) steps taken. lam: (N,) lambda of the result (NaN for methods without lambda).
     converged: (N,) bool, whether the method succeeded.
@@ -67,6 +73,7 @@ class Explanation:
     """
 
     evidence: Tensor
+    attribution: Tensor
     target: Tensor
     score_before: Tensor
     score_after: Tensor
@@ -103,9 +110,14 @@ class Explainer(ABC):
     def __post_init__(self) -> None:
         score_spec(self.score)
 
-    @abstractmethod
     def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
+        self,
+        model: nn.Module,
+        images: Tensor,
+        targets: Targets = None,
+        *,
+        target: Targets = None,
+        on_step: OnStep | None = None,
     ) -> Explanation:
         """Explain images for their target classes.
 
@@ -114,12 +126,19 @@ class Explainer(ABC):
                 other outputs that are accepted.
             images: (N, C, H, W), or volumes (N, C, D, H, W), in the model's normalised space.
             targets: class index for all, or (N,); the most likely classes by default.
+            target: another name of `targets`; give one of the two.
             on_step: progress, called at least once as (step, scores). A new game has begun when the step is
                 not larger than the previous one. An exception raised in it cancels the call.
 
         Raises:
             InputError, ModelError, UsageError: unfit images, model or targets.
         """
+        check_images(images)
+        return self.explain(model, images, one_of(targets, target), on_step)
+
+    @abstractmethod
+    def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
+        """Explain images that `check_images` accepts; the arguments are those of a call."""
 
     def plan(self) -> Plan:
         """Upper bounds of the work on one image, for a progress bar."""
@@ -163,13 +182,14 @@ class Explainer(ABC):
         own: dict[str, Any] = {field.name: size for field in fields(self) if field.name in BATCH_SETTINGS}
         return replace(self, **own) if own else self
 
-    def without_mask(self, evidence: Tensor, target: Tensor, logits: Tensor) -> Explanation:
+    def without_mask(self, evidence: Tensor, attribution: Tensor, target: Tensor, logits: Tensor) -> Explanation:
         """The explanation of a method without a mask; evidence (N, H, W) >= 0 is divided by its maximum."""
         peak = evidence.amax(dim=tuple(range(1, evidence.ndim)), keepdim=True)
         score = self.scores_of(logits, target)
         undefined = torch.full_like(score, torch.nan)
         return Explanation(
             evidence=evidence / torch.where(peak > 0, peak, 1),
+            attribution=attribution,
             target=target,
             score_before=score,
             score_after=undefined,
@@ -233,6 +253,23 @@ def check_logits(logits: Tensor) -> Tensor:
     return logits
 
 
+def min_max(values: Tensor) -> Tensor:
+    """Values of one image, scaled from their minimum and maximum to [0, 1]; a constant map is 0."""
+    low, high = values.min(), values.max()
+    return (values - low) / torch.where(high > low, high - low, 1)
+
+
+def one_of(targets: Targets, target: Targets) -> Targets:
+    """The given one of two names of the same argument.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if targets is not None and target is not None:
+        raise UsageError("both targets and target were given, which are two names of one argument: give one of them")
+    return target if targets is None else targets
+
+
 def given_targets(targets: Tensor | Sequence[int] | int, images: Tensor) -> Tensor:
     """The class indices as a tensor, (N,) or (1,).
 
@@ -245,7 +282,7 @@ def given_targets(targets: Tensor | Sequence[int] | int, images: Tensor) -> Tens
     return given
 
 
-def resolve_targets(targets: Tensor | int | None, logits: Tensor) -> Tensor:
+def resolve_targets(targets: Targets, logits: Tensor) -> Tensor:
     """Class index per image, (N,), from one index for all, one per image, or None for the most likely class.
 
     Raises:

@@ -6,6 +6,9 @@
 >>> result.evidence.shape, result.mask.shape, result.polarity
 (torch.Size([2, 16, 16]), torch.Size([2, 3, 16, 16]), 'removes')
 
+`attribution` is the mask as evidence, for every pixel and channel: m of games that keep the class, 1 - m of those that
+remove it, in [0, 1]. A mask has no sign. `evidence` is its mean over the channels.
+
 The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the step) and `games.line_search`.
 """
 
@@ -21,10 +24,12 @@ from retina_xai.explainers.explainer import (
     Explainer,
     Explanation,
     Plan,
+    Targets,
     check_images,
     check_logits,
     concatenate,
     given_targets,
+    one_of,
     resolve_targets,
 )
 from retina_xai.games.defence import DEFENCES, SLACK
@@ -140,8 +145,9 @@ class FGVis(Explainer):
         self,
         model: nn.Module,
         images: Tensor,
-        targets: Tensor | Sequence[int] | int | None = None,
+        targets: Targets = None,
         *,
+        target: Targets = None,
         start: Tensor | None = None,
         on_step: OnStep | None = None,
     ) -> Explanation:
@@ -151,6 +157,7 @@ class FGVis(Explainer):
             model: any torch classifier (N, C, H, W) -> logits (N, K), on the images' device; it is not changed.
             images: (N, C, H, W) in the model's normalised space.
             targets: class index for all, or (N,); the most likely class by default.
+            target: another name of `targets`; give one of the two.
             start: start mask in [0, 1] that expands to the shape of the images; default: the game's random start mask.
             on_step: progress, called as (step, scores of the current batch), with steps from 0 in each game; an
                 exception raised in it cancels the call.
@@ -159,6 +166,17 @@ class FGVis(Explainer):
             InputError, ModelError, UsageError: unfit images, model or arguments.
         """
         check_images(images)
+        return self.explain(model, images, one_of(targets, target), on_step, start)
+
+    def explain(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        targets: Targets,
+        on_step: OnStep | None,
+        start: Tensor | None = None,
+    ) -> Explanation:
+        """Explain images that `check_images` accepts; the arguments are those of a call."""
         images = _plain(images)
         references = reference_for(self.reference, images, self.seed)
         masks = self._start_masks(images, start)
@@ -197,6 +215,7 @@ class FGVis(Explainer):
         outcome, lam = played[0] if len(played) == 1 else _mean_of(network, game, position, played)
         return Explanation(
             evidence=game.evidence(outcome.mask),
+            attribution=outcome.mask if game.keeps_class else 1 - outcome.mask,
             target=target,
             score_before=before,
             score_after=outcome.score,

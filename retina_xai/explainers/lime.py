@@ -7,7 +7,8 @@
 Sampling and regression are Captum's (with scikit-learn's ridge regression). Superpixels are scikit-image's SLIC on the
 image scaled to its own range. The number of samples (1000), the ridge weight (1) and the kernel sqrt(exp(-D^2 /
 sigma^2)) are those of the authors' image code. Differences: about 50 SLIC superpixels instead of quickshift, and the
-mean colour r = 0 for hidden superpixels instead of each superpixel's mean.
+mean colour r = 0 for hidden superpixels instead of each superpixel's mean. The attribution (N, 1, H, W) is w_k, with
+its sign.
 """
 
 import math
@@ -57,8 +58,8 @@ class LIME(PerturbationExplainer):
         """One step per sample."""
         return Plan(games=1, steps=self.samples)
 
-    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The positive weights of the linear model, each on the pixels of its superpixel."""
+    def attribution_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The weights of the linear model, each on the pixels of its superpixel."""
         from captum._utils.models.linear_model import SkLearnRidge
         from captum.attr import Lime as CaptumLime
 
@@ -73,7 +74,7 @@ class LIME(PerturbationExplainer):
                 n_samples=self.samples,
                 perturbations_per_eval=batch_for(image, self.batch),
             )
-        return weights[0, 0].detach().to(image).clamp(min=0)
+        return weights[0, 0].detach().to(image)
 
 
 def superpixels(image: npt.NDArray[np.float64], segments: int) -> npt.NDArray[np.int64]:

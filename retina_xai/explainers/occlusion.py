@@ -3,7 +3,7 @@
     evidence(pixel) = relu( mean over the windows W that cover it of  p_c(x) - p_c(x with W set to r) ),   r = 0
 
 in the model's normalised space, so a covered pixel has the mean colour. Computed by Captum; each map is divided by
-its maximum.
+its maximum. The attribution (N, 1, H, W) is the mean without relu: it is negative where covering raises the score.
 
 Window and stride are shares of the longer side, so that one setting fits all input sizes. The defaults are 32 and 8 of
 224 pixels (our choice: Zeiler and Fergus give no size, and a pixel of the networks' last map covers 32 input pixels).
@@ -53,8 +53,8 @@ class Occlusion(PerturbationExplainer):
         places = math.ceil(1.5 * (1 - self.window) / self.stride + 0.5) + 1
         return Plan(games=1, steps=1 + places**2)
 
-    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The mean decrease of the score over the squares that cover a pixel; 0 if it is negative."""
+    def attribution_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The mean decrease of the score over the squares that cover a pixel."""
         from captum.attr import Occlusion as CaptumOcclusion
 
         channels, *sides = image.shape[1:]
@@ -65,4 +65,4 @@ class Occlusion(PerturbationExplainer):
             strides=(channels, *(min(stride, side) for side in sides)),
             perturbations_per_eval=batch_for(image, self.batch),
         )
-        return decrease[0, 0].to(image).clamp(min=0)
+        return decrease[0, 0].to(image)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
+from retina_xai.explainers.explainer import Explainer, Explanation, Targets, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
 from retina_xai.models.scored_model import ScoredModel
 from retina_xai.models.throughput import layout_for
@@ -24,27 +24,29 @@ Scores = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PerturbationExplainer(Explainer):
-    """A method that is defined by `evidence_of`. Progress is the number of copies scored."""
+    """A method that is defined by `attribution_of`. Progress is the number of copies scored."""
 
     @abstractmethod
-    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """Evidence (H, W), not negative, of one image (1, C, H, W); (D, H, W) of a volume (1, C, D, H, W)."""
+    def attribution_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The values (H, W) of one image (1, C, H, W) with their sign; (D, H, W) of a volume (1, C, D, H, W)."""
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
-    ) -> Explanation:
+    def evidence_of(self, attribution: Tensor) -> Tensor:
+        """Evidence, not negative, from the attribution (H, W) of one image: its positive part."""
+        return attribution.clamp(min=0)
+
+    def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
         """Explain images (N, C, H, W); see `Explainer`. `on_step` gets (copies scored, scores of the last batch)."""
-        check_images(images)
         images = images.detach()
         with self.network(model) as network, torch.no_grad():
             logits = check_logits(network(images))
             target = resolve_targets(targets, logits)
             layout = layout_for(network, images)
             maps = [
-                self.evidence_of(_scores(network, label, layout, on_step), image)
+                self.attribution_of(_scores(network, label, layout, on_step), image)
                 for image, label in zip(torch.split(images, 1), target, strict=True)
             ]
-        return self.without_mask(torch.stack(maps), target, logits)
+        evidence = torch.stack([self.evidence_of(values) for values in maps])
+        return self.without_mask(evidence, torch.stack(maps)[:, None], target, logits)
 
 
 def check_batch(batch: int | None) -> None:

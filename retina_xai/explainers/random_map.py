@@ -3,7 +3,7 @@
     evidence ~ U(0, 1), independently for every pixel
 
 There is one map (H, W) per seed and size, the same for all images, so results do not depend on the batch. For
-independent maps, use a different seed for each photograph.
+independent maps, use a different seed for each photograph. The attribution is the noise (N, 1, H, W).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from retina_xai.explainers.explainer import Explainer, Explanation, check_images, check_logits, resolve_targets
+from retina_xai.explainers.explainer import Explainer, Explanation, Targets, check_logits, resolve_targets
 from retina_xai.games.engine import OnStep
 
 
@@ -23,14 +23,12 @@ class RandomMap(Explainer):
     method: ClassVar[str] = "random"
     seed: int = 0
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
-    ) -> Explanation:
+    def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
         """Explain images (N, C, H, W); see `Explainer`."""
-        check_images(images)
         with self.network(model) as network, torch.no_grad():
             logits = check_logits(network(images))
         target = resolve_targets(targets, logits)
         self.report_once(on_step, logits, target)
         noise = torch.rand(images.shape[2:], generator=torch.Generator().manual_seed(self.seed))
-        return self.without_mask(noise.to(images).expand(len(images), *noise.shape), target, logits)
+        evidence = noise.to(images).expand(len(images), *noise.shape)
+        return self.without_mask(evidence, evidence[:, None], target, logits)

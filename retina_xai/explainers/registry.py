@@ -103,7 +103,7 @@ EXPLAINERS: dict[str, ExplainerSpec] = {
             "grad-cam",
             "Grad-CAM",
             "gradient",
-            _factory("cam", "GradCAM"),
+            _factory("grad_cam", "GradCAM"),
             fundus_preset={},
             source="Selvaraju et al., ICCV 2017",
         ),

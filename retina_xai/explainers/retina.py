@@ -22,6 +22,8 @@ The game is that of the paper. Six changes turn its scattered masks into evidenc
 6. Candidates start at 7 % of the maximum instead of 4 %, because lower values are the tails of the Gaussians. The map
    still contains them.
 
+The attribution is (mean over flips of sqrt(G * change_F))^2, without the score and the maximum; it has no sign.
+
 Use weights whose preprocessing subtracts the local background: then r = 0 is the background of a pixel, and |x - r| its
 contrast.
 """
@@ -37,7 +39,7 @@ from retina_xai.explainers.explainer import (
     Explainer,
     Explanation,
     Plan,
-    check_images,
+    Targets,
     check_logits,
     check_photographs,
     given_targets,
@@ -99,11 +101,8 @@ class RetinaFGVis(Explainer):
                 f"score {score_name(self.game.score)!r} of the game: give it to the retina protocol instead"
             )
 
-    def __call__(
-        self, model: nn.Module, images: Tensor, targets: Tensor | int | None = None, *, on_step: OnStep | None = None
-    ) -> Explanation:
+    def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
         """Explain images (N, C, H, W), no volumes; see `FGVis` and `Explainer`."""
-        check_images(images)
         check_photographs(images, "the retina protocol")
         if targets is None:  # those of the image, for all of its flips
             with self.network(model) as network, torch.no_grad():
@@ -120,7 +119,13 @@ class RetinaFGVis(Explainer):
         peak = mean.amax(dim=(1, 2), keepdim=True)
         first = rows(played, slice(None, None, len(FLIPS)))
         evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * first.score_before[:, None, None]
-        return replace(first, evidence=evidence, settings=self.settings(), candidate_fraction=self.candidate_fraction)
+        return replace(
+            first,
+            evidence=evidence,
+            attribution=mean[:, None],
+            settings=self.settings(),
+            candidate_fraction=self.candidate_fraction,
+        )
 
     def plan(self) -> Plan:
         """One batch of games: on the image and on each of its flips."""

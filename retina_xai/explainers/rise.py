@@ -9,7 +9,8 @@ have no fixed position. Hidden pixels are 0 in normalised space. The published c
 
 Our changes: the sum is divided by the sum of the masks at each pixel, instead of its expectation N * probability, which
 corrects for uneven coverage. The map is scaled from its minimum and maximum to [0, 1] (a constant map is 0), because
-its offset is the mean score of all masked images. All images of a call get the same masks.
+its offset is the mean score of all masked images; the attribution is not scaled. All images of a call get the same
+masks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from retina_xai.errors import UsageError
-from retina_xai.explainers.explainer import UPSAMPLING, Plan
+from retina_xai.explainers.explainer import UPSAMPLING, Plan, min_max
 from retina_xai.explainers.perturbation import PerturbationExplainer, Scores, check_batch
 from retina_xai.models.throughput import batch_for
 
@@ -74,16 +75,18 @@ class RISE(PerturbationExplainer):
             cuts = zip(wide, offsets[rows], strict=True)
             yield torch.stack([mask[_window(corner, sides)] for mask, corner in cuts])
 
-    def evidence_of(self, scores: Scores, image: Tensor) -> Tensor:
-        """The mean score of the masked images that show a pixel, scaled to [0, 1]."""
+    def attribution_of(self, scores: Scores, image: Tensor) -> Tensor:
+        """The mean score of the masked images that show a pixel."""
         weighted, seen = image.new_zeros(image.shape[2:]), image.new_zeros(image.shape[2:])
         for drawn in self.draw(image.shape[2:], batch_for(image, self.batch)):
             masks = drawn.to(image)
             weighted += torch.einsum("b,b...->...", scores(masks * image), masks[:, 0])
             seen += masks[:, 0].sum(dim=0)
-        mean = weighted / torch.where(seen > 0, seen, 1)
-        low, high = mean.min(), mean.max()
-        return (mean - low) / torch.where(high > low, high - low, 1)
+        return weighted / torch.where(seen > 0, seen, 1)
+
+    def evidence_of(self, attribution: Tensor) -> Tensor:
+        """The mean scores, scaled from their minimum and maximum to [0, 1]."""
+        return min_max(attribution)
 
 
 def _window(corner: Sequence[int], sides: Sequence[int]) -> tuple[slice, ...]:

@@ -10,9 +10,9 @@ from helpers.arrays import photograph_of
 from torch import nn
 
 from retina_xai.errors import InputError, ModelError, UsageError
-from retina_xai.explainers.cam import GradCAM
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.grad_cam import GradCAM
 from retina_xai.explainers.gradients import Saliency
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.explainers.retina import RetinaFGVis
@@ -32,7 +32,8 @@ class OneSpot:
         evidence = torch.zeros(1, *images.shape[-2:])
         evidence[0][self.place] = 1.0
         one = torch.ones(1)
-        return Explanation(evidence, one.long(), one, one, one.long(), one, one.bool(), {"method": "spot"})
+        figures = (one.long(), one, one, one.long(), one, one.bool())
+        return Explanation(evidence, evidence[None], *figures, {"method": "spot"})
 
     def settings(self):
         return {"method": "spot"}
@@ -182,9 +183,8 @@ class KnownGame(FGVis):
         deleted[images[:, 0, 0, 0] == 4, :, 2, 3] = 0.5
         known = torch.ones(len(images))
         score = 0.8 * known
-        return Explanation(
-            deleted.mean(1), known.long(), score, score, known.long(), known, known.bool(), {}, 1 - deleted, images
-        )
+        figures = (known.long(), score, score, known.long(), known, known.bool())
+        return Explanation(deleted.mean(1), deleted, *figures, {}, 1 - deleted, images)
 
 
 def test_the_retina_protocol_is_the_power_mean_over_flips_of_the_capped_change_times_the_score():

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 
 from retina_xai.app.batch.explain import chosen_explainer
 from retina_xai.app.cli.options import Given
-from retina_xai.explainers.cam import GradCAM
 from retina_xai.explainers.explainer import Plan
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.grad_cam import GradCAM
 from retina_xai.explainers.gradients import Saliency
 from retina_xai.explainers.lime import LIME
 from retina_xai.explainers.random_map import RandomMap

@@ -89,6 +89,10 @@ def test_shapes_range_and_figures(name):
     assert result.evidence.min() >= 0
     assert result.evidence.max() <= 1
     assert result.evidence.flatten(1).std(dim=1).min() > 0
+    assert result.attribution.ndim == 4
+    assert len(result.attribution) == 3
+    assert torch.isfinite(result.attribution).all()
+    assert result.attribution.flatten(1).std(dim=1).min() > 0
     assert torch.equal(result.target, logits.argmax(dim=1))
     torch.testing.assert_close(result.score_before, logits.softmax(dim=1).amax(dim=1))
     for values in (result.score_after, result.iterations, result.lam, result.converged):
@@ -96,6 +100,7 @@ def test_shapes_range_and_figures(name):
     assert result.converged.dtype == torch.bool
     assert (result.mask is None) == math.isnan(result.score_after[0])
     assert not result.evidence.requires_grad
+    assert not result.attribution.requires_grad
 
 
 @EVERY
@@ -155,6 +160,7 @@ def test_a_batch_equals_its_images_one_by_one_and_a_second_run(name):
     for row, image in enumerate(images.split(1)):
         single = quick(name)(model, image, targets[row])
         torch.testing.assert_close(batch.evidence[row], single.evidence[0])
+        torch.testing.assert_close(batch.attribution[row], single.attribution[0])
         torch.testing.assert_close(batch.score_before[row], single.score_before[0])
     assert torch.equal(batch.evidence, quick(name)(model, images, targets).evidence)
 
@@ -172,6 +178,9 @@ def test_targets_are_the_most_likely_classes_unless_given(name):
     free = explain(model, IMAGES)
     assert torch.equal(free.target, likely)
     assert torch.equal(free.evidence, explain(model, IMAGES, likely).evidence)
+    assert torch.equal(free.attribution, explain(model, IMAGES, target=likely).attribution)
+    with pytest.raises(UsageError, match="both targets and target were given"):
+        explain(model, IMAGES, likely, target=likely)
     assert explain(model, IMAGES, 2).target.tolist() == [2, 2, 2]
     two, three = (explain(model, IMAGES[:1], target).evidence for target in (2, 3))
     assert torch.equal(two, three) == (name in BLIND)

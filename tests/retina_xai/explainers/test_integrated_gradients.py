@@ -6,7 +6,6 @@ from torch import nn
 
 from retina_xai.errors import UsageError
 from retina_xai.explainers.integrated_gradients import IntegratedGradients
-from retina_xai.models.scored_model import scored
 
 
 class Quadratic(nn.Module):
@@ -31,13 +30,12 @@ def case():
 def test_the_attribution_of_a_quadratic_score_is_each_values_own_term(case):
     model, image = case
     terms = model.weights.detach() * image[0].square()
-    with scored(model) as network:
-        found = IntegratedGradients(points=3)._attribution(network, image[0], torch.tensor(0))
+    result = IntegratedGradients(points=3)(model, image, 0)
+    found = result.attribution[0]
     assert found == pytest.approx(terms, abs=1e-6)  # Captum keeps the weights of its quadrature in float32
     assert float(found.sum()) == pytest.approx(float(model(image).detach()[0, 0]), abs=1e-6)
-    evidence = IntegratedGradients(points=3)(model, image, 0).evidence[0]
     summed = terms.abs().sum(dim=0)
-    assert evidence.numpy() == pytest.approx((summed / summed.max()).numpy(), abs=1e-6)
+    assert result.evidence[0].numpy() == pytest.approx((summed / summed.max()).numpy(), abs=1e-6)
 
 
 def test_more_points_at_once_change_rounding_only(case):

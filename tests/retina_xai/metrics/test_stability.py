@@ -55,11 +55,12 @@ class SwitchedMap(Explainer):
     def with_seed(self, seed):
         return replace(self, start=seed)
 
-    def __call__(self, model, images, targets=None, *, on_step=None):
+    def explain(self, model, images, targets, on_step):
         changed = {"seed": self.start > 5, "batch": self.batch > 1, "noise": bool((images != 0).any()), "": False}
         evidence = RAMP.flip(0, 1) if changed[self.by] else RAMP
         logits = torch.zeros(len(images), 2)
-        return self.without_mask(evidence.expand(len(images), -1, -1), torch.zeros(len(images)).long(), logits)
+        evidence = evidence.expand(len(images), -1, -1)
+        return self.without_mask(evidence, evidence[:, None], torch.zeros(len(images)).long(), logits)
 
 
 @pytest.mark.parametrize("by", ["", "seed", "batch", "noise"])

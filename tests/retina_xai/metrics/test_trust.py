@@ -34,7 +34,8 @@ IMAGE = torch.ones(3, 12, 10).double()
 def explanation(evidence=WEIGHT, mask=None, **fields):
     one = torch.ones(1)
     figures = (torch.zeros(1).long(), one, one, one.long(), one, one.bool())
-    return Explanation(evidence[None], *figures, {}, None if mask is None else mask[None], **fields)
+    mask = None if mask is None else mask[None]
+    return Explanation(evidence[None], evidence[None, None], *figures, {}, mask, **fields)
 
 
 def judged(made=None, **settings):
@@ -163,7 +164,7 @@ def test_seed_sensitivity_and_randomisation_test_compare_with_the_right_maps(own
 
 def test_constant_maps_do_not_agree_by_the_order_of_their_ties():
     class Flat(RandomMap):
-        def __call__(self, model, images, targets=None, *, on_step=None):
+        def explain(self, model, images, targets, on_step):
             return explanation(torch.zeros(40, 40))
 
     found = trust(TinyNet(), smooth_images(1, 40)[0], explanation(torch.zeros(40, 40)), None, Flat())
