@@ -22,8 +22,8 @@ class GradientExplainer(Explainer):
     def attribution_of(self, network: ScoredModel, images: Tensor, target: Tensor) -> Tensor:
         """The signed values (N, C, h, w) of images (N, C, H, W) for the target classes (N,)."""
 
-    def evidence_of(self, attribution: Tensor) -> Tensor:
-        """Evidence (N, H, W), not negative, from the attribution: the largest absolute value of the channels."""
+    def evidence_of(self, attribution: Tensor, images: Tensor) -> Tensor:
+        """Evidence (N, H, W), not negative, of images (N, C, H, W): the largest absolute value of the channels."""
         return attribution.abs().amax(dim=1)
 
     def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
@@ -35,7 +35,7 @@ class GradientExplainer(Explainer):
             target = resolve_targets(targets, logits)
             self.report_once(on_step, logits, target)
             attribution = self.attribution_of(network, images, target).detach()
-        return self.without_mask(self.evidence_of(attribution), attribution, target, logits)
+        return self.without_mask(self.evidence_of(attribution, images), attribution, target, logits)
 
 
 def leaf_of(images: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class IntegratedGradients(GradientExplainer):
         maps = [self._integral(network, image, label) for image, label in zip(images, target, strict=True)]
         return torch.stack(maps)
 
-    def evidence_of(self, attribution: Tensor) -> Tensor:
+    def evidence_of(self, attribution: Tensor, images: Tensor) -> Tensor:
         """The sum of the absolute values of the channels."""
         return attribution.abs().sum(dim=1)
 

@@ -19,9 +19,11 @@ from retina_xai.errors import UsageError
 if TYPE_CHECKING:
     from retina_xai.explainers.explainer import Explainer
 
-Category = Literal["game", "gradient", "perturbation", "fundus", "control", "ablation"]
-"""Kind of method: "game" optimises a mask, "gradient" uses gradients, "perturbation" modifies the image, "fundus" is
-specific to fundus photographs, "control" ignores the network, "ablation" is another method with a part removed."""
+Category = Literal["game", "gradient", "perturbation", "architecture", "contrast", "fundus", "control", "ablation"]
+"""Kind of method: "game" optimises a mask, "gradient" uses gradients, "perturbation" modifies the image, "architecture"
+uses gradients of networks that have certain layers and refuses others, "contrast" shows what speaks against a class,
+"fundus" is specific to fundus photographs, "control" ignores the network, "ablation" is another method with a part
+removed."""
 
 COMPARED: frozenset[Category] = frozenset({"game", "gradient", "perturbation", "control"})
 """Categories of the methods that a comparison on arbitrary photographs includes."""
@@ -122,6 +124,54 @@ EXPLAINERS: dict[str, ExplainerSpec] = {
             _factory("integrated_gradients", "IntegratedGradients"),
             fundus_preset={},
             source="Sundararajan, Taly and Yan, ICML 2017",
+        ),
+        ExplainerSpec(
+            "smooth-grad",
+            "SmoothGrad",
+            "gradient",
+            _factory("smooth_grad", "SmoothGrad"),
+            fundus_preset={},
+            source="Smilkov et al., 2017",
+        ),
+        ExplainerSpec(
+            "guided-backprop",
+            "Guided backpropagation",
+            "architecture",
+            _factory("guided_backprop", "GuidedBackprop"),
+            fundus_preset={},
+            source="Springenberg et al., ICLR workshop 2015",
+        ),
+        ExplainerSpec(
+            "deconvnet",
+            "Deconvnet",
+            "architecture",
+            _factory("deconvnet", "Deconvnet"),
+            fundus_preset={},
+            source="Zeiler and Fergus, ECCV 2014",
+        ),
+        ExplainerSpec(
+            "guided-grad-cam",
+            "Guided Grad-CAM",
+            "architecture",
+            _factory("guided_grad_cam", "GuidedGradCAM"),
+            fundus_preset={},
+            source="Selvaraju et al., ICCV 2017",
+        ),
+        ExplainerSpec(
+            "cam",
+            "CAM",
+            "architecture",
+            _factory("cam", "CAM"),
+            fundus_preset={},
+            source="Zhou et al., CVPR 2016",
+        ),
+        ExplainerSpec(
+            "counterfactual-grad-cam",
+            "Counterfactual Grad-CAM",
+            "contrast",
+            _factory("grad_cam", "CounterfactualGradCAM"),
+            fundus_preset={},
+            source="Selvaraju et al., ICCV 2017",
         ),
         ExplainerSpec(
             "occlusion",

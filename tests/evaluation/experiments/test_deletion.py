@@ -73,6 +73,7 @@ def test_the_protocol_is_that_of_table_2():
         "rise",
         "lime",
         "random",
+        "smooth-grad",
     }
     assert (explainers["rise"].masks, explainers["lime"].samples) == (4000, 1000)
     assert {"fgvis", "grad-cam", "saliency", "occlusion", "rise", "lime", "random"} <= explainers.keys()

@@ -25,6 +25,7 @@ QUICK = {
     "retina": {"game": FGVis(**GAME)},
     "retina-undefended": {"game": FGVis(**GAME, defended=False)},
     "rise": {"masks": 20, "cells": 4, "batch": 6},
+    "smooth-grad": {"samples": 5, "batch": 2},
 }
 BLIND = {"random"}
 """Methods that do not use the network."""

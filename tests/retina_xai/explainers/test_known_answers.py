@@ -1,13 +1,18 @@
 """The methods on the toy networks of Captum's own tests, whose attributions were computed by hand there."""
 
+import pytest
 import torch
 from captum.testing.helpers.basic_models import BasicModel_ConvNet_One_Conv, BasicModel_MultiLayer
 from torch import nn
 
 from retina_xai.explainers.grad_cam import GradCAM
+from retina_xai.explainers.guided_backprop import GuidedBackprop
 from retina_xai.explainers.occlusion import Occlusion
 
 RAMP = torch.arange(16.0).view(1, 1, 4, 4)
+
+
+GUIDED = [[[[0, 1, 1, 1], [1, 3, 3, 2], [1, 3, 3, 2], [1, 2, 2, 1]]]]
 
 
 class OfPixels(nn.Module):
@@ -19,6 +24,12 @@ class OfPixels(nn.Module):
 
     def forward(self, images):
         return self.body(images.flatten(1))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_guided_backpropagation_of_a_convolution(inplace):
+    result = GuidedBackprop()(BasicModel_ConvNet_One_Conv(inplace=inplace), RAMP, target=0)
+    assert result.attribution.tolist() == GUIDED
 
 
 def test_grad_cam_at_a_convolution():
