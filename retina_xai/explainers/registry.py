@@ -19,11 +19,13 @@ from retina_xai.errors import UsageError
 if TYPE_CHECKING:
     from retina_xai.explainers.explainer import Explainer
 
-Category = Literal["game", "gradient", "perturbation", "architecture", "contrast", "fundus", "control", "ablation"]
+Category = Literal[
+    "game", "gradient", "perturbation", "architecture", "contrast", "class", "fundus", "control", "ablation"
+]
 """Kind of method: "game" optimises a mask, "gradient" uses gradients, "perturbation" modifies the image, "architecture"
 uses gradients of networks that have certain layers and refuses others, "contrast" shows what speaks against a class,
-"fundus" is specific to fundus photographs, "control" ignores the network, "ablation" is another method with a part
-removed."""
+"class" shows a class instead of explaining an image, "fundus" is specific to fundus photographs, "control" ignores the
+network, "ablation" is another method with a part removed."""
 
 COMPARED: frozenset[Category] = frozenset({"game", "gradient", "perturbation", "control"})
 """Categories of the methods that a comparison on arbitrary photographs includes."""
@@ -196,6 +198,14 @@ EXPLAINERS: dict[str, ExplainerSpec] = {
             _factory("lime", "LIME"),
             fundus_preset={},
             source="Ribeiro, Singh and Guestrin, KDD 2016",
+        ),
+        ExplainerSpec(
+            "class-model",
+            "Class model",
+            "class",
+            _factory("class_model", "ClassModel"),
+            fundus_preset=None,
+            source="Simonyan, Vedaldi and Zisserman, ICLR workshop 2014",
         ),
         ExplainerSpec(
             "random",

@@ -17,6 +17,7 @@ from retina_xai.explainers.retina import RetinaFGVis
 
 GAME = {"lam": 1e-4, "lr": 0.1, "iterations": 4}
 QUICK = {
+    "class-model": {"iterations": 3},
     "fgvis": GAME,
     "fgvis-undefended": GAME,
     "integrated-gradients": {"points": 4},

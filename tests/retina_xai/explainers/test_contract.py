@@ -18,6 +18,7 @@ from retina_xai.explainers.registry import EXPLAINERS
 GAME = {"lam": 1e-4, "lr": 0.1, "iterations": 4}
 QUICK = {
     # settings for a short run time; other methods keep their defaults
+    "class-model": {"iterations": 4},
     "fgvis": {"lam": (1e-4, 1e-5), "iterations": 6},
     "fgvis-undefended": {"lam": 1e-5, "iterations": 6},
     "lime": {"samples": 30, "segments": 16, "batch": 7},

@@ -15,6 +15,7 @@ from retina_xai.explainers.registry import EXPLAINERS
 
 GAME = {"lam": 1e-4, "iterations": 1}
 SHORTEST = {
+    "class-model": {"iterations": 1},
     "fgvis": GAME,
     "fgvis-undefended": GAME,
     "integrated-gradients": {"points": 1},
