@@ -32,6 +32,9 @@ NOT_REPORTED = BATCH_SETTINGS | {"defended", "fold"}
 """Settings that change results by rounding only, or are another name of one. Reports and resume ignore them."""
 
 
+ROUNDING = 1e-5
+"""Relative spread of sums of many equal numbers."""
+
 UPSAMPLING = {2: "bilinear", 3: "trilinear"}
 """Number of axes of the evidence -> mode of `interpolate`."""
 
@@ -254,9 +257,11 @@ def check_logits(logits: Tensor) -> Tensor:
 
 
 def min_max(values: Tensor) -> Tensor:
-    """Values of one image, scaled from their minimum and maximum to [0, 1]; a constant map is 0."""
+    """Values of one image, scaled from their extremes to [0, 1]; a map that is constant up to rounding is 0."""
     low, high = values.min(), values.max()
-    return (values - low) / torch.where(high > low, high - low, 1)
+    if high - low <= ROUNDING * torch.maximum(low.abs(), high.abs()):
+        return torch.zeros_like(values)
+    return (values - low) / (high - low)
 
 
 def one_of(targets: Targets, target: Targets) -> Targets:

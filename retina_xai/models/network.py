@@ -106,12 +106,13 @@ class Network:
         }
 
 
-def load_network(name: str, weights: Path | None = None, device: str | torch.device = "cpu") -> Network:
+def load_network(name: str, weights: Path | str | None = None, device: str | torch.device = "cpu") -> Network:
     """A network by torchvision's name or as `package.module:factory`; see the module docstring.
 
     Raises:
         ModelError: unknown network, unusable factory, or weights that do not fit or cannot be downloaded or read.
     """
+    weights = None if weights is None else Path(weights)
     model, rules, identity = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
     model = model.eval().to(device)
     outputs = _outputs(model, name, torch.zeros(1, 3, rules.size, rules.size, device=device))

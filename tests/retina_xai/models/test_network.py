@@ -123,7 +123,7 @@ def test_unusable_factories_are_refused(nets, factory, message):
 def test_torchvision_weights_from_a_file(tmp_path):
     model = models.get_model("squeezenet1_1", weights=None)
     torch.save(model.state_dict(), tmp_path / "w.pt")
-    network = load_network("squeezenet1_1", tmp_path / "w.pt")
+    network = load_network("squeezenet1_1", str(tmp_path / "w.pt"))
     assert network.classes == categories()
     assert network.classes[207] == "golden retriever"
     assert network.facts()["weights"] == hashlib.sha256((tmp_path / "w.pt").read_bytes()).hexdigest()
