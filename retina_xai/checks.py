@@ -46,6 +46,12 @@ def check_numbers(what: str, values: Iterable[float]) -> None:
             raise InputError(f"{what} with a coordinate beyond {MAX_COORDINATE} pixels: draw it again")
 
 
+def check_finite(what: str, value: float) -> None:
+    """Refuse a value that is not a finite number."""
+    if not is_number(value) or not math.isfinite(value):
+        raise InputError(f"{what} {value!r}: expected a finite number")
+
+
 def is_number(value: object) -> bool:
     """Whether a value is an int or a float; True and False are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)

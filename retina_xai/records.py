@@ -7,7 +7,7 @@
 All writes are atomic. The JSON is written last, so its existence means that the photograph is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,17 +71,27 @@ def record_of(localization: Localization, run: Mapping[str, Any]) -> dict[str, A
         **localization.verdict.to_json(),
         "explanation": summary(explanation),
         "binarisation": {"fraction_of_maximum": localization.candidate_fraction, "floor": FLOOR},
-        "lesions": [_candidate_of(lesion) for lesion in localization.lesions],
+        "lesions": _candidates_of(localization.lesions),
         "geometry": asdict(localization.fundus.geometry),
         **run,
     }
 
 
+def _candidates_of(lesions: Sequence[Annotation]) -> list[dict[str, Any]]:
+    """Candidates in pixels: centroid, area, score, effect, and box from its first pixel to the one after the last.
+
+    `effect_rank` is 1 for the largest effect; candidates whose effect was not measured have none.
+    """
+    measured = sorted((one for one in lesions if one.effect is not None), key=lambda one: -(one.effect or 0))
+    ranks = {one.id: rank for rank, one in enumerate(measured, start=1)}
+    return [{**_candidate_of(one), "effect_rank": ranks.get(one.id)} for one in lesions]
+
+
 def _candidate_of(lesion: Annotation) -> dict[str, Any]:
-    """A candidate in pixels: centroid, area, score, and box from its first pixel to the pixel after the last."""
     x, y = lesion.shape.centroid
     box = [round(edge + 0.5) for edge in lesion.shape.box]
-    return {"x": x, "y": y, "area": round(lesion.shape.area), "score": lesion.score, "box": box}
+    area = round(lesion.shape.area)
+    return {"x": x, "y": y, "area": area, "score": lesion.score, "box": box, "effect": lesion.effect}
 
 
 def run_facts(classifier: RdrClassifier, method: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
 from retina_xai.io.names import shown_name
 from retina_xai.io.results import SETTINGS_FILE
-from retina_xai.localization import DEFAULT_METHOD, Localization, localize
+from retina_xai.localization import DEFAULT_METHOD, Localization, localize, with_effects
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
 from retina_xai.runner import Codec, WorkItem, claim, run
 
 log = logging.getLogger(__name__)
-LESION_COLUMNS = ("file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1")
+MEASURES = ("x", "y", "area", "score")
+EFFECTS = ("effect", "effect_rank")
+LESION_COLUMNS = ("file", "result", "lesion", *MEASURES, "x0", "y0", "x1", "y1", *EFFECTS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
     def work(path: Path) -> Localization:
         on_step = steps(f"localizing {shown_name(path)}", explainer.plan())
         photograph = read_image(path)
-        return localize(photograph, settings.classifier, explainer, ungradable=settings.ungradable, on_step=on_step)
+        found = localize(photograph, settings.classifier, explainer, ungradable=settings.ungradable, on_step=on_step)
+        return with_effects(found, settings.classifier)
 
     def save(record: Path, result: Localization) -> None:
         write_record(record.parent, record.stem, result, facts)
@@ -110,7 +113,11 @@ def _lesion_rows(out: Path) -> list[tuple[Any, ...]]:
 
 
 def _rows(result: str, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    name = record["file"]["name"]
     return [
-        (record["file"]["name"], result, number, *(lesion[key] for key in ("x", "y", "area", "score")), *lesion["box"])
+        (
+            *(name, result, number, *(lesion[key] for key in MEASURES)),
+            *(*lesion["box"], *(lesion.get(key) for key in EFFECTS)),
+        )
         for number, lesion in enumerate(record["lesions"], start=1)
     ]

@@ -57,8 +57,8 @@ def edited_copy(candidate: Annotation, lesion_type: str) -> Annotation:
 def _lesions(shown: Shown, edits: Edits) -> tuple[Annotation, ...]:
     """Candidates that reach the threshold, then drawn lesions; an edited copy stands in the place of its candidate.
 
-    Origin, status and score of a drawn lesion follow from its id, whatever the browser sent. Everything is moved onto
-    the picture.
+    Origin, status and score of a drawn lesion follow from its id, whatever the browser sent. It has no effect, because
+    the effect belongs to the shape that was deleted. Everything is moved onto the picture.
     """
     known = {EDITED + candidate.id: candidate for candidate in shown.candidates}
     copied = {lesion.id for lesion in edits.drawn}
@@ -68,9 +68,9 @@ def _lesions(shown: Shown, edits: Edits) -> tuple[Annotation, ...]:
         if name not in copied and (candidate.score or 0) >= shown.threshold
     ]
     drawn = [
-        replace(lesion, origin="candidate", status="moved", score=known[lesion.id].score)
+        replace(lesion, origin="candidate", status="moved", score=known[lesion.id].score, effect=None)
         if lesion.id in known
-        else replace(lesion, origin="reader", status="added", score=None)
+        else replace(lesion, origin="reader", status="added", score=None, effect=None)
         for lesion in edits.drawn
     ]
     width, height = shown.image.width, shown.image.height

@@ -48,7 +48,7 @@ READING_COLUMNS = (
     "comment",
     "settings",
 )
-LESION_COLUMNS = ("lesion", "origin", "type", "status", "lesion_score", "x", "y", "area", "shape")
+LESION_COLUMNS = ("lesion", "origin", "type", "status", "lesion_score", "lesion_effect", "x", "y", "area", "shape")
 COLUMNS = (*READING_COLUMNS, *LESION_COLUMNS)
 """Of the CSV file."""
 
@@ -139,4 +139,4 @@ def _rows(reading: Reading, last: bool) -> list[tuple[Any, ...]]:
 def _lesion_cells(lesion: Annotation) -> tuple[Any, ...]:
     shape = lesion.shape
     place = (*shape.centroid, shape.area, json.dumps(shape.to_json()))
-    return (lesion.id, lesion.origin, lesion.type, lesion.status, lesion.score, *place)
+    return (lesion.id, lesion.origin, lesion.type, lesion.status, lesion.score, lesion.effect, *place)

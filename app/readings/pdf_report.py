@@ -29,7 +29,10 @@ GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
 READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
-COLUMNS = {"No.": 9, "type": 29, "origin": 20, "status": 17, "centre x, y": 27, "size": 25, "score": 14, "id": 41}
+COLUMNS = {
+    **{"No.": 9, "type": 28, "origin": 19, "status": 16, "centre x, y": 24, "size": 24, "score": 13, "effect": 13},
+    "id": 36,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +197,7 @@ def _write_table(sheet: Sheet, lesions: list[Annotation]) -> None:
         col_widths=tuple(COLUMNS.values()),
         borders_layout="HORIZONTAL_LINES",
         line_height=4.2,
-        text_align=("RIGHT", "LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
+        text_align=("RIGHT", "LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
         padding=(0.4, 1.5),
     )
     with table as rows:
@@ -231,6 +234,7 @@ def _cells(sheet: Sheet, number: int, lesion: Annotation) -> list[str]:
         f"{x:.0f}, {y:.0f}",
         f"{right - left:.0f} x {bottom - top:.0f}",
         "" if lesion.score is None else f"{lesion.score:.3f}",
+        "" if lesion.effect is None else f"{lesion.effect:.2f}",
         sheet.shown(lesion.id),
     ]
 

@@ -15,7 +15,7 @@ from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import lesion_candidates
-from retina_xai.localization import localize
+from retina_xai.localization import localize, with_effects
 from retina_xai.metrics.trust import sufficiency
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 
@@ -64,6 +64,7 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
     explainer = fundus_explainer(question.method)
     target = CLASSES.index(question.target)
     found = localize(photograph, classifier, explainer, target=target, ungradable=True, on_step=job.on_step)
+    found = with_effects(found, classifier)
     explanation = found.explanation
     plain = Evidence(question, found.evidence, found.lesions, explainer.settings(), found.candidate_fraction)
     if explanation is None:
@@ -92,7 +93,7 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
         return Evidence(
             question,
             evidence,
-            tuple(lesion_candidates(evidence, fraction)),
+            _candidates_of_record(record, evidence, fraction),
             dict(record["method"]["settings"]),
             fraction,
             before=before,
@@ -104,3 +105,13 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         detail = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         raise InputError(f"the record of an earlier result is damaged ({detail}); localize again") from error
+
+
+def _candidates_of_record(record: Mapping[str, Any], evidence: np.ndarray, fraction: float) -> tuple[Annotation, ...]:
+    """The candidates of the stored evidence; each has the effect of the record's candidate with the same centre."""
+    effects = {(round(one["x"]), round(one["y"])): one.get("effect") for one in record["lesions"]}
+    found = []
+    for candidate in lesion_candidates(evidence, fraction):
+        x, y = candidate.shape.centroid
+        found.append(replace(candidate, effect=effects.get((round(x), round(y)))))
+    return tuple(found)

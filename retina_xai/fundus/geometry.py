@@ -94,6 +94,25 @@ class Geometry:
             half[:, band] = rows @ np.asarray(array[:, band], dtype=float)
         return whole(FileRows(half, columns))
 
+    def patch_from_file(self, patch: np.ndarray, left: int, top: int) -> np.ndarray:
+        """`map_from_file` of a map that is zero except for `patch` (h, w), whose first pixel is (left, top).
+
+        It needs memory and time for the patch alone.
+
+        Raises:
+            InputError: the patch is not inside the file.
+        """
+        (height, width), (rows_in_file, columns_in_file) = patch.shape, self.file_shape
+        if left < 0 or top < 0 or top + height > rows_in_file or left + width > columns_in_file:
+            raise InputError(
+                f"a patch of {height} x {width} at ({left}, {top}) in a file of {self.file_shape}: cut it at the border"
+            )
+        step = self.side / self.size
+        rows = _resampler(rows_in_file, self.size, self.top, step, order=1)[:, top : top + height]
+        columns = _resampler(columns_in_file, self.size, self.left, step, order=1)[:, left : left + width]
+        half = rows @ np.asarray(patch, dtype=float)
+        return np.ascontiguousarray((columns @ half.T).T, dtype=np.float32)
+
     @property
     def _corner(self) -> np.ndarray:
         return np.array([self.left, self.top])

@@ -2,18 +2,18 @@
 
 Coordinates are those of `retina_xai.fundus.geometry`. The JSON of an annotation is
 
-    {"id": "1", "type": "haemorrhages", "origin": "candidate", "status": "kept", "score": 0.75,
+    {"id": "1", "type": "haemorrhages", "origin": "candidate", "status": "kept", "score": 0.75, "effect": 1.5,
      "shape": {"kind": "outline", "rings": [[[x, y], ...], ...]}}              or
      "shape": {"kind": "disk", "x": 10.0, "y": 20.5, "radius": 7.0}
 
-`from_json` checks every value, because the JSON comes from browsers and files.
+`from_json` checks every value, because the JSON comes from browsers and files. Earlier versions wrote no effect.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from retina_xai.checks import check_one_of, check_share, check_text
+from retina_xai.checks import check_finite, check_one_of, check_share, check_text
 from retina_xai.errors import InputError
 from retina_xai.lesions.shapes import SHAPES, Disk, Outline
 
@@ -38,6 +38,9 @@ Status = Literal["kept", "moved", "deleted", "added"]
 class Annotation:
     """One lesion; `score` is a candidate's largest evidence in [0, 1], None for others.
 
+    `effect` is by how much the log-odds of the network's score fall if a candidate alone is deleted (see
+    `localization.with_effects`); negative if they rise, None if it was not measured.
+
     >>> spot = Annotation("1", "haemorrhages", Disk(10.0, 20.0, 3.0), "reader", "added")
     >>> Annotation.from_json(spot.to_json()) == spot
     True
@@ -52,6 +55,7 @@ class Annotation:
     origin: Origin
     status: Status = "kept"
     score: float | None = None
+    effect: float | None = None
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -63,6 +67,8 @@ class Annotation:
             raise InputError(f"{self.origin} {self.id!r} with status 'added': only lesions of the reader are added")
         if self.score is not None:
             check_share("score of a lesion", self.score)
+        if self.effect is not None:
+            check_finite("effect of a lesion", self.effect)
 
     def within(self, width: int, height: int) -> "Annotation":
         """The same annotation with points outside a picture of this size moved onto its border."""
@@ -76,6 +82,7 @@ class Annotation:
             "origin": self.origin,
             "status": self.status,
             "score": self.score,
+            "effect": self.effect,
             "shape": self.shape.to_json(),
         }
 
@@ -104,6 +111,7 @@ class Annotation:
             origin=values["origin"],
             status=values["status"],
             score=values["score"],
+            effect=values.get("effect"),
         )
 
 

@@ -1,5 +1,7 @@
 """Records: candidates against an independent slow implementation, and checks on reading."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -33,8 +35,18 @@ def localization(phantom_photograph, weights):
 def test_candidates_are_exactly_the_regions_of_the_evidence(localization, weights):
     record = record_of(localization, run_facts(load_classifier(weights), "saliency", {}))
     assert len(record["lesions"]) > 5
-    assert record["lesions"] == candidates_of(localization.evidence)
-    assert list(record["lesions"][0]) == ["x", "y", "area", "score", "box"]
+    unmeasured = {"effect": None, "effect_rank": None}
+    assert record["lesions"] == [{**one, **unmeasured} for one in candidates_of(localization.evidence)]
+    assert list(record["lesions"][0]) == ["x", "y", "area", "score", "box", "effect", "effect_rank"]
+
+
+def test_candidates_keep_their_order_and_are_ranked_by_their_effect(localization, weights):
+    effects = (0.5, None, -1.0, 2.0)
+    lesions = tuple(replace(one, effect=effect) for one, effect in zip(localization.lesions, effects, strict=False))
+    record = record_of(replace(localization, lesions=lesions), run_facts(load_classifier(weights), "saliency", {}))
+    assert [(one["effect"], one["effect_rank"]) for one in record["lesions"]] == [
+        *((0.5, 2), (None, None), (-1.0, 3), (2.0, 1))
+    ]
 
 
 def test_the_verdict_of_a_record_is_that_of_the_photograph(localization, weights):

@@ -19,7 +19,8 @@ from retina_xai.models.checkpoint import CLASSES
 
 TABLE = "candidates"
 LISTED = 300
-COLUMNS = (Column("No.", True), Column("evidence", True), Column("x, y", True), Column("area", True), Column("type"))
+NUMBERS = ("No.", "evidence", "effect", "x, y", "area")
+COLUMNS = (*(Column(label, True) for label in NUMBERS), Column("type"))
 EDIT_HELP = "Turns the candidate into a lesion of yours, which you can move and delete with the drawing tool"
 
 
@@ -73,7 +74,8 @@ def show_candidates(state: Session, item: Item, found: Evidence | None) -> None:
 def _row(candidate: Annotation, draft: Draft) -> TableRow:
     kind = draft.type_of(candidate).replace("_", " ")
     x, y = candidate.shape.centroid
-    cells = (candidate.id, f"{candidate.score:.2f}", f"{x:.0f}, {y:.0f}", f"{candidate.shape.area:.0f}", kind)
+    measures = (f"{candidate.score:.2f}", number(candidate.effect, ".2f"))
+    cells = (candidate.id, *measures, f"{x:.0f}, {y:.0f}", f"{candidate.shape.area:.0f}", kind)
     return TableRow(candidate.id, cells, "struck" if candidate.id in draft.rejected else "")
 
 

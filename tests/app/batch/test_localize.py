@@ -1,5 +1,6 @@
 """Many photographs localized into one folder: real photographs end to end, resume, failures, work done once."""
 
+import csv
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from retina_xai.errors import BatchError, InputError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.io.files import sha256_of
 from retina_xai.io.images import write_png
+from retina_xai.localization import MAX_EFFECTS
 from retina_xai.models.checkpoint import default_weights, load_classifier
 from retina_xai.training.phantoms.phantom import make_phantom
 
@@ -153,3 +155,15 @@ def test_each_photograph_is_hashed_and_made_ready_for_the_network_once(eyes, cla
     localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out", "saliency"), said[1])
     assert hashed == eyes
     assert len(prepared) == 2
+
+
+def test_the_effect_of_each_candidate_is_in_record_and_table(eyes, classifier, tmp_path, said):
+    localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out", "saliency"), said[1])
+    lesions = json.loads((tmp_path / "out" / "eye1.json").read_text())["lesions"]
+    effects = [one["effect"] for one in lesions[:MAX_EFFECTS]]
+    assert len(set(effects)) > 1
+    assert lesions[effects.index(max(effects))]["effect_rank"] == 1
+    with (tmp_path / "out" / "lesions.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["file"] == "eye1.png"]
+    assert [float(row["effect"]) for row in rows[:MAX_EFFECTS]] == effects
+    assert all((row["effect"], row["effect_rank"]) == ("", "") for row in rows[MAX_EFFECTS:])

@@ -9,7 +9,7 @@ from retina_xai.app.viewer.findings import Question, evidence_of_record, find_ev
 from retina_xai.app.viewer.jobs import Cancelled, Job
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.lesions.candidates import lesion_candidates
-from retina_xai.localization import localize
+from retina_xai.localization import localize, with_effects
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.records import record_of, run_facts
 
@@ -24,7 +24,7 @@ def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
     found = find_evidence(phantom_photograph, classifier, Question("retina"), job)
     plain = localize(phantom_photograph, classifier, fundus_explainer("retina"), ungradable=True)
     assert np.array_equal(found.evidence, plain.evidence)
-    assert found.candidates == plain.lesions
+    assert found.candidates == with_effects(plain, classifier).lesions
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-5)
     assert {game for game, _, _ in job.progress} == {0}, "the four games are one batch"
     assert 0 <= found.alone <= 1
@@ -66,3 +66,15 @@ def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
     assert found.before == pytest.approx(plain.verdict.score, abs=1e-6)
     assert found.earlier
     assert math.isnan(found.without)
+
+
+def test_effects_come_from_the_record_of_an_earlier_run(classifier, phantom_photograph):
+    explainer = fundus_explainer("retina")
+    plain = with_effects(localize(phantom_photograph, classifier, explainer, ungradable=True), classifier)
+    record = record_of(plain, run_facts(classifier, "retina", explainer.settings()))
+    earlier = evidence_of_record(record, plain.evidence, Question("retina"))
+    assert [one.effect for one in earlier.candidates] == [one.effect for one in plain.lesions]
+    for lesion in record["lesions"]:
+        del lesion["effect"]
+    earlier = evidence_of_record(record, plain.evidence, Question("retina"))
+    assert [one.effect for one in earlier.candidates] == [None] * len(plain.lesions)

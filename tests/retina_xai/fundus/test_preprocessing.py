@@ -289,3 +289,28 @@ def test_outside_the_field_of_view_the_square_is_black(phantom_photograph):
     fundus = prepare(photograph_of(np.maximum(noisy, 3), "noisy"), 128)
     assert not fundus.pixels[~fundus.field_of_view].any()
     assert fundus.pixels[fundus.field_of_view].any(axis=1).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.floats(-20, 20),
+    st.floats(10, 90),
+    st.sampled_from([16, 40, 96]),
+    st.integers(0, 40),
+    st.integers(0, 30),
+    st.integers(1, 19),
+)
+def test_a_patch_is_mapped_like_the_whole_map_that_holds_it(corner, side, size, left, top, extent):
+    geometry = Geometry((50, 60), corner, corner / 2, side, size)
+    patch = np.random.default_rng(0).random((extent, extent + 1))
+    whole = np.zeros((50, 60))
+    whole[top : top + extent, left : left + extent + 1] = patch
+    np.testing.assert_allclose(geometry.patch_from_file(patch, left, top), geometry.map_from_file(whole), atol=1e-6)
+
+
+def test_a_patch_beyond_the_file_is_refused():
+    geometry = Geometry((50, 60), 0, 0, 50, 16)
+    with pytest.raises(
+        InputError, match=r"a patch of 5 x 6 at \(55, 0\) in a file of \(50, 60\): cut it at the border"
+    ):
+        geometry.patch_from_file(np.ones((5, 6)), 55, 0)

@@ -49,6 +49,7 @@ def test_the_json_is_as_documented():
         "origin": "reader",
         "status": "added",
         "score": None,
+        "effect": None,
         "shape": {"kind": "disk", "x": 3.0, "y": 4.5, "radius": 2.0},
     }
     pixel = replace(CANDIDATE, shape=outline_of(np.ones((1, 1), bool)))
@@ -70,6 +71,8 @@ def test_the_json_is_as_documented():
         ({"score": 1.5}, "score of a lesion 1.5: expected a number from 0 to 1"),
         ({"score": math.nan}, "score of a lesion nan: expected a number from 0 to 1"),
         ({"score": True}, "score of a lesion True: expected a number from 0 to 1"),
+        ({"effect": math.inf}, "effect of a lesion inf: expected a finite number"),
+        ({"effect": "1"}, "effect of a lesion '1': expected a finite number"),
     ],
 )
 def test_unfit_annotations_are_refused(changes, message):
@@ -134,3 +137,10 @@ def test_the_valid_items_of_a_list_from_a_browser_are_kept():
 def test_points_beyond_the_picture_are_moved_onto_its_border():
     moved = replace(DRAWN, shape=Disk(900.0, -4.0, 2.0)).within(100, 50)
     assert moved == replace(DRAWN, shape=Disk(99.5, -0.5, 2.0))
+
+
+def test_an_annotation_of_an_earlier_version_has_no_effect():
+    values = replace(CANDIDATE, effect=-0.5).to_json()
+    assert Annotation.from_json(values).effect == -0.5
+    del values["effect"]
+    assert Annotation.from_json(values).effect is None
