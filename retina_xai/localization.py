@@ -10,7 +10,7 @@ scored but not explained. Only a good photograph can be reported as free of dise
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,6 +106,19 @@ def predict(photograph: Photograph, classifier: RdrClassifier) -> Verdict:
     """
     fundus = prepare(photograph, classifier.facts.preprocessing.size)
     return _verdict(fundus, _input(fundus, classifier), classifier)
+
+
+def predict_without(photograph: Photograph, classifier: RdrClassifier, disks: Sequence[Disk]) -> Verdict:
+    """`predict` for a photograph without disks (in file pixels): their pixels become 0 in the network's input.
+
+    Raises:
+        InputError: the network's score is not in [0, 1].
+    """
+    fundus = prepare(photograph, classifier.facts.preprocessing.size)
+    image = _input(fundus, classifier)
+    for disk in disks:
+        image = image * (1 - torch.from_numpy(covered(disk, fundus.geometry)).to(image))
+    return _verdict(fundus, image, classifier)
 
 
 def localize(

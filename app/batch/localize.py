@@ -1,6 +1,6 @@
 """Localize many photographs into one folder; an interrupted run continues where it stopped.
 
-OUT holds the files of `records.write_record` for each photograph, and lesions.csv over all of them.
+OUT holds the files of `records.write_record` for each photograph, and over all of them lesions.csv and artefacts.csv.
 """
 
 import logging
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
 from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.artefacts import eye_of, find_artefacts
 from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import fundus_explainer
@@ -17,6 +19,7 @@ from retina_xai.io.files import write_csv
 from retina_xai.io.images import read_image
 from retina_xai.io.names import shown_name
 from retina_xai.io.results import SETTINGS_FILE
+from retina_xai.lesions.same_place import SamePlace
 from retina_xai.localization import DEFAULT_METHOD, Localization, localize, with_effects
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
@@ -25,18 +28,22 @@ from retina_xai.runner import Codec, WorkItem, claim, run
 log = logging.getLogger(__name__)
 MEASURES = ("x", "y", "area", "score")
 EFFECTS = ("effect", "effect_rank")
-LESION_COLUMNS = ("file", "result", "lesion", *MEASURES, "x0", "y0", "x1", "y1", *EFFECTS)
+LESION_COLUMNS = ("file", "result", "lesion", *MEASURES, "x0", "y0", "x1", "y1", *EFFECTS, "same_place")
 
 
 @dataclass(frozen=True)
 class LocalizeRun:
-    """Settings of a localization batch; without an `explainer`, the method has its settings for fundus photographs."""
+    """Settings of a localization batch; without an `explainer`, the method has its settings for fundus photographs.
+
+    `eye_pattern` says which photographs are of one eye (see `artefacts.eye_of`).
+    """
 
     classifier: RdrClassifier
     out: Path
     method: str = DEFAULT_METHOD
     ungradable: bool = False
     explainer: Explainer | None = None
+    eye_pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,12 @@ class Localized:
     candidates: int
 
 
-def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone, steps: StepsOf = no_steps) -> None:
-    """Localize all photographs, then gather lesions.csv over all that are done.
+def localize_batch(
+    paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone, steps: StepsOf = no_steps
+) -> tuple[SamePlace, ...]:
+    """Localize all photographs, then gather lesions.csv and artefacts.csv over all that are done.
+
+    Returns the suspicious places of the artefact guard (see `retina_xai.artefacts`).
 
     Raises:
         BatchError, InputError: some photographs failed; all others are done.
@@ -70,10 +81,16 @@ def localize_batch(paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone
         write_record(record.parent, record.stem, result, facts)
 
     codec = Codec(_load, save, _is_own)
+    eye = eye_of(settings.eye_pattern)
     with claim(settings.out, {**facts, "ungradable": settings.ungradable}):
-        outcome = run(work_items(paths, settings.out), work, codec, reporter(on_done, _line))
-        write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out))
+        items = work_items(paths, settings.out)
+        outcome = run(items, work, codec, reporter(on_done, _line))
+        found = find_artefacts(settings.out, eye)
+        sources = {item.record: item.source for item in items}
+        write_artefacts(settings.out / "artefacts.csv", found, sources, settings.classifier)
+        write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
+    return found.places
 
 
 def _load(path: Path) -> Localized | None:
@@ -92,7 +109,7 @@ def _line(found: Localized, _: float) -> str:
     return f"{found.decision} ({found.score:.3f}), {found.candidates} candidates"
 
 
-def _lesion_rows(out: Path) -> list[tuple[Any, ...]]:
+def _lesion_rows(out: Path, notes: Notes) -> list[tuple[Any, ...]]:
     """The lesions of all records; of two records of one photograph, which older versions could write, the first."""
     rows: list[tuple[Any, ...]] = []
     seen: set[tuple[str, str]] = set()
@@ -101,7 +118,7 @@ def _lesion_rows(out: Path) -> list[tuple[Any, ...]]:
             continue
         try:
             record = read_record(path)
-            file, new = record["file"], _rows(shown_name(path.stem), record)
+            file, new = record["file"], _rows(shown_name(path.stem), record, notes.get(path, {}))
             photograph = file["name"], file["sha256"]
         except (InputError, KeyError, TypeError) as error:
             log.warning("%r is left out of lesions.csv (%s)", str(path), error)
@@ -112,12 +129,12 @@ def _lesion_rows(out: Path) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _rows(result: str, record: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _rows(result: str, record: Mapping[str, Any], notes: Mapping[int, str]) -> list[tuple[Any, ...]]:
     name = record["file"]["name"]
     return [
         (
             *(name, result, number, *(lesion[key] for key in MEASURES)),
-            *(*lesion["box"], *(lesion.get(key) for key in EFFECTS)),
+            *(*lesion["box"], *(lesion.get(key) for key in EFFECTS), notes.get(number)),
         )
         for number, lesion in enumerate(record["lesions"], start=1)
     ]

@@ -1,5 +1,6 @@
 """What the terminal shows: lines, and tables when a batch is done."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from retina_xai.evaluation.grades.run import GradesOutcome
     from retina_xai.evaluation.lesions.report import LesionReport
     from retina_xai.grades.layouts import Layout
+    from retina_xai.lesions.same_place import SamePlace
     from retina_xai.training.fit import TrainingResult
 
 console = Console()
@@ -68,6 +70,14 @@ def show_sensitivity(report: "LesionReport", out: Path) -> None:
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     show_line(f"report: {out / 'report.html'}")
+
+
+def show_places(places: "Sequence[SamePlace]", out: Path) -> None:
+    """The suspicious places of the artefact guard, and where the scores without them are."""
+    for place in places:
+        show_line(str(place))
+    if places:
+        show_line(f"scores without these places: {out / 'artefacts.csv'}")
 
 
 def show_grades(outcome: "GradesOutcome", out: Path) -> None:

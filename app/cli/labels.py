@@ -1,4 +1,4 @@
-"""The options that name labels, shared by `train` and `evaluate grades`."""
+"""The options that name labels, shared by `train` and `evaluate grades`, and the eyes of `localize`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,13 @@ PatientColumn = Annotated[str | None, typer.Option(help="Column of --labels with
 PatientPattern = Annotated[
     str | None,
     typer.Option(help="Regular expression of the image name; its first group is the patient, as in '(\\d+)_.*'."),
+]
+EyePattern = Annotated[
+    str | None,
+    typer.Option(
+        help="Regular expression of the file name; its first group is the eye. Default: the name up to left, right, "
+        "OD, OS, OI, L or R; any other name is an eye of its own."
+    ),
 ]
 Positive = Annotated[
     str | None, typer.Option(help="Positive labels, as in 2-4 or NPDR,PDR; default: 2-4 (referable grades).")

@@ -96,25 +96,28 @@ def train(  # noqa: PLR0913
 
 
 @app.command()
-def localize(
+def localize(  # noqa: PLR0913
     paths: path_options.Paths,
     out: path_options.Out,
     weights: Weights = None,
     method: Method = "retina",
     settings: Settings = None,
     ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
+    eye_pattern: labels.EyePattern = None,
     device: OnDevice = Device.AUTO,
 ) -> None:
-    """Find the evidence for referral and the lesion candidates in photographs."""
+    """Find the evidence for referral and the lesion candidates in photographs; flag places that may be dust."""
     from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+    from retina_xai.app.cli.console import show_places
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.io.images import find_images
 
     explainer = _fundus_method(method, settings)
     found = find_images(paths)
-    run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer)
+    run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer, eye_pattern)
     with progress_over(len(found), "localizing") as progress:
-        localize_batch(found, run, progress.done, progress.steps)
+        places = localize_batch(found, run, progress.done, progress.steps)
+    show_places(places, out)
 
 
 @app.command()

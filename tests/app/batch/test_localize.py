@@ -113,7 +113,7 @@ def test_each_setting_of_the_folder_is_compared_on_resume(eyes, classifier, tmp_
     path.write_text(json.dumps(settings))
     with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
         localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out"), said[1])
-    assert {entry.name for entry in path.parent.iterdir()} == {"settings.json", "lesions.csv"}
+    assert {entry.name for entry in path.parent.iterdir()} == {"settings.json", "lesions.csv", "artefacts.csv"}
 
 
 def test_a_record_of_another_photograph_is_no_result_of_this_one(eyes, classifier, tmp_path, said):
