@@ -15,8 +15,11 @@ from retina_xai.io.names import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retina_xai.evaluation.datasets.base import AnnotatedDataset
     from retina_xai.evaluation.experiments.base import ExperimentOutcome
     from retina_xai.evaluation.grades.run import GradesOutcome
+    from retina_xai.evaluation.lesions.reliance import RelianceSettings
+    from retina_xai.evaluation.lesions.reliance_table import RelianceSummary
     from retina_xai.evaluation.lesions.report import LesionReport
     from retina_xai.grades.layouts import Layout
     from retina_xai.lesions.same_place import SamePlace
@@ -70,6 +73,17 @@ def show_sensitivity(report: "LesionReport", out: Path) -> None:
     console.print(separation(summary), highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     show_line(f"report: {out / 'report.html'}")
+
+
+def show_reliance(
+    dataset: "AnnotatedDataset", settings: "RelianceSettings", summary: "RelianceSummary", out: Path
+) -> None:
+    """The table of lesion reliance with its caption, and where the results are."""
+    from retina_xai.evaluation.lesions.reliance_table import reliance_caption, reliance_table
+
+    print_table(reliance_table(summary), f"Lesion reliance on {dataset.label}")
+    console.print(reliance_caption(dataset, settings, summary), style="dim", highlight=False)
+    show_line(f"results: {out / 'result.json'}")
 
 
 def show_places(places: "Sequence[SamePlace]", out: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from retina_xai import __version__
 from retina_xai.app.cli import labels, path_options
-from retina_xai.app.cli.evaluate_grades import grades
+from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
@@ -26,9 +26,7 @@ app = typer.Typer(
     help="Find the lesions behind a classifier's referral for diabetic retinopathy, and explain any classifier. "
     "Research use only.",
 )
-evaluation_app = typer.Typer(no_args_is_help=True, help="Measure localization on annotated photographs.")
 app.add_typer(evaluation_app, name="evaluate")
-evaluation_app.command()(grades)
 
 
 class Device(StrEnum):
