@@ -68,13 +68,35 @@ def bootstrap(
     Raises:
         UsageError: negative count, no resamples, or level outside of (0, 1).
     """
-    _check_level(level)
+    return percentiles(resampled(statistic, count, resamples, seed), level)
+
+
+def resampled(
+    statistic: Callable[[npt.NDArray[np.int64]], float], count: int, resamples: int = 2000, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """The values of `bootstrap`, (resamples,); none without units.
+
+    With the same count and seed, each value is of the same drawn units, so the differences of two statistics are
+    paired.
+
+    Raises:
+        UsageError: negative count, or no resamples.
+    """
     if count < 0 or resamples < 1:
         raise UsageError(f"{count} units, {resamples} resamples: expected at least 0 units and 1 resample")
     if count == 0:
-        return UNDEFINED
+        return np.zeros(0)
     rng = np.random.default_rng(seed)
-    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)], dtype=np.float64)
+    return np.array([statistic(rng.integers(0, count, count)) for _ in range(resamples)], dtype=np.float64)
+
+
+def percentiles(values: npt.NDArray[np.float64], level: float = 0.95) -> Interval:
+    """The central `level` of the defined values; NaN without any.
+
+    Raises:
+        UsageError: level outside of (0, 1).
+    """
+    _check_level(level)
     defined = values[~np.isnan(values)]
     if defined.size == 0:
         return UNDEFINED

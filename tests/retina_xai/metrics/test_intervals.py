@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.metrics.intervals import Interval, bootstrap, wilson
+from retina_xai.metrics.intervals import Interval, bootstrap, percentiles, resampled, wilson
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,14 @@ def test_invalid_arguments_are_refused():
         wilson(1, 4, level=95)
     with pytest.raises(UsageError, match="3 units, 0 resamples"):
         bootstrap(lambda drawn: 0.0, 3, 0)
+
+
+def test_resamples_with_one_seed_are_of_the_same_units():
+    values = np.random.default_rng(0).normal(0, 1, 30)
+    first = resampled(lambda drawn: float(values[drawn].mean()), 30, resamples=50, seed=4)
+    second = resampled(lambda drawn: float(values[drawn].mean()) + 0.25, 30, resamples=50, seed=4)
+    np.testing.assert_allclose(second - first, 0.25)
+    assert first.std() > 0.1
+    interval = bootstrap(lambda drawn: float(values[drawn].mean()), 30, resamples=50, seed=4)
+    assert percentiles(first) == interval
+    assert len(resampled(lambda drawn: 1.0, 0)) == 0
