@@ -24,8 +24,13 @@ from retina_xai.records import read_evidence, read_record
 
 log = logging.getLogger(__name__)
 
+LEFT_OUT = "%r is left out of the search for artefacts (%s)"
+
 EYE = re.compile(r".*?\d.*?[_\-. ](?:left|right|od|os|oi|le|re|l|r)(?=[_\-. ]|$)", re.IGNORECASE)
 """The part of a name that says the eye, as in 10_left, 0012_OI_f_1, 7-R.2; it begins with the patient's number."""
+
+DAMAGED = (InputError, KeyError, TypeError, ValueError, IndexError, ArithmeticError)
+"""What a record or its evidence that something else wrote can raise."""
 
 EyeOf = Callable[[str], str]
 
@@ -87,7 +92,7 @@ def eye_of(pattern: str | None = None) -> EyeOf:
 def find_artefacts(folder: Path, eye: EyeOf | None = None, settings: SamePlaceSettings | None = None) -> Artefacts:
     """The suspicious places among all records of a folder; copies of a photograph count once.
 
-    Records that cannot be read are left out with a warning.
+    Records and evidence that cannot be read are left out with a warning.
     """
     eye = eye or eye_of()
     records: dict[str, tuple[Path, Mapping[str, Any]]] = {}
@@ -100,12 +105,16 @@ def find_artefacts(folder: Path, eye: EyeOf | None = None, settings: SamePlaceSe
             sha256 = record["file"]["sha256"]
             candidates.setdefault(sha256, _candidates(record, eye))
             records.setdefault(sha256, (path, record))
-        except (InputError, KeyError, TypeError, ValueError) as error:
-            log.warning("%r is left out of the search for artefacts (%s)", str(path), error)
+        except DAMAGED as error:
+            log.warning(LEFT_OUT, str(path), error)
     places = same_places(list(candidates.values()), settings)
     flagged = []
     for known, (path, record) in zip(candidates.values(), records.values(), strict=True):
-        flags = _flags(path, record, [place for place in places if place.sensor == known.sensor])
+        try:
+            flags = _flags(path, record, [place for place in places if place.sensor == known.sensor])
+        except DAMAGED as error:
+            log.warning(LEFT_OUT, str(path), error)
+            continue
         if flags:
             flagged.append(FlaggedPhotograph(path, flags))
     return Artefacts(places, tuple(flagged))
@@ -113,13 +122,13 @@ def find_artefacts(folder: Path, eye: EyeOf | None = None, settings: SamePlaceSe
 
 def _candidates(record: Mapping[str, Any], eye: EyeOf) -> EyeCandidates:
     file, geometry, lesions = record["file"], record["geometry"], record["lesions"]
-    return EyeCandidates(
-        eye(Path(file["name"]).stem),
-        (file["width"], file["height"], file.get("orientation", 1), file.get("camera", "")),
-        np.array([(one["x"], one["y"]) for one in lesions], dtype=np.float64).reshape(-1, 2),
-        np.array([one["area"] for one in lesions], dtype=np.float64),
-        geometry["side"] / geometry["size"],
-    )
+    centres = np.array([(one["x"], one["y"]) for one in lesions], dtype=np.float64).reshape(-1, 2)
+    areas = np.array([one["area"] for one in lesions], dtype=np.float64)
+    step = geometry["side"] / geometry["size"]
+    if not (np.isfinite(centres).all() and np.isfinite(areas).all() and (areas > 0).all() and 0 < step < math.inf):
+        raise InputError("a place, area or scale that is no finite number; localize again")
+    sensor = file["width"], file["height"], file.get("orientation", 1), file.get("camera", "")
+    return EyeCandidates(eye(Path(file["name"]).stem), sensor, centres, areas, step)
 
 
 def _flags(path: Path, record: Mapping[str, Any], places: list[SamePlace]) -> tuple[Flag, ...]:

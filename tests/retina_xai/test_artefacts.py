@@ -101,5 +101,14 @@ def test_other_files_and_damaged_records_are_left_out(tmp_path, caplog):
         write(tmp_path, f"eye{index}", [(90, 100, 4)])
     (tmp_path / "settings.json").write_text("{}")
     (tmp_path / "broken.json").write_text("{")
-    assert find_artefacts(tmp_path).places[0].of == 3
-    assert "broken.json' is left out of the search for artefacts" in caplog.text
+    write(tmp_path, "infinite", [(90, 100, 4)])
+    record = json.loads((tmp_path / "infinite.json").read_text())
+    record["lesions"][0]["x"] = float("inf")
+    (tmp_path / "infinite.json").write_text(json.dumps(record))
+    (tmp_path / "eye1_evidence.png").write_bytes(b"no picture")
+    write_png(tmp_path / "eye2_evidence.png", np.zeros((8, 8), np.uint16))
+    found = find_artefacts(tmp_path)
+    assert found.places[0].of == 3
+    assert [one.record.stem for one in found.photographs] == ["eye0"]
+    for name in ("broken", "infinite", "eye1", "eye2"):
+        assert f"{name}.json' is left out of the search for artefacts" in caplog.text
