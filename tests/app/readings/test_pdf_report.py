@@ -211,3 +211,9 @@ def test_pictures_and_weights_must_be_the_readings():
         pdf_bytes(replace(report, overlay=picture_of(8, 9, 0)))
     with pytest.raises(UsageError, match="facts of other weights than the reading's"):
         pdf_bytes(replace(report, reading=replace(READING, model_sha256="00" * 32)))
+
+
+def test_the_effect_of_a_candidate_is_in_the_table():
+    lesions = tuple(replace(one, effect=1.234) if one.origin == "candidate" else one for one in READING.lesions)
+    assert "0.750 1.23 " in text_of(report_of(replace(READING, lesions=lesions)))
+    assert "0.750 1.23 " not in text_of(report_of())
