@@ -94,7 +94,7 @@ class Verdict:
         try:
             prediction, gradability = values["prediction"], values["gradability"]
             verdict = cls(
-                Gradability(gradability["verdict"], gradability["reason"]),
+                Gradability(gradability["verdict"], gradability["reason"], gradability.get("score")),
                 prediction["rdr_score"],
                 prediction["threshold"],
                 prediction.get("margin"),

@@ -21,7 +21,7 @@ from retina_xai.records import model_facts
 from retina_xai.runner import Codec, WorkItem, claim, key_of, run
 from retina_xai.verdict import Verdict
 
-COLUMNS = ("path", "rdr_score", "threshold", "decision", "gradability", "reason")
+COLUMNS = ("path", "rdr_score", "threshold", "decision", "gradability", "reason", "quality_score")
 
 Judged = tuple[str, Verdict]
 """SHA-256 of a photograph, and the verdict on it."""

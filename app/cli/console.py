@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -56,6 +56,21 @@ def show_training(result: "TrainingResult") -> None:
     if rule := result.metrics.get("training", {}).get("patients_by"):
         show_line(f"patients: {rule}")
     console.print("All figures are in metrics.json beside the weights.")
+
+
+def show_quality(metrics: dict[str, Any], out: Path) -> None:
+    """The out-of-fold figures of the learned quality score, and where the score is."""
+    low, high = metrics["auroc_interval"]
+    console.print(f"AUROC good against bad {metrics['auroc']:.3f} ({low:.3f}-{high:.3f}), limit {metrics['limit']:.2f}")
+    for name, values in metrics["folders"].items():
+        both = values["called_good"]
+        show_line(
+            f"{name}: {values['photographs']} photographs, called good {both['score']:.1%}, "
+            f"with the rules {both['score_and_rules']:.1%}"
+        )
+    for name, values in metrics["damages"].items():
+        show_line(f"damage {name}: {values['photographs']} photographs, called good {values['called_good']:.1%}")
+    show_line(f"score: {out / 'quality_score.json'}; all figures are in metrics.json beside it.")
 
 
 def show_sensitivity(report: "LesionReport", out: Path) -> None:

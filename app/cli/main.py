@@ -10,6 +10,7 @@ import typer
 from retina_xai import __version__
 from retina_xai.app.cli import labels, path_options
 from retina_xai.app.cli.evaluate import evaluation_app
+from retina_xai.app.cli.train_quality import train_quality
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
@@ -27,6 +28,7 @@ app = typer.Typer(
     "Research use only.",
 )
 app.add_typer(evaluation_app, name="evaluate")
+app.command()(train_quality)
 
 
 class Device(StrEnum):

@@ -25,17 +25,19 @@ Simple measures of the field of view (scaled to a diameter of 512 pixels, withou
 stated (see `verdict`). The limits were set on about 550 photographs of EyePACS, IDRiD, DiaretDB1, DRIMDB and of a
 Mexican set, on 200 natural photographs, plain and in a round mask, and on 44 referable photographs after motion blur,
 noise, scaling, tinting, and with a grey or black half. Each limit of "usable" excludes at most about 2 % of them.
+A photograph that passes all rules is "usable", too, where the learned score of `quality_score` is below its limit.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
-from retina_xai.checks import check_one_of, check_text
+from retina_xai.checks import check_one_of, check_share, check_text
 from retina_xai.fundus.field_of_view import FieldOfView, field_of_view, square_of
+from retina_xai.fundus.quality_score import features_of, shipped_score
 from retina_xai.io.images import Photograph
 
 DIAMETER = 512
@@ -47,19 +49,24 @@ MAX_REASON_LENGTH = 4000
 
 @dataclass(frozen=True)
 class Gradability:
-    """The verdict on the quality and its reason (one clause, no full stop).
+    """The verdict on the quality, its reason (one clause, no full stop), and the learned score in [0, 1].
+
+    The score is None in results of versions that had none.
 
     Raises:
-        InputError: another verdict, or a reason that is not a text.
+        InputError: another verdict, a reason that is not a text, or a score outside [0, 1].
     """
 
     verdict: Quality
     reason: str
+    score: float | None = None
 
     def __post_init__(self) -> None:
         """Check both: they are also read from files."""
         check_one_of("image quality", self.verdict, get_args(Quality))
         check_text("reason for the image quality", self.reason, MAX_REASON_LENGTH)
+        if self.score is not None:
+            check_share("quality score", self.score)
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,20 @@ RULES: tuple[tuple[Callable[[Measures], bool], Quality, str], ...] = (
 
 
 def gradability(photograph: Photograph, view: FieldOfView | None = None) -> Gradability:
-    """The result of the first rule that applies; good if none applies. `view`: see `measure`."""
+    """The verdict of the rules; a good one becomes usable where the learned score is low. `view`: see `measure`."""
     measures = measure(photograph.pixels, view)
+    learned = shipped_score()
+    score = float(learned.of(features_of(asdict(measures))[None])[0])
+    found = replace(by_rules(measures), score=score)
+    if found.verdict == "good" and score < learned.limit:
+        return Gradability(
+            "usable", f"quality score {score:.2f} (good: {learned.limit:.2f}): lesions may be missed", score
+        )
+    return found
+
+
+def by_rules(measures: Measures) -> Gradability:
+    """The result of the first rule that applies; good if none applies. Without a score."""
     for applies, verdict, reason in RULES:
         if applies(measures):
             return Gradability(verdict, reason)

@@ -9,7 +9,7 @@ from retina_xai.errors import InputError
 from retina_xai.fundus.quality import Gradability
 from retina_xai.verdict import Verdict
 
-VERDICT = Verdict(Gradability("usable", "soft: small lesions may be missed"), 0.1 + 0.2, 0.5)
+VERDICT = Verdict(Gradability("usable", "soft: small lesions may be missed", 0.4), 0.1 + 0.2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_invalid_score_is_refused(score):
 def test_json_round_trip():
     assert Verdict.from_json(json.loads(json.dumps(VERDICT.to_json()))) == VERDICT
     assert VERDICT.to_json() == {
-        "gradability": {"verdict": "usable", "reason": "soft: small lesions may be missed"},
+        "gradability": {"verdict": "usable", "reason": "soft: small lesions may be missed", "score": 0.4},
         "prediction": {"rdr_score": 0.1 + 0.2, "threshold": 0.5, "margin": 0.03, "decision": "ungradable"},
     }
 
