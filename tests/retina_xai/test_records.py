@@ -1,6 +1,6 @@
 """Records: candidates against an independent slow implementation, and checks on reading."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_candidates_keep_their_order_and_are_ranked_by_their_effect(localization
 def test_the_verdict_of_a_record_is_that_of_the_photograph(localization, weights):
     record = record_of(localization, run_facts(load_classifier(weights), "saliency", {}))
     verdict = localization.verdict
-    assert record["gradability"] == {"verdict": verdict.gradability.verdict, "reason": verdict.gradability.reason}
+    assert record["gradability"] == asdict(verdict.gradability)
     assert record["prediction"] == {
         **{"rdr_score": verdict.score, "threshold": verdict.threshold},
         **{"margin": 0.03, "decision": verdict.decision},

@@ -139,7 +139,15 @@ def test_predict_writes_scores_and_quality(folder, weights, tmp_path):
     code, _, err = run("predict", folder, tmp_path / "in", "--weights", weights, "--out", tmp_path / "scores.csv")
     assert (code, err) == (0, "")
     table = pd.read_csv(tmp_path / "scores.csv")
-    assert list(table.columns) == ["path", "rdr_score", "threshold", "decision", "gradability", "reason"]
+    assert list(table.columns) == [
+        "path",
+        "rdr_score",
+        "threshold",
+        "decision",
+        "gradability",
+        "reason",
+        "quality_score",
+    ]
     assert table["rdr_score"].between(0, 1).all()
     assert table["gradability"].tolist()[-1] == "ungradable"
     assert isinstance(table["reason"].tolist()[-1], str)
