@@ -159,7 +159,8 @@ class AugmentationSettings(Section):
 
     With `preprocessing.background`, a constant colour has no effect; instead the contrast is multiplied by log-normal
     factors of standard deviation `gain` (equal in all channels) and `channel_gain` (per channel). `blur`: maximum
-    standard deviation in pixels, on half of the images. `noise`: maximum standard deviation in grey levels.
+    standard deviation in pixels, on half of the images. `noise`: maximum standard deviation in grey levels. `dust`:
+    share of the images, of either class, with specks of dust (see `synthesis.dust`).
     """
 
     rotation: float = Field(default=360.0, ge=0, le=360)
@@ -171,6 +172,7 @@ class AugmentationSettings(Section):
     channel_gain: float = Field(default=0.1, ge=0, le=10)
     blur: float = Field(default=0.0, ge=0, le=100)
     noise: float = Field(default=0.0, ge=0, le=255)
+    dust: Share = 0.0
 
 
 class BalanceSettings(Section):
@@ -221,7 +223,8 @@ class TrainingConfig(Section):
     """All settings of a training.
 
     `patience`: a stage ends after this number of epochs without a better validation AUROC (None: never).
-    `threshold`: rule for the operating point on the validation set: Youden's J, or specificity of at least 0.9.
+    `threshold`: rule for the operating point on the validation set: Youden's J, or a specificity or sensitivity of at
+        least 0.9 (see `metrics.classification.OPERATING_POINTS`).
     """
 
     seed: Seed = 0
@@ -234,7 +237,7 @@ class TrainingConfig(Section):
         min_length=1,
     )
     patience: Positive | None = None
-    threshold: Literal["youden", "specificity"] = "youden"
+    threshold: Literal["youden", "specificity", "sensitivity"] = "youden"
     network: NetworkSettings = NetworkSettings()
     data: DataSettings = DataSettings()
     preprocessing: InputSettings = InputSettings()

@@ -22,6 +22,7 @@ from retina_xai.training.config import BalanceSettings, StageSettings, TrainingC
 from retina_xai.training.data.cache import Cache
 from retina_xai.training.data.split import PARTS
 from retina_xai.training.synthesis.drawn_lesions import draw_lesions, referable_plan
+from retina_xai.training.synthesis.dust import dusty
 from retina_xai.training.synthesis.patches import VALIDATION_PATCHES, Draw, Patches
 
 VALIDATION_SEED = 2**20  # no epoch has this number
@@ -43,6 +44,7 @@ class Prepared(Dataset):
             if index.drawn:
                 rng = np.random.default_rng([*index.seed, 1])
                 pixels, level = draw_lesions(pixels, referable_plan(rng), rng).pixels, REFERABLE
+            pixels = dusty(pixels, self.augment.settings.dust, np.random.default_rng([*index.seed, 2]))
             self.augment.set_random_state(seed=int(np.random.SeedSequence(index.seed).generate_state(1)[0]))
             return self.augment(pixels), level
         file, level = self.data[index]

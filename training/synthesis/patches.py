@@ -32,6 +32,7 @@ from retina_xai.training.synthesis.drawn_lesions import (
     random_radius,
     to_uint8,
 )
+from retina_xai.training.synthesis.dust import dusty
 from retina_xai.training.synthesis.lesion_painter import LesionPatch
 
 VALIDATION_PATCHES = 1000
@@ -90,6 +91,7 @@ def cut_patch(pixels: np.ndarray, augment: Augment, size: int, rng: np.random.Ge
     rows, columns = (slice(start, start + length) for start, length in zip(corner, planes.shape[:2], strict=True))
     painted = pixels.copy()
     painted[rows, columns] = to_uint8(planes, pixels[rows, columns])
+    painted = dusty(painted, augment.settings.dust, rng)
     window = cv2.warpAffine(painted, matrix, (side, side), flags=cv2.INTER_LINEAR)
     shown = tuple(_shown(lesion, matrix, size) for lesion in lesions)
     tensor = augment.finish(window)[:, MARGIN : MARGIN + size, MARGIN : MARGIN + size]
