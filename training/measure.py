@@ -20,15 +20,13 @@ import retina_xai
 from retina_xai.curves import draw_calibration, draw_roc
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.io.files import write_json
-from retina_xai.metrics.classification import calibration, roc_curve, sensitivity_at_specificity, youden_point
+from retina_xai.metrics.classification import OPERATING_POINTS, calibration, roc_curve
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
 from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.curves import draw_learning
 from retina_xai.training.state import BestCheckpoint, RunFolder
-
-THRESHOLDS = {"youden": youden_point, "specificity": sensitivity_at_specificity}
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
     photographs = trained.parts["validation"]
     labels, patients = [photo.positive for photo in photographs], [photo.patient for photo in photographs]
     sample = ScoredPhotographs.of(labels, _scores(trained, loader), patients, trained.config.seed)
-    point = THRESHOLDS[trained.config.threshold](sample.labels, sample.scores)
+    point = OPERATING_POINTS[trained.config.threshold](sample.labels, sample.scores)
     threshold = 0.5 if point is None or not 0 <= point.threshold <= 1 else point.threshold
     metrics = {
         **classifier_figures(sample),

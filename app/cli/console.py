@@ -73,6 +73,18 @@ def show_quality(metrics: dict[str, Any], out: Path) -> None:
     show_line(f"score: {out / 'quality_score.json'}; all figures are in metrics.json beside it.")
 
 
+def show_calibration(facts: dict[str, Any], out: Path) -> None:
+    """Rates and calibration error before, and after out of fold, and where the new weights are."""
+    for name, head in (("before", "before"), ("after", "after, out of fold")):
+        values = facts[name]
+        rates = ", ".join(
+            f"{rate} {values[rate]:.3f} ({values[f'{rate}_interval'][0]:.3f}-{values[f'{rate}_interval'][1]:.3f})"
+            for rate in ("sensitivity", "specificity")
+        )
+        show_line(f"{head}: {rates}, calibration error {values['ece']:.3f}")
+    show_line(f"threshold {facts['threshold']:.3f}; weights: {out / 'rdr.safetensors'}")
+
+
 def show_sensitivity(report: "LesionReport", out: Path) -> None:
     """The table of lesion sensitivity with its chance rows, and where the report is."""
     from retina_xai.evaluation.lesions.report_table import brief, caption, separation, table

@@ -9,6 +9,7 @@ import typer
 
 from retina_xai import __version__
 from retina_xai.app.cli import labels, path_options
+from retina_xai.app.cli.calibrate import calibrate
 from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.train_quality import train_quality
 from retina_xai.evaluation.datasets.base import DatasetSpec
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(evaluation_app, name="evaluate")
 app.command()(train_quality)
+app.command()(calibrate)
 
 
 class Device(StrEnum):

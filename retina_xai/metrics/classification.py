@@ -13,6 +13,7 @@ AUROC's confidence interval is bootstrapped over patients, not images: two eyes 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +137,14 @@ def youden_point(labels: Labels, scores: Scores) -> Confusion | None:
     """The operating point of the largest Youden J (ties: the highest threshold); None if a class is missing."""
     points = roc_curve(labels, scores)
     return max(points, key=lambda point: point.sensitivity + point.specificity) if _two_classes(points) else None
+
+
+OPERATING_POINTS: dict[str, Callable[[Labels, Scores], Confusion | None]] = {
+    "youden": youden_point,
+    "specificity": sensitivity_at_specificity,
+    "sensitivity": specificity_at_sensitivity,
+}
+"""Rules for a threshold: the largest Youden's J; the most sensitivity at a specificity of 0.9; the reverse."""
 
 
 def calibration(labels: Labels, scores: Scores, bins: int = 10) -> list[CalibrationBin]:
