@@ -10,15 +10,19 @@ EXTRA_OF = {
     "demo": "all",
 }
 """Extra by command; every other command needs `app`."""
+EXTRA_OF_MODULE = {"highdicom": "dicom", "pydicom": "dicom"}
+"""Extra by module, for modules that only some options of a command need."""
 OPTIONAL = frozenset(
     {
         "defusedxml",
         "fpdf",
+        "highdicom",
         "jinja2",
         "lightning",
         "lightning_utilities",
         "pandas",
         "platformdirs",
+        "pydicom",
         "pydantic",
         "rich",
         "starlette",
@@ -40,5 +44,5 @@ def missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> str |
     if module not in OPTIONAL:
         return None
     command = next((argument for argument in arguments if not argument.startswith("-")), "retina-xai")
-    extra = EXTRA_OF.get(command, "app")
+    extra = EXTRA_OF_MODULE.get(module) or EXTRA_OF.get(command, "app")
     return f"{command} needs the extra '{extra}': pip install 'retina-xai[{extra}]' ({module} is not installed)"

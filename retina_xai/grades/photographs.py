@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from retina_xai.errors import InputError
-from retina_xai.io.images import SUFFIXES
+from retina_xai.io.dicom_extra import without_other_objects
+from retina_xai.io.images import SUFFIXES, is_image_name
 from retina_xai.io.results import without_results
 
 GRADES = tuple("01234")
@@ -128,5 +129,5 @@ def _image_files(folders: tuple[Path, ...]) -> list[Path]:
             continue
         entered.add(real)
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        found += [Path(root, name) for name in sorted(files) if Path(name).suffix.lower() in SUFFIXES]
-    return without_results(found)
+        found += [path for path in (Path(root, name) for name in sorted(files)) if is_image_name(path)]
+    return without_results(without_other_objects(found))

@@ -17,8 +17,10 @@ from PIL import Image
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.io.decoders import check_bytes
+from retina_xai.io.dicom_extra import listed_in, looks_like_dicom, without_other_objects
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.formats import FORMATS, format_names, kind_of
+from retina_xai.io.identity import Identity, pseudonym
 from retina_xai.io.names import shown_name
 from retina_xai.io.results import without_results
 
@@ -29,23 +31,28 @@ SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffix
 class Photograph:
     """A photograph as displayed.
 
-    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders (see `names.shown_name`); `sha256` is the hash
-    of the file's bytes; `metadata` contains format, mode, bits per sample, height and width as displayed, and
-    orientation, but no patient data.
+    `pixels` (H, W, 3) uint8 RGB; `name` is the file name without folders (see `names.shown_name`), or a pseudonym for
+    formats that hold an identity; `sha256` is the hash of the file's bytes; `metadata` contains format, mode, bits per
+    sample, height and width as displayed, and orientation, but no patient data. `identity` is never written unless the
+    user asks for it.
     """
 
     pixels: np.ndarray
     name: str
     sha256: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    identity: Identity | None = None
 
 
-def read_image(path: Path, frame: int | None = None, sha256: str | None = None) -> Photograph:
+def read_image(
+    path: Path, frame: int | None = None, sha256: str | None = None, *, identified: bool = False
+) -> Photograph:
     """Read an image file of one of `formats.FORMATS`.
 
     Args:
-        frame: page of a multi-page TIFF, from 0.
+        frame: page of a multi-page TIFF, or frame of a DICOM file, from 0.
         sha256: hash of the file's bytes if already known; None computes it.
+        identified: name a DICOM file by its file name, which may identify the patient, instead of a pseudonym.
 
     Raises:
         InputError: the file cannot be read, has another format, or is damaged, too large or too small.
@@ -54,15 +61,32 @@ def read_image(path: Path, frame: int | None = None, sha256: str | None = None) 
     kind = _sniff(path)
     if kind not in FORMATS:
         raise InputError(f"{path}: {_refusal(kind)}")
+    spec = FORMATS[kind]
     try:
-        pixels, metadata = FORMATS[kind].read(path, frame)
+        pixels, metadata = spec.read(path, frame)
+        identity = spec.identity(path) if spec.identity else None
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory to decode it; scale it down and try again") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise InputError(f"{path}: damaged, truncated or unsupported {kind} file; copy or export it again") from error
-    return Photograph(pixels, shown_name(path), sha256 or sha256_of(path), {"format": kind, **metadata})
+    digest = sha256 or sha256_of(path)
+    name = shown_name(path) if identity is None or identified else pseudonym(digest)
+    return Photograph(pixels, name, digest, {"format": kind, **metadata}, identity)
+
+
+def public_name(path: Path) -> str:
+    """The name of a file for screens, logs and results: its file name, or the pseudonym of a DICOM file.
+
+    It is the `name` of the `Photograph`. A file that cannot be read has the pseudonym of no content.
+    """
+    if path.suffix.lower() not in FORMATS["DICOM"].suffixes and not looks_like_dicom(path):
+        return shown_name(path)
+    try:
+        return pseudonym(sha256_of(path))
+    except OSError:
+        return pseudonym("unreadable")
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -103,8 +127,9 @@ def _save_png(path: Path, image: Image.Image) -> None:
 def find_images(paths: Sequence[Path]) -> list[Path]:
     """All files in `paths`, and all image files in its folders and their sub-folders, without duplicates.
 
-    A file in `paths` may have any suffix. In folders, files with an image suffix are found, sorted by path. Hidden
-    files and folders, links to folders, and pictures that earlier runs wrote (see `results`) are left out.
+    A file in `paths` may have any suffix; a DICOMDIR stands for the images that it lists. In folders, files with an
+    image suffix are found, and DICOM files whose names have none, sorted by path. Hidden files and folders, links to
+    folders, DICOM files that are no photographs, and pictures that earlier runs wrote (see `results`) are left out.
 
     Raises:
         InputError: a path is missing, a folder cannot be read, or no file was found.
@@ -112,9 +137,9 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if stat.S_ISDIR(_mode(path)):
-            found.update(dict.fromkeys(sorted(_below(path))))
+            found.update(dict.fromkeys(without_other_objects(sorted(_below(path)))))
         else:
-            found[path] = None
+            found.update(dict.fromkeys(listed_in(path) or [path]))
     if not found:
         names = ", ".join(map(str, paths)) or "no path given"
         raise InputError(f"{names}: no image found; expected files ending in {', '.join(sorted(SUFFIXES))}")
@@ -132,8 +157,14 @@ def _below(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+            if not name.startswith(".") and is_image_name(Path(root, name)):
                 yield Path(root) / name
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether a file in a folder is an image: by its suffix, or a DICOM file without one (IM0001, 1.2.840.1)."""
+    suffix = path.suffix.lower()
+    return suffix in SUFFIXES or (not suffix.strip(".0123456789") and looks_like_dicom(path))
 
 
 def _mode(path: Path) -> int:
@@ -170,7 +201,5 @@ def _sniff(path: Path) -> str:
 
 
 def _refusal(kind: str) -> str:
-    if kind == "DICOM":
-        return "is a DICOM file, which cannot be read yet; export the photograph as PNG or TIFF"
     described = {"unknown": "has an unknown format", "text": "is text, not an image"}.get(kind, f"is {kind}")
     return f"{described}; expected {format_names()}: export the photograph as one of these"

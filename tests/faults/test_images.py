@@ -24,7 +24,7 @@ OTHER_FORMATS = {
     "pdf.png": (b"%PDF-1.7\n", "is PDF"),
     "moving.jpg": (b"GIF89a" + bytes(40), "is GIF"),
     "noise.tif": (b"\0\1\2\3" * 50, "has an unknown format"),
-    "scan.dcm": (bytes(128) + b"DICM" + bytes(8), "is a DICOM file, which cannot be read yet"),
+    "scan.dcm": (bytes(128) + b"DICM" + bytes(8), "damaged DICOM file, it names no transfer syntax"),
 }
 """Content and message by file name."""
 

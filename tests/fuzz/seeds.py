@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from helpers.dicom_files import COMPRESSED, NATIVE, content_as, photograph
 from helpers.readings import READING, reading_of
 from PIL import Image
 
@@ -80,6 +81,9 @@ IMAGES: dict[str, tuple[bytes, ...]] = {
     "TIFF, JPEG": (image("TIFF", compression="jpeg", quality=90),),
     "TIFF, plain": (image("TIFF"), tiff(DEEP, photometric="rgb"), tiff(PIXELS / np.float32(255), photometric="rgb")),
     "BMP": (image("BMP"), image("BMP", PIXELS[..., 1])),
+    "DICOM, native": tuple(content_as(photograph(PIXELS), kind) for kind in NATIVE),
+    "DICOM, 16 bit": (content_as(photograph(DEEP[..., 0]), "explicit"),),
+    **{f"DICOM, {kind}": (content_as(photograph(PIXELS), kind),) for kind in COMPRESSED},
 }
 """By target; the pixels of each kind are those of one phantom."""
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 
 import numpy as np
+from helpers.dicom_bombs import DICOM_BOMBS
 from PIL import Image
 
 
@@ -107,5 +108,6 @@ BOMBS = {
     "100 megapixels of nothing.bmp": lambda: bmp(10_000, -10_000),
     "a negative width.bmp": lambda: bmp(-10_000, 10_000),
     "2 billion colours.bmp": lambda: bmp(9000, 9000, 8, 2**31),
+    **DICOM_BOMBS,
 }
 """Content by file name."""

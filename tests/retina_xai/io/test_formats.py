@@ -11,8 +11,8 @@ from retina_xai.io.images import SUFFIXES, read_image
 
 def test_names_suffixes_and_signatures_agree():
     assert all(key == one.name for key, one in FORMATS.items())
-    assert frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}) == SUFFIXES
-    assert format_names() == "JPEG, PNG, TIFF or BMP"
+    assert frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".dcm", ".dicom"}) == SUFFIXES
+    assert format_names() == "JPEG, PNG, TIFF, BMP or DICOM"
     signatures = [(mark, offset) for one in FORMATS.values() for mark, offset in one.signatures]
     signatures += [(mark, offset) for mark, offset, _ in REFUSED]
     assert len(set(signatures)) == len(signatures)
@@ -43,7 +43,7 @@ def test_a_new_format_is_one_entry(tmp_path, monkeypatch):
     path = tmp_path / "a.raw"
     grey = np.arange(64 * 80, dtype=np.uint8).reshape(64, 80)
     path.write_bytes(b"RAW1" + np.array([64, 80], np.uint16).tobytes() + grey.tobytes())
-    with pytest.raises(InputError, match="has an unknown format; expected JPEG, PNG, TIFF or BMP"):
+    with pytest.raises(InputError, match="has an unknown format; expected JPEG, PNG, TIFF, BMP or DICOM"):
         read_image(path)
     monkeypatch.setitem(FORMATS, "RAW", ImageFormat("RAW", (".raw",), ((b"RAW1", 0),), read_raw))
     photograph = read_image(path)

@@ -68,5 +68,5 @@ def test_find_images(tmp_path):
     with pytest.raises(InputError, match="gone: no such file or folder; check the path"):
         find_images([tmp_path / "gone"])
     (tmp_path / "void").mkdir()
-    with pytest.raises(InputError, match=r"void: no image found; expected files ending in \.bmp, \.jpeg, \.jpg"):
+    with pytest.raises(InputError, match=r"void: no image found; expected files ending in \.bmp, \.dcm, \.dicom, \.jp"):
         find_images([tmp_path / "void"])
