@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from retina_xai.app.batch.photographs import READER, PhotographReader
 from retina_xai.artefacts import Artefacts, FlaggedPhotograph
 from retina_xai.errors import InputError
 from retina_xai.io.files import write_csv
-from retina_xai.io.images import read_image
 from retina_xai.io.names import shown_name
 from retina_xai.localization import predict_without
 from retina_xai.models.checkpoint import RdrClassifier
@@ -33,21 +33,29 @@ def notes_of(found: Artefacts) -> Notes:
     }
 
 
-def write_artefacts(path: Path, found: Artefacts, sources: Mapping[Path, Path], classifier: RdrClassifier) -> None:
+def write_artefacts(
+    path: Path,
+    found: Artefacts,
+    sources: Mapping[Path, Path],
+    classifier: RdrClassifier,
+    reader: PhotographReader = READER,
+) -> None:
     """Write the table: one row per flagged photograph and place.
 
     Args:
         sources: the photograph of each record. Without it, or if it cannot be read, the score without the places is
             empty.
     """
-    write_csv(path, ARTEFACT_COLUMNS, (row for one in found.photographs for row in _rows(one, sources, classifier)))
+    write_csv(
+        path, ARTEFACT_COLUMNS, (row for one in found.photographs for row in _rows(one, sources, classifier, reader))
+    )
 
 
 def _rows(
-    flagged: FlaggedPhotograph, sources: Mapping[Path, Path], classifier: RdrClassifier
+    flagged: FlaggedPhotograph, sources: Mapping[Path, Path], classifier: RdrClassifier, reader: PhotographReader
 ) -> Iterator[tuple[Any, ...]]:
     record = read_record(flagged.record)
-    without = _without(flagged, sources.get(flagged.record), classifier)
+    without = _without(flagged, sources.get(flagged.record), classifier, reader)
     said = record["prediction"]
     for flag in flagged.flags:
         place = flag.place
@@ -58,12 +66,14 @@ def _rows(
         )
 
 
-def _without(flagged: FlaggedPhotograph, source: Path | None, classifier: RdrClassifier) -> tuple[float, str] | None:
+def _without(
+    flagged: FlaggedPhotograph, source: Path | None, classifier: RdrClassifier, reader: PhotographReader
+) -> tuple[float, str] | None:
     """Score and decision of the photograph without its suspicious places."""
     if source is None:
         return None
     try:
-        verdict = predict_without(read_image(source), classifier, flagged.disks)
+        verdict = predict_without(reader.read(source), classifier, flagged.disks)
     except InputError as error:
         log.warning("no score without the suspicious places: %s", error)
         return None

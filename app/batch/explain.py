@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.app.batch.patients import write_patients
+from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.app.cli.options import Given, configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.explanation_sheet import pictures_of
 from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import explainer_named
 from retina_xai.io.files import write_json
-from retina_xai.io.images import read_image, write_png
+from retina_xai.io.images import write_png
 from retina_xai.io.versions import versions
 from retina_xai.localization import summary
 from retina_xai.metrics.trust import TrustSettings, trust
@@ -43,6 +44,7 @@ class ExplainRun:
     explainer: Explainer
     target: int | None = None
     trust: TrustSettings | None = None
+    reader: PhotographReader = READER
 
     def facts(self) -> dict[str, Any]:
         """What all photographs share."""
@@ -53,6 +55,7 @@ class ExplainRun:
             "class": None if self.target is None else self.network.classes[self.target],
             "trust_settings": None if asked is None else {"seeds": list(asked.seeds), "randomise": asked.randomise},
             "versions": versions(),
+            **self.reader.facts(),
         }
 
 
@@ -123,13 +126,14 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone, 
 
     codec = Codec(_load, save, _is_own)
     with claim(settings.out, facts):
-        items = work_items(paths, settings.out)
+        items = work_items(paths, settings.out, settings.reader)
         outcome = run(items, lambda path: _explain(path, settings, steps), codec, reporter(on_done, _line))
+        write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
     outcome.raise_failures()
 
 
 def _explain(path: Path, settings: ExplainRun, steps: StepsOf) -> ExplanationFiles:
-    photograph, network, explainer = read_image(path), settings.network, settings.explainer
+    photograph, network, explainer = settings.reader.read(path), settings.network, settings.explainer
     image = network.input_of(photograph)
     on_step = steps(f"explaining {photograph.name}", explainer.plan())
     result = explainer(network.model, image, settings.target, on_step=on_step)

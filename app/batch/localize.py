@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
-from retina_xai.app.batch.photographs import OnDone, check_own, reporter, work_items
+from retina_xai.app.batch.patients import write_patients
+from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.artefacts import eye_of, find_artefacts
 from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
-from retina_xai.io.images import read_image
 from retina_xai.io.names import shown_name
 from retina_xai.io.results import SETTINGS_FILE
 from retina_xai.lesions.same_place import SamePlace
@@ -44,6 +44,7 @@ class LocalizeRun:
     ungradable: bool = False
     explainer: Explainer | None = None
     eye_pattern: str | None = None
+    reader: PhotographReader = READER
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def localize_batch(
     facts = run_facts(settings.classifier, settings.method, explainer.settings())
 
     def work(path: Path) -> Localization:
-        on_step = steps(f"localizing {shown_name(path)}", explainer.plan())
-        photograph = read_image(path)
+        photograph = settings.reader.read(path)
+        on_step = steps(f"localizing {photograph.name}", explainer.plan())
         found = localize(photograph, settings.classifier, explainer, ungradable=settings.ungradable, on_step=on_step)
         return with_effects(found, settings.classifier)
 
@@ -82,12 +83,13 @@ def localize_batch(
 
     codec = Codec(_load, save, _is_own)
     eye = eye_of(settings.eye_pattern)
-    with claim(settings.out, {**facts, "ungradable": settings.ungradable}):
-        items = work_items(paths, settings.out)
+    with claim(settings.out, {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}):
+        items = work_items(paths, settings.out, settings.reader)
         outcome = run(items, work, codec, reporter(on_done, _line))
+        write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
         found = find_artefacts(settings.out, eye)
         sources = {item.record: item.source for item in items}
-        write_artefacts(settings.out / "artefacts.csv", found, sources, settings.classifier)
+        write_artefacts(settings.out / "artefacts.csv", found, sources, settings.classifier, settings.reader)
         write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
     return found.places

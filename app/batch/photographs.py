@@ -1,4 +1,8 @@
-"""Photographs as items of a run: the names of their results, and one line for the screen after each."""
+"""Photographs as items of a run: how they are read, the names of their results, and one line for the screen after each.
+
+A DICOM file is named by a pseudonym everywhere, because its file name and its folders may name the patient, unless the
+user asks for identified results.
+"""
 
 import os
 import re
@@ -10,7 +14,8 @@ from typing import Any, TypeVar
 
 from retina_xai.errors import InputError
 from retina_xai.io.files import sha256_of
-from retina_xai.io.names import shown_name
+from retina_xai.io.images import Photograph, public_name, read_image
+from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.results import ENDINGS, SETTINGS_FILE, photograph_of
 from retina_xai.runner import ItemOutcome, WorkItem
 
@@ -26,15 +31,63 @@ OnDone = Callable[[str, str], None]
 Kept = TypeVar("Kept")
 
 
-def work_items(paths: Sequence[Path], out: Path) -> list[WorkItem[Path]]:
+@dataclass(frozen=True)
+class PhotographReader:
+    """How a command reads and names photographs.
+
+    frame: of files with several, from 0. identified: name DICOM files by their file names, and patients by their
+    numbers.
+    """
+
+    frame: int | None = None
+    identified: bool = False
+
+    def read(self, path: Path) -> Photograph:
+        """Read a photograph.
+
+        Raises:
+            InputError: it cannot be read; a DICOM file is named by its pseudonym.
+        """
+        try:
+            return read_image(path, self.frame, identified=self.identified)
+        except InputError as error:
+            if (name := self.name(path)) == shown_name(path):
+                raise
+            raise InputError(str(error).replace(str(path), name)) from None
+
+    def name(self, path: Path) -> str:
+        """The name of a photograph for screens and results, without folders."""
+        return shown_name(path) if self.identified else public_name(path)
+
+    def place(self, path: Path) -> str:
+        """The path of a photograph, or the pseudonym of a DICOM file."""
+        name = self.name(path)
+        return shown_path(path) if name == shown_name(path) else name
+
+    def facts(self) -> dict[str, Any]:
+        """What differs from the defaults, for the settings of a run."""
+        chosen = {} if self.frame is None else {"frame": self.frame}
+        return {**chosen, "identified": True} if self.identified else chosen
+
+
+READER = PhotographReader()
+"""The reader by default."""
+
+
+def work_items(paths: Sequence[Path], out: Path, reader: PhotographReader = READER) -> list[WorkItem[Path]]:
     """One item per photograph, with the record OUT/<stem>.json.
 
     The stem is the photograph's own where no other photograph of the batch has it and it fits into a file name.
     Otherwise it is cut as far as needed and followed by the first digits of the content's hash. A photograph that has a
     record in OUT under either name keeps it, whatever the other photographs of the batch are.
     """
-    counts, present = Counter(path.stem for path in paths), _Present.of(out)
-    return [WorkItem(shown_name(path), path, present.record(path, counts[path.stem] == 1)) for path in paths]
+    named = [(path, reader.name(path)) for path in paths]
+    stems = [path.stem if name == shown_name(path) else name for path, name in named]
+    counts, present = Counter(stems), _Present.of(out)
+    return [
+        WorkItem(name, path, present.record(path, stem, counts[stem] == 1))
+        for (path, name), stem in zip(named, stems, strict=True)
+    ]
 
 
 def check_own(item: WorkItem[Path], sha256: str) -> bool:
@@ -45,9 +98,8 @@ def check_own(item: WorkItem[Path], sha256: str) -> bool:
         OSError: the photograph cannot be read.
     """
     if sha256 != sha256_of(item.source):
-        raise InputError(
-            f"{item.source}: {item.record} is the result of another photograph; choose another output folder"
-        )
+        name = item.source if item.name == shown_name(item.source) else item.name
+        raise InputError(f"{name}: {item.record} is the result of another photograph; choose another output folder")
     return True
 
 
@@ -81,9 +133,9 @@ class _Present:
         names = frozenset(path.name for path in out.glob("*.json"))
         return cls(out, names, frozenset(match[1] for name in names if (match := MARKED.fullmatch(name))))
 
-    def record(self, path: Path, unique: bool) -> Path:
+    def record(self, path: Path, stem: str, unique: bool) -> Path:
         """The record of a photograph; `unique` if no other one of the batch has its stem."""
-        stem, base = path.stem, os.fsencode(path.stem)[: LONGEST_STEM - HASH_DIGITS - 1].decode(errors="ignore")
+        base = os.fsencode(stem)[: LONGEST_STEM - HASH_DIGITS - 1].decode(errors="ignore")
         plain = self.out / f"{stem}.json"
         fits = len(os.fsencode(stem)) <= LONGEST_STEM and plain.name != SETTINGS_FILE
         if fits and unique and base not in self.bases:

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from retina_xai.app.batch.photographs import OnDone, reporter
+from retina_xai.app.batch.patients import write_patients
+from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, reporter
 from retina_xai.errors import UsageError
 from retina_xai.io.files import parse_json, remove_stale, sha256_of, write_csv, write_json
-from retina_xai.io.images import read_image
-from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.versions import versions
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
@@ -27,7 +26,13 @@ Judged = tuple[str, Verdict]
 """SHA-256 of a photograph, and the verdict on it."""
 
 
-def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, on_done: OnDone) -> None:
+def predict_batch(
+    paths: Sequence[Path],
+    classifier: RdrClassifier,
+    out: Path,
+    on_done: OnDone,
+    reader: PhotographReader = READER,
+) -> None:
     """Score all photographs into one CSV with the columns `COLUMNS`.
 
     Raises:
@@ -38,20 +43,27 @@ def predict_batch(paths: Sequence[Path], classifier: RdrClassifier, out: Path, o
     if out.is_dir():
         raise UsageError(f"{out}: is a folder; give the name of the table, such as {out / 'scores.csv'}")
     parts = out.with_name(f"{out.name}.parts")
-    items = [WorkItem(shown_name(path), path, parts / f"{key_of([str(path)])}.json") for path in paths]
+    items = [WorkItem(reader.name(path), path, parts / f"{key_of([str(path)])}.json") for path in paths]
 
     def work(path: Path) -> Judged:
-        photograph = read_image(path)
+        photograph = reader.read(path)
         return photograph.sha256, predict(photograph, classifier)
 
-    with claim(parts, {"model": model_facts(classifier), "versions": versions()}):
+    with claim(parts, {"model": model_facts(classifier), "versions": versions(), **reader.facts()}):
         remove_stale(out.parent, depth=0, suffix=out.suffix)
         outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
         rows = [
-            (shown_path(item.source), verdict.score, verdict.threshold, verdict.decision, *astuple(verdict.gradability))
+            (
+                reader.place(item.source),
+                verdict.score,
+                verdict.threshold,
+                verdict.decision,
+                *astuple(verdict.gradability),
+            )
             for item, (_, verdict) in outcome.results
         ]
         write_csv(out, COLUMNS, rows)
+        write_patients(out.with_name(f"{out.stem}_patients.csv"), [item for item, _ in outcome.results], reader)
         outcome.raise_failures()
         shutil.rmtree(parts, ignore_errors=True)
 

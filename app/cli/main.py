@@ -1,14 +1,15 @@
 """The commands: each parses its options, calls one function and reports."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from retina_xai import __version__
-from retina_xai.app.cli import labels, path_options
+from retina_xai.app.cli import dicom_options, labels, path_options, prepared
 from retina_xai.app.cli.calibrate import calibrate
 from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.train_quality import train_quality
@@ -16,10 +17,6 @@ from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 from retina_xai.explainers.registry import EXPLAINERS, FUNDUS_METHODS
-
-if TYPE_CHECKING:
-    from retina_xai.explainers.explainer import Explainer
-    from retina_xai.models.checkpoint import RdrClassifier
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,6 +103,8 @@ def localize(  # noqa: PLR0913
     settings: Settings = None,
     ungradable: Annotated[bool, typer.Option(help="Explain ungradable photographs too.")] = False,
     eye_pattern: labels.EyePattern = None,
+    frame: dicom_options.Frame = None,
+    identified: dicom_options.Identified = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs; flag places that may be dust."""
@@ -114,9 +113,11 @@ def localize(  # noqa: PLR0913
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.io.images import find_images
 
-    explainer = _fundus_method(method, settings)
+    explainer = prepared.fundus_method(method, settings)
     found = find_images(paths)
-    run = LocalizeRun(_classifier(weights, device), out, method, ungradable, explainer, eye_pattern)
+    reader = prepared.reader(frame, identified)
+    classifier = prepared.classifier(weights, device.value)
+    run = LocalizeRun(classifier, out, method, ungradable, explainer, eye_pattern, reader)
     with progress_over(len(found), "localizing") as progress:
         places = localize_batch(found, run, progress.done, progress.steps)
     show_places(places, out)
@@ -127,6 +128,8 @@ def predict(
     paths: path_options.Paths,
     out: path_options.OutTable,
     weights: Weights = None,
+    frame: dicom_options.Frame = None,
+    identified: dicom_options.Identified = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Score photographs without explaining them."""
@@ -135,9 +138,9 @@ def predict(
     from retina_xai.io.images import find_images
 
     found = find_images(paths)
-    classifier = _classifier(weights, device)
+    classifier = prepared.classifier(weights, device.value)
     with progress_over(len(found), "scoring") as progress:
-        predict_batch(found, classifier, out, progress.done)
+        predict_batch(found, classifier, out, progress.done, prepared.reader(frame, identified))
 
 
 @app.command()
@@ -168,6 +171,8 @@ def explain(  # noqa: PLR0913
         bool, typer.Option(help="Judge each explanation, with two other seeds (three times the work).")
     ] = True,
     randomise: Annotated[bool, typer.Option(help="Also judge it by networks that lost their weights.")] = False,
+    frame: dicom_options.Frame = None,
+    identified: dicom_options.Identified = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Explain any classifier's photographs, with a trust block for each."""
@@ -183,6 +188,7 @@ def explain(  # noqa: PLR0913
     found = find_images(paths)
     (network,) = load_networks([model], [] if weights is None else [weights], device.value, explainer.score)
     run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
+    run = replace(run, reader=prepared.reader(frame, identified))
     with progress_over(len(found), "explaining") as progress:
         explain_batch(found, run, progress.done, progress.steps)
 
@@ -249,8 +255,8 @@ def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
         from retina_xai.evaluation.lesions.sensitivity import Watch
 
         dataset = spec.open(data, split)
-        explainer = _fundus_method(method, settings)
-        setup = LocalizationSetup(_classifier(weights, device), method, consensus, explainer=explainer)
+        explainer = prepared.fundus_method(method, settings)
+        setup = LocalizationSetup(prepared.classifier(weights, device.value), method, consensus, explainer=explainer)
         with progress_over(len(dataset), "evaluating") as progress:
             watch = Watch(reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=progress.steps)
             report = evaluate_dataset(dataset, setup, out, watch)
@@ -327,21 +333,6 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
     if show:
         typer.echo(f"retina-xai {__version__}")
         raise typer.Exit
-
-
-def _classifier(weights: Path | None, device: Device) -> "RdrClassifier":
-    from retina_xai.models.checkpoint import default_weights, load_classifier
-    from retina_xai.models.device import device_named
-
-    return load_classifier(weights or default_weights(), device_named(device.value))
-
-
-def _fundus_method(name: str, assignments: list[str] | None) -> "Explainer":
-    """The method with its settings for fundus photographs and those of `--set`."""
-    from retina_xai.app.cli.options import Given, configured
-    from retina_xai.explainers.registry import fundus_explainer
-
-    return configured(fundus_explainer(name), f"method {name}", Given({}, assignments or ()))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from retina_xai.errors import InputError
@@ -16,9 +17,14 @@ from retina_xai.grades.photographs import (
     official_patient,
     without_suffix,
 )
+from retina_xai.io.identity import numbered
+from retina_xai.io.images import identity_of
 from retina_xai.io.names import shown_path
 
 log = logging.getLogger(__name__)
+
+IDENTIFIED = "dicom"
+"""The data set in the patients' names of DICOM photographs."""
 
 
 def read_labelled(
@@ -40,7 +46,7 @@ def read_labelled(
     for photograph in (photograph for one in sets for photograph in one.photographs):
         if (former := found.setdefault(photograph.image, photograph)) is not photograph:
             raise InputError(f"{photograph.path}: also {former.path}; names must be unique, remove one of the two")
-    photographs = tuple(found[name] for name in sorted(found))
+    photographs = _grouped_by_identity(tuple(found[name] for name in sorted(found)), options)
     _check_positives(photographs, options)
     return LabelledSet(
         photographs,
@@ -120,15 +126,39 @@ def _patient(image: str, row: LabelRow, folder: Path, options: LabelOptions) -> 
     return official_patient(image) or f"{source}:{image}"
 
 
+def _grouped_by_identity(
+    photographs: tuple[LabelledPhotograph, ...], options: LabelOptions
+) -> tuple[LabelledPhotograph, ...]:
+    """DICOM photographs with the patient that the files name, unless the options name another rule.
+
+    The patient is a number, because tables of the training list it.
+    """
+    if options.patient_column is not None or options.patient_pattern is not None:
+        return photographs
+    known = {photo.image: identity for photo in photographs if (identity := identity_of(photo.path)) is not None}
+    numbers = numbered(known.values(), lambda one: one.patient)
+    return tuple(
+        replace(photo, patient=f"{IDENTIFIED}:{numbers[known[photo.image].patient]}")
+        if photo.image in known and known[photo.image].patient
+        else photo
+        for photo in photographs
+    )
+
+
 def _patient_rule(photographs: Sequence[LabelledPhotograph], options: LabelOptions) -> str:
     if options.patient_column is not None and options.table is not None:
         return f"column {options.patient_column}"
     if options.patient_pattern is not None:
         return f"pattern {options.patient_pattern} of the name"
-    others = sum(official_patient(photograph.image) is None for photograph in photographs)
+    identified = sum(photograph.source == IDENTIFIED for photograph in photographs)
+    others = sum(
+        photograph.source != IDENTIFIED and official_patient(photograph.image) is None for photograph in photographs
+    )
+    told = ["patient of the DICOM file"] if identified else []
+    told += ["official names"] if identified + others < len(photographs) else []
     if not others:
-        return "official names"
-    return "one photograph = one patient" + (f" for {others}, official names" if others < len(photographs) else "")
+        return ", ".join(told)
+    return ", ".join(["one photograph = one patient" + (f" for {others}" if told else ""), *told])
 
 
 def _check_positives(photographs: Sequence[LabelledPhotograph], options: LabelOptions) -> None:

@@ -76,6 +76,17 @@ def read_image(
     return Photograph(pixels, name, digest, {"format": kind, **metadata}, identity)
 
 
+def identity_of(path: Path) -> Identity | None:
+    """Who the photograph in a file is of, without decoding it; None where the format does not say, or on damage."""
+    spec = FORMATS["DICOM"]
+    if spec.identity is None or not looks_like_dicom(path):
+        return None
+    try:
+        return spec.identity(path)
+    except Exception:
+        return None
+
+
 def public_name(path: Path) -> str:
     """The name of a file for screens, logs and results: its file name, or the pseudonym of a DICOM file.
 

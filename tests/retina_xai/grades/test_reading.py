@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers.dicom_files import photograph, save_as
 
 from retina_xai.errors import InputError
 from retina_xai.grades.layouts import LAYOUTS, labels_in
@@ -91,3 +93,18 @@ def test_the_real_folders(real_data: Path) -> None:
     found = read_labelled([real_data / "eyepacs", real_data / "idrid"], allow_missing=True)
     sources = [photo.source for photo in found.photographs]
     assert (sources.count("eyepacs"), sources.count("idrid")) == (1800, 402)
+
+
+def test_dicom_photographs_are_grouped_by_their_patient_and_not_by_their_names(tmp_path):
+    patients = {"0/10_left": "A7", "0/10_right": "B8", "2/scan": "A7", "2/nobody": ""}
+    for number, (name, patient) in enumerate(patients.items()):
+        made = photograph(np.full((64, 64, 3), number, np.uint8), PatientID=patient, PatientName="")
+        save_as(tmp_path / f"{name}.dcm", made)
+    found = read_labelled([tmp_path])
+    assert {photo.image: photo.patient for photo in found.photographs} == {
+        "0/10_left": "dicom:1",
+        "0/10_right": "dicom:2",
+        "2/nobody": f"{tmp_path.name}:2/nobody",
+        "2/scan": "dicom:1",
+    }
+    assert found.patient_rule == "one photograph = one patient for 1, patient of the DICOM file"

@@ -1,0 +1,54 @@
+"""Which photographs are of one patient, study and eye: a table beside the results, where the files say so.
+
+Patients are numbered in the order of the photographs, the studies of a patient in the order of their times, so that
+priors come first. Without identified results the table holds no number of the clinic, no UID and no date.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retina_xai.app.batch.photographs import PhotographReader
+from retina_xai.io.files import write_csv
+from retina_xai.io.identity import Identity, numbered
+from retina_xai.io.images import identity_of
+from retina_xai.runner import WorkItem
+
+COLUMNS = ("patient", "study", "eye", "file", "result")
+IDENTIFIED_COLUMNS = ("patient_id", "study_uid", "acquired")
+
+
+def write_patients(path: Path, items: Sequence[WorkItem[Path]], reader: PhotographReader) -> None:
+    """Write the table, sorted by patient, study and eye; nothing where no photograph says whom it is of.
+
+    The column `result` is the stem of the item's results.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    known = [(item, identity) for item in items if (identity := identity_of(item.source)) is not None]
+    if not known:
+        return
+    patients = numbered([identity for _, identity in known], lambda one: one.patient)
+    studies = study_numbers([identity for _, identity in known])
+    rows: list[tuple[Any, ...]] = []
+    for item, one in known:
+        row = (patients.get(one.patient), studies.get((one.patient, one.study)), one.eye, item.name, item.record.stem)
+        rows.append((*row, one.patient, one.study, one.acquired) if reader.identified else row)
+    rows.sort(key=lambda row: tuple("" if value is None else f"{value!s:>20}" for value in row[:4]))
+    write_csv(path, COLUMNS + (IDENTIFIED_COLUMNS if reader.identified else ()), rows)
+
+
+def study_numbers(identities: Sequence[Identity]) -> dict[tuple[str, str], int]:
+    """Numbers from 1 for the studies of each patient, earliest first, by patient and study; none without a patient."""
+    earliest: dict[tuple[str, str], str] = {}
+    for one in identities:
+        if one.patient and one.study:
+            key = one.patient, one.study
+            earliest[key] = min(earliest.get(key, one.acquired), one.acquired)
+    numbers: dict[tuple[str, str], int] = {}
+    counts: dict[str, int] = {}
+    for key in sorted(earliest, key=lambda key: (earliest[key], key)):
+        counts[key[0]] = counts.get(key[0], 0) + 1
+        numbers[key] = counts[key[0]]
+    return numbers
