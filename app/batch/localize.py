@@ -1,6 +1,7 @@
 """Localize many photographs into one folder; an interrupted run continues where it stopped.
 
-OUT holds the files of `records.write_record` for each photograph, and over all of them lesions.csv and artefacts.csv.
+OUT holds the files of `records.write_record` for each photograph, lesions.csv and artefacts.csv over all of them, and
+on request the objects of `dicom_results.objects`.
 """
 
 import logging
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
+from retina_xai.app.batch.dicom_objects import check_dicom, has_objects, write_dicom
 from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.artefacts import eye_of, find_artefacts
@@ -35,7 +37,8 @@ LESION_COLUMNS = ("file", "result", "lesion", *MEASURES, "x0", "y0", "x1", "y1",
 class LocalizeRun:
     """Settings of a localization batch; without an `explainer`, the method has its settings for fundus photographs.
 
-    `eye_pattern` says which photographs are of one eye (see `artefacts.eye_of`).
+    eye_pattern: says which photographs are of one eye (see `artefacts.eye_of`). dicom: write the results of DICOM
+    photographs as DICOM objects, too.
     """
 
     classifier: RdrClassifier
@@ -45,6 +48,7 @@ class LocalizeRun:
     explainer: Explainer | None = None
     eye_pattern: str | None = None
     reader: PhotographReader = READER
+    dicom: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,26 @@ def localize_batch(
         UsageError: unknown method, or the folder was made with other settings.
     """
     explainer = settings.explainer or fundus_explainer(settings.method)
-    facts = run_facts(settings.classifier, settings.method, explainer.settings())
+    facts, reader = run_facts(settings.classifier, settings.method, explainer.settings()), settings.reader
+    if settings.dicom:
+        check_dicom(paths)
 
-    def work(path: Path) -> Localization:
-        photograph = settings.reader.read(path)
+    def work(path: Path) -> tuple[Path, Localization]:
+        photograph = reader.read(path)
         on_step = steps(f"localizing {photograph.name}", explainer.plan())
         found = localize(photograph, settings.classifier, explainer, ungradable=settings.ungradable, on_step=on_step)
-        return with_effects(found, settings.classifier)
+        return path, with_effects(found, settings.classifier)
 
-    def save(record: Path, result: Localization) -> None:
+    def save(record: Path, made: tuple[Path, Localization]) -> None:
+        path, result = made
+        if settings.dicom:
+            write_dicom(record, path, result, facts, reader)
         write_record(record.parent, record.stem, result, facts)
 
-    codec = Codec(_load, save, _is_own)
-    eye = eye_of(settings.eye_pattern)
+    def fits(item: WorkItem[Path], found: Localized) -> bool:
+        return check_own(item, found.sha256) and (not settings.dicom or has_objects(item))
+
+    codec, eye = Codec(_load, save, fits), eye_of(settings.eye_pattern)
     with claim(settings.out, {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}):
         items = work_items(paths, settings.out, settings.reader)
         outcome = run(items, work, codec, reporter(on_done, _line))
@@ -101,10 +112,6 @@ def _load(path: Path) -> Localized | None:
     record = read_record(path)
     said = record["prediction"]
     return Localized(record["file"]["sha256"], said["decision"], said["rdr_score"], len(record["lesions"]))
-
-
-def _is_own(item: WorkItem[Path], found: Localized) -> bool:
-    return check_own(item, found.sha256)
 
 
 def _line(found: Localized, _: float) -> str:

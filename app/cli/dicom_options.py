@@ -13,3 +13,11 @@ Identified = Annotated[
         "--identified", help="Keep names of DICOM files and identities of patients in the results; removed by default."
     ),
 ]
+Dicom = Annotated[
+    bool,
+    typer.Option(
+        "--dicom",
+        help="Also write the results of DICOM photographs as DICOM objects: segmentations, structured report, overlay, "
+        "PDF report.",
+    ),
+]

@@ -23,6 +23,7 @@ from retina_xai.errors import UsageError
 from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
+TITLE_WITHOUT_READER = "Findings of an algorithm on a fundus photograph"
 ROWS = 40
 PREFIX = 16
 GAP = 4.0
@@ -40,7 +41,8 @@ class Report:
     """What a report is made of.
 
     `photograph` and `overlay` (H, W, 3) uint8 RGB of the reading's width and height; `overlay` is None where nothing
-    was explained. `run` is `records.run_facts` of the weights and method. `made` has a time zone.
+    was explained. `run` is `records.run_facts` of the weights and method. `made` has a time zone. Without `by_reader`
+    no person has read the photograph, and the report says nothing of a reader.
     """
 
     reading: Reading
@@ -48,6 +50,7 @@ class Report:
     overlay: np.ndarray | None
     run: Mapping[str, Any]
     made: datetime
+    by_reader: bool = True
 
 
 def pdf_bytes(report: Report) -> bytes:
@@ -58,8 +61,9 @@ def pdf_bytes(report: Report) -> bytes:
     """
     _check(report)
     reading = report.reading
-    sheet = Sheet(TITLE, f"Image {reading.image.sha256[:PREFIX]}", report.made)
-    _write_decisions(sheet, reading)
+    title = TITLE if report.by_reader else TITLE_WITHOUT_READER
+    sheet = Sheet(title, f"Image {reading.image.sha256[:PREFIX]}", report.made)
+    _write_decisions(sheet, reading, report.by_reader)
     _write_pictures(sheet, report)
     _write_model(sheet, report)
     if reading.lesions:
@@ -71,7 +75,7 @@ def pdf_bytes(report: Report) -> bytes:
     return bytes(sheet.output())
 
 
-def _write_decisions(sheet: Sheet, reading: Reading) -> None:
+def _write_decisions(sheet: Sheet, reading: Reading, by_reader: bool) -> None:
     image, verdict = reading.image, reading.verdict
     sheet.fact("Image quality", verdict.gradability.verdict, 11, bold=True)
     if verdict.gradability.reason:
@@ -82,12 +86,16 @@ def _write_decisions(sheet: Sheet, reading: Reading) -> None:
         "", f"score {verdict.score:.3f}, threshold {verdict.threshold:.3f}; a score is not a probability of disease"
     )
     sheet.ln(1)
-    sheet.fact("Reader", READER_DECISIONS[reading.decision], 11, bold=True)
-    sheet.fact("", reading.reader)
-    sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
-    sheet.ln(1)
-    sheet.fact("Comment", reading.comment or "(none)")
-    sheet.ln(1)
+    if by_reader:
+        sheet.fact("Reader", READER_DECISIONS[reading.decision], 11, bold=True)
+        sheet.fact("", reading.reader)
+        sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+        sheet.ln(1)
+        sheet.fact("Comment", reading.comment or "(none)")
+        sheet.ln(1)
+    else:
+        sheet.fact("Reader", "not read by a person")
+        sheet.ln(1)
     sheet.fact("File", f"{image.name} ({image.width} x {image.height} pixels)")
     sheet.fact("Image SHA-256", image.sha256, SMALL)
 
@@ -117,7 +125,8 @@ def _write_lesions(sheet: Sheet, report: Report) -> None:
     lesions = sorted(report.reading.lesions, key=_rank)
     height, columns = report.photograph.shape[:2]
     drawn = min(sheet.epw * height / columns, HIGHEST_SINGLE)
-    sheet.heading("Lesions as the reader left them", following=drawn + 12)
+    heading = "Lesions as the reader left them" if report.by_reader else "Lesion candidates of the algorithm"
+    sheet.heading(heading, following=drawn + 12)
     _draw_lesions(sheet, report, lesions)
     _write_counts(sheet, lesions)
     _write_table(sheet, lesions[:ROWS])

@@ -37,6 +37,7 @@ def told(content, secrets=HIDDEN):
 COMMANDS = {
     "predict": ("--out", "scores.csv", "--weights", "{weights}"),
     "localize": ("--out", "results", "--weights", "{weights}", "--method", "saliency"),
+    "localize --dicom": ("--out", "results", "--weights", "{weights}", "--method", "saliency", "--dicom"),
     "explain": ("--out", "results", "--model", "own:make", "--method", "saliency", "--no-trust"),
 }
 
@@ -49,7 +50,9 @@ def run(planted, weights, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RETINA_XAI_DEBUG", "1")
     (tmp_path / "own.py").write_text(FACTORY)
     call = command(monkeypatch, capsys)
-    return lambda name, *more: call(name, planted, *(text.format(weights=weights) for text in COMMANDS[name]), *more)
+    return lambda name, *more: call(
+        name.split()[0], planted, *(text.format(weights=weights) for text in COMMANDS[name]), *more
+    )
 
 
 def patients_in(folder):
@@ -68,7 +71,10 @@ def test_a_planted_patient_is_found_nowhere(run, planted, tmp_path, caplog, name
     assert told(screen.encode()) == []
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "own.py"]
     assert len(written) >= 2
-    assert [path for path in written if told(path.read_bytes()) or told(str(path.relative_to(tmp_path)).encode())] == []
+    hidden = [one for one in HIDDEN if one != STUDY] if "--dicom" in name else HIDDEN  # objects reference the study
+    assert [path for path in written if told(path.read_bytes(), hidden)] == []
+    assert [path for path in written if told(str(path.relative_to(tmp_path)).encode())] == []
+    assert len([path for path in written if path.suffix == ".dcm"]) == (20 if "--dicom" in name else 0)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -127,7 +127,7 @@ def test_all_is_every_extra_for_users():
     assert set(EXTRA_OF.values()) <= extras
 
 
-OF_EXTRAS = ("retina_xai.io.dicom.",)
+OF_EXTRAS = ("retina_xai.io.dicom.", "retina_xai.dicom_results.")
 """Packages of the library whose modules are imported where an extra is needed only."""
 
 

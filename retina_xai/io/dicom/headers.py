@@ -13,7 +13,7 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -64,7 +64,12 @@ WANTED = (
 )
 """Keywords of the attributes that are kept."""
 
-_TAGS: list[BaseTag | int] = [tag for keyword in WANTED if (tag := tag_for_keyword(keyword)) is not None]
+
+def _tags_of(keywords: Sequence[str]) -> list[BaseTag | int]:
+    return [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
+
+
+_TAGS = _tags_of(WANTED)
 _PIXEL_TAGS = frozenset(map(tag_for_keyword, ("FloatPixelData", "DoubleFloatPixelData", "PixelData")))
 _LONG_VRS = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN", "SQ", "UC", "UR", "UT", "SV", "UV"})
 _UNDEFINED = 0xFFFF_FFFF
@@ -117,8 +122,11 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 @contextmanager
-def open_dicom(path: Path) -> Iterator[DicomFile]:
+def open_dicom(path: Path, more: Sequence[str] = ()) -> Iterator[DicomFile]:
     """Open a DICOM file (PS3.10, with its preamble) and read its header.
+
+    Args:
+        more: keywords of attributes that are kept beside those of `WANTED`.
 
     Raises:
         InputError: the header is too large, or names no transfer syntax.
@@ -135,7 +143,7 @@ def open_dicom(path: Path) -> Iterator[DicomFile]:
             syntax == ImplicitVRLittleEndian,
             syntax != ExplicitVRBigEndian,
             stop_when=place.reached,
-            specific_tags=_TAGS,
+            specific_tags=[*_TAGS, *_tags_of(more)],
         )
         found = DicomFile(path, dataset, syntax, stream)
         if not place.seen and stream is not file and stream.seek(0, 2) == HEADER_BYTES:

@@ -1,0 +1,1 @@
+"""Results of `localize` as DICOM objects beside their photograph. Its modules need the extra `dicom`."""
