@@ -4,7 +4,7 @@ Patients are numbered in the order of the photographs, the studies of a patient 
 priors come first. Without identified results the table holds no number of the clinic, no UID and no date.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,16 @@ COLUMNS = ("patient", "study", "eye", "file", "result")
 IDENTIFIED_COLUMNS = ("patient_id", "study_uid", "acquired")
 
 
-def write_patients(path: Path, items: Sequence[WorkItem[Path]], reader: PhotographReader) -> None:
+def write_patients(
+    path: Path,
+    items: Sequence[WorkItem[Path]],
+    reader: PhotographReader,
+    result: Callable[[WorkItem[Path]], str] = lambda item: item.record.stem,
+) -> None:
     """Write the table, sorted by patient, study and eye; nothing where no photograph says whom it is of.
 
-    The column `result` is the stem of the item's results.
+    Args:
+        result: where the results of an item are; default: the stem of their files.
 
     Raises:
         OutputError: it cannot be written.
@@ -33,7 +39,7 @@ def write_patients(path: Path, items: Sequence[WorkItem[Path]], reader: Photogra
     studies = study_numbers([identity for _, identity in known])
     rows: list[tuple[Any, ...]] = []
     for item, one in known:
-        row = (patients.get(one.patient), studies.get((one.patient, one.study)), one.eye, item.name, item.record.stem)
+        row = (patients.get(one.patient), studies.get((one.patient, one.study)), one.eye, item.name, result(item))
         rows.append((*row, one.patient, one.study, one.acquired) if reader.identified else row)
     rows.sort(key=lambda row: tuple("" if value is None else f"{value!s:>20}" for value in row[:4]))
     write_csv(path, COLUMNS + (IDENTIFIED_COLUMNS if reader.identified else ()), rows)

@@ -63,7 +63,8 @@ def predict_batch(
             for item, (_, verdict) in outcome.results
         ]
         write_csv(out, COLUMNS, rows)
-        write_patients(out.with_name(f"{out.stem}_patients.csv"), [item for item, _ in outcome.results], reader)
+        table, scored = out.with_name(f"{out.stem}_patients.csv"), [item for item, _ in outcome.results]
+        write_patients(table, scored, reader, lambda item: reader.place(item.source))
         outcome.raise_failures()
         shutil.rmtree(parts, ignore_errors=True)
 

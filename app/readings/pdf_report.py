@@ -23,7 +23,7 @@ from retina_xai.errors import UsageError
 from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
-TITLE_WITHOUT_READER = "Findings of an algorithm on a fundus photograph"
+TITLE_WITHOUT_READER = "Findings of an algorithm"
 ROWS = 40
 PREFIX = 16
 GAP = 4.0

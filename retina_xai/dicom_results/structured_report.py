@@ -20,15 +20,17 @@ from retina_xai.dicom_results import codes as own
 from retina_xai.dicom_results.sources import DEVICE, ResultSource, finished
 from retina_xai.lesions.annotation import Annotation
 
+LISTED = 100
+"""Candidates with a group of their own, those with the most evidence first; their number counts all."""
 PIXELS = Code("{pixels}", "UCUM", "pixels")
 
 
 def structured_report(source: ResultSource) -> Dataset:
-    """The report, with a group for the photograph and one for each candidate."""
+    """The report, with a group for the photograph and one for each of the first `LISTED` candidates."""
     image = sr.SourceImageForMeasurementGroup(source.header.SOPClassUID, source.header.SOPInstanceUID)
     groups: list[Any] = [
         _photograph(source, image),
-        *(_candidate(source, lesion) for lesion in source.localization.lesions),
+        *(_candidate(source, lesion) for lesion in source.localization.lesions[:LISTED]),
     ]
     observer = sr.DeviceObserverIdentifyingAttributes(
         uid=highdicom.UID(),

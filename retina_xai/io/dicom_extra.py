@@ -91,13 +91,15 @@ def without_other_objects(paths: Iterable[Path]) -> list[Path]:
     kept: list[Path] = []
     others = 0
     for path in paths:
+        if path.name.upper() == DIRECTORY_NAME:  # the images that it lists are found by themselves
+            continue
         if looks_like_dicom(path) and not (has_extra() and _is_photograph(path)):
             others += 1
         else:
             kept.append(path)
     if others:
         reason = "they are no photographs" if has_extra() else NEEDED
-        log.warning("%d DICOM files in the folders are left out: %s", others, reason)
+        log.warning("DICOM files in the folders that are left out: %d (%s)", others, reason)
     return kept
 
 

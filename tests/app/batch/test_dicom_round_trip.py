@@ -15,6 +15,7 @@ from PIL import Image
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.batch.photographs import PhotographReader
 from retina_xai.dicom_results.segmentations import mask_of
+from retina_xai.dicom_results.structured_report import LISTED
 from retina_xai.errors import InputError, UsageError
 from retina_xai.io.images import find_images, read_image, write_png
 from retina_xai.lesions.candidates import lesion_candidates
@@ -109,8 +110,8 @@ def test_codes_and_numbers_of_the_report_are_those_of_the_record(results, expect
     said = {one.name.value: one.value.meaning for one in whole.get_qualitative_evaluations()}
     assert said == {"DECISION": record["prediction"]["decision"], "QUALITY": record["gradability"]["verdict"]}
     groups = content.get_planar_roi_measurement_groups()
-    assert len(groups) == len(record["lesions"])
-    for group, lesion, annotation in zip(groups, record["lesions"], expected[kind].lesions, strict=True):
+    assert len(groups) == min(len(record["lesions"]), LISTED)
+    for group, lesion, annotation in zip(groups, record["lesions"], expected[kind].lesions, strict=False):
         values = {one.name.meaning: one for one in group.get_measurements()}
         assert values["Largest evidence in the candidate"].value == pytest.approx(lesion["score"], rel=1e-12)
         assert values["Area"].value == pytest.approx(lesion["area"] * 1e-4, rel=1e-5)
@@ -140,7 +141,7 @@ def test_overlay_and_pdf_are_those_of_the_photograph(results, kind):
     document = pypdfium2.PdfDocument(bytes(report.EncapsulatedDocument[: report.EncapsulatedDocumentLength]))
     text = "".join(document[number].get_textpage().get_text_bounded() for number in range(len(document)))
     document.close()
-    assert "Findings of an algorithm on a fundus photograph" in text
+    assert "Findings of an algorithm" in text
     assert "not read by a person" in text
     assert "as the reader left them" not in text
 

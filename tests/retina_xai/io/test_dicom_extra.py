@@ -31,7 +31,7 @@ def test_a_folder_is_read_without_them_and_with_one_warning(tmp_path, caplog):
     picture = save(tmp_path / "study" / "eye.png", EYE)
     with caplog.at_level(logging.WARNING):
         assert find_images([tmp_path]) == [picture]
-    assert caplog.messages == [f"2 DICOM files in the folders are left out: {NEEDED}"]
+    assert caplog.messages == [f"DICOM files in the folders that are left out: 2 ({NEEDED})"]
 
 
 def test_a_folder_of_nothing_else_is_an_error(tmp_path):

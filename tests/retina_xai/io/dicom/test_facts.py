@@ -104,7 +104,7 @@ def test_files_without_suffix_are_found_and_other_objects_left_out(tmp_path, cap
     (tmp_path / "notes.2").write_bytes(bytes(200))
     with caplog.at_level(logging.WARNING):
         assert find_images([tmp_path]) == sorted(photographs)
-    assert "2 DICOM files in the folders are left out: they are no photographs" in caplog.text
+    assert "DICOM files in the folders that are left out: 2 (they are no photographs)" in caplog.text
     assert refusal(tmp_path / "report.dcm") == (
         "is a DICOM file of the class Comprehensive SR Storage, expected a photograph "
         "(Ophthalmic Photography or Secondary Capture)"
