@@ -84,6 +84,7 @@ def test_both_eyes_and_priors_are_together_by_identity(run, tmp_path, name):
     found = [(row["patient"], row["study"], row["eye"]) for row in rows]
     assert found == [("1", "1", "right"), ("2", "1", "right"), ("2", "2", "left"), ("2", "2", "right")]
     assert set(rows[0]) == {"patient", "study", "eye", "file", "result"}
+    assert all(row["result"] == row["file"] for row in rows)
 
 
 def test_identified_results_name_the_files_and_the_patient(run, tmp_path):
