@@ -56,7 +56,8 @@ def test_localize_writes_its_files_in_the_pixels_of_the_photograph_and_resumes(f
         assert read_image(tmp_path / f"{stem}_overlay.png").pixels.shape == (288, 352, 3)
     table = pd.read_csv(tmp_path / "lesions.csv")
     assert len(table) == sum(len(json.loads(path.read_text())["lesions"]) for path in tmp_path.glob("eye*.json"))
-    assert list(table.columns) == ["file", "result", "lesion", "x", "y", "area", "score", "x0", "y0", "x1", "y1"]
+    measures = ["x", "y", "area", "score", "x0", "y0", "x1", "y1", "effect", "effect_rank"]
+    assert list(table.columns) == ["file", "result", "lesion", *measures, "same_place"]
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, _ = run("localize", folder, "--weights", weights, "--out", tmp_path)
     assert code == 0
