@@ -190,7 +190,7 @@ def covered(shape: Outline | Disk, geometry: Geometry) -> np.ndarray:
         return np.zeros((geometry.size, geometry.size), np.float32)
     moved = Outline(tuple(tuple((x - left, y - top) for x, y in ring) for ring in shape.outline.rings))
     patch = mask_of(moved, bottom - top, right - left)
-    return geometry.patch_from_file(patch.astype(np.float32), left, top)
+    return geometry.patch_from_file(patch, left, top)
 
 
 def summary(explanation: Explanation | None) -> Mapping[str, Any] | None:

@@ -110,7 +110,9 @@ class Geometry:
         step = self.side / self.size
         rows = _resampler(rows_in_file, self.size, self.top, step, order=1)[:, top : top + height]
         columns = _resampler(columns_in_file, self.size, self.left, step, order=1)[:, left : left + width]
-        half = rows @ np.asarray(patch, dtype=float)
+        half = np.zeros((self.size, width))
+        for band in row_bands(height, width):
+            half += rows[:, band] @ np.asarray(patch[band], dtype=float)
         return np.ascontiguousarray((columns @ half.T).T, dtype=np.float32)
 
     @property

@@ -1,5 +1,6 @@
 """Files that are no photograph, or an unfit one: one line names the file, what is wrong and what to do; exit code 3."""
 
+import re
 import struct
 import zipfile
 from functools import partial
@@ -90,7 +91,8 @@ def test_an_unreadable_file_is_one_line_and_exit_code_3(call, weights, tmp_path,
     make(tmp_path / name)
     code, out, err = call("predict", tmp_path / name, "--weights", weights, "--out", tmp_path / "table.csv")
     assert code == 3
-    assert err.startswith(f"error: {tmp_path / name}: {expected}")
+    shown = rf"dicom-\w+: {expected}" if name.endswith(".dcm") else re.escape(f"{tmp_path / name}: {expected}")
+    assert re.match(f"error: {shown}", err)
     assert err.count("\n") == 1
     assert "Traceback" not in out + err
     assert (tmp_path / "table.csv").read_text().count("\n") == 1, "the head of the table only"
