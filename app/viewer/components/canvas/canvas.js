@@ -1,7 +1,7 @@
 // The component: one controller per place on the page, kept over reruns.
 
 import { find } from "../shared/elements.js";
-import { whenGone } from "../shared/component_call.js";
+import { isOutdated, whenGone } from "../shared/component_call.js";
 import { CanvasController } from "./controller.js";
 import { pageState } from "./page_state.js";
 
@@ -9,11 +9,14 @@ import { pageState } from "./page_state.js";
 /** @import { CanvasData } from "./layers.js" */
 
 /** @param {ComponentCall<CanvasData>} call */
-export default function ({ data, parentElement, setStateValue }) {
+export default function (call) {
+  const { data, parentElement, setStateValue } = call;
   const root = find(parentElement, ".retina-canvas", HTMLElement);
   const controller = pageState.controllers.get(root) ?? new CanvasController(root);
   pageState.controllers.set(root, controller);
-  controller.messages.setStateValue = setStateValue;
-  controller.take(data);
+  if (!isOutdated(call)) {
+    controller.messages.setStateValue = setStateValue;
+    controller.take(data);
+  }
   return () => whenGone(parentElement, () => controller.leave());
 }

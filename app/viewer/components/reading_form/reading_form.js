@@ -5,7 +5,7 @@
 
 import { find, findAll, setText } from "../shared/elements.js";
 import { isTaken } from "../shared/keyboard.js";
-import { whenGone } from "../shared/component_call.js";
+import { isOutdated, whenGone } from "../shared/component_call.js";
 import { onPage } from "../shared/page_memory.js";
 import { onPhotographChange, shownPhotograph } from "../shared/shown_photograph.js";
 import { entryOf, onReaderChange, readerName } from "./entries.js";
@@ -133,11 +133,14 @@ function fieldOf({ dataset }) {
 const forms = onPage("reading forms", () => /** @type {WeakMap<Element, ReadingForm>} */ (new WeakMap()));
 
 /** @param {ComponentCall<FormState>} call */
-export default function ({ data, parentElement, setStateValue }) {
+export default function (call) {
+  const { data, parentElement, setStateValue } = call;
   const root = find(parentElement, ".reading", HTMLElement);
   const form = forms.get(root) ?? new ReadingForm(root);
   forms.set(root, form);
-  form.send = (reading) => setStateValue("reading", reading);
-  form.take(data);
+  if (!isOutdated(call)) {
+    form.send = (reading) => setStateValue("reading", reading);
+    form.take(data);
+  }
   return () => whenGone(parentElement, () => form.listening.abort());
 }

@@ -1,5 +1,6 @@
 // Score against step, one line per game, drawn as SVG.
 
+import { isOutdated } from "../shared/component_call.js";
 import { element, find } from "../shared/elements.js";
 
 /** @import { ComponentCall } from "../shared/component_call.js" */
@@ -46,7 +47,9 @@ function plot({ lines, steps, label }) {
 }
 
 /** @param {ComponentCall<CurveData>} call */
-export default function ({ data, parentElement }) {
+export default function (call) {
+  if (isOutdated(call)) return;
+  const { data, parentElement } = call;
   const names = data.lines.map(({ name }, i) => element("span", { className: `name name${i % STYLES}` }, name));
   find(parentElement, ".plot", HTMLElement).replaceChildren(plot(data));
   find(parentElement, ".legend", HTMLElement).replaceChildren(...names);

@@ -1,6 +1,7 @@
 // A table of which one row is chosen: by a click, or by arrow keys and Enter on the button that is its first cell. All
 // texts are set as text. It has not the role of a grid, from which letters would not reach the keys of the canvas.
 
+import { isOutdated } from "../shared/component_call.js";
 import { element, find } from "../shared/elements.js";
 import { onPage } from "../shared/page_memory.js";
 
@@ -150,7 +151,9 @@ function rowAt(target) {
 const tables = onPage("tables", () => /** @type {WeakMap<Element, SelectableTable>} */ (new WeakMap()));
 
 /** @param {ComponentCall<TableData>} call */
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function (call) {
+  if (isOutdated(call)) return;
+  const { data, parentElement, setTriggerValue } = call;
   const root = find(parentElement, ".rows", HTMLElement);
   const table = tables.get(root) ?? new SelectableTable(root);
   tables.set(root, table);
