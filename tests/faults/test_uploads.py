@@ -56,7 +56,7 @@ def kept(viewer):
 
 def test_an_exe_that_is_sent_directly_is_a_line_of_the_worklist_and_no_program(viewer, session):
     assert session.put("calc.exe", PROGRAM) == 204
-    assert session.shows("calc.exe: has an unknown format; expected JPEG, PNG, TIFF or BMP")
+    assert session.shows("calc.exe: has an unknown format; expected JPEG, PNG, TIFF, BMP or DICOM")
     (path,) = [path for path in kept(viewer) if path.read_bytes() == PROGRAM]
     assert path.name == hashlib.sha256(PROGRAM).hexdigest()
     assert path.stat().st_mode & 0o111 == 0
