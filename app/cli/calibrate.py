@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import labels, path_options
+from retina_xai.app.cli import labels, path_options, prepared
 
 
 def calibrate(  # noqa: PLR0913
@@ -32,14 +32,12 @@ def calibrate(  # noqa: PLR0913
     from retina_xai.evaluation.grades.site import SiteSettings, calibrate_site
     from retina_xai.grades.options import LabelOptions
     from retina_xai.grades.reading import read_labelled
-    from retina_xai.models.checkpoint import default_weights, load_classifier
-    from retina_xai.models.device import device_named
 
     columns = {"table": table, "image_column": image_column, "label_column": label_column}
     patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
     options = LabelOptions.given(**columns, **patients, positive=positive, unknown=unknown)
     found = read_labelled(data, options, allow_missing)
-    classifier = load_classifier(weights or default_weights(), device_named(device))
+    classifier = prepared.classifier(weights, device)
     with grades_progress(len(found.photographs)) as on_item:
         facts, run = calibrate_site(found, SiteSettings(classifier, options, rule, seed), out, on_item)
     show_calibration(facts, out)

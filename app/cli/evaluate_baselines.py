@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import path_options
+from retina_xai.app.cli import path_options, prepared
 from retina_xai.app.cli.evaluate_reliance import Consensus, Folder, Split
 
 Methods = Annotated[list[str] | None, typer.Option("--method", help="Only these rows and ours; repeatable.")]
@@ -30,12 +30,10 @@ def baselines(  # noqa: PLR0913
     from retina_xai.evaluation.lesions.comparison import compare, comparison_table
     from retina_xai.evaluation.lesions.run import LocalizationSetup
     from retina_xai.evaluation.lesions.sensitivity import Watch
-    from retina_xai.models.checkpoint import default_weights, load_classifier
-    from retina_xai.models.device import device_named
 
     methods, spec = compared_methods(method), dataset_in(data)
     dataset = spec.open(data, split or spec.default_split)
-    classifier = load_classifier(weights or default_weights(), device_named(device))
+    classifier = prepared.classifier(weights, device)
     setup = LocalizationSetup(classifier, consensus=consensus, seed=seed)
     with progress_over(len(dataset) * len(methods), "comparing") as progress:
         watch = Watch(reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=progress.steps)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import labels, path_options
+from retina_xai.app.cli import labels, path_options, prepared
 
 
 def grades(  # noqa: PLR0913
@@ -30,14 +30,12 @@ def grades(  # noqa: PLR0913
     from retina_xai.evaluation.grades.run import GradesEvaluation, evaluate_grades
     from retina_xai.grades.options import LabelOptions
     from retina_xai.grades.reading import read_labelled
-    from retina_xai.models.checkpoint import default_weights, load_classifier
-    from retina_xai.models.device import device_named
 
     columns = {"table": table, "image_column": image_column, "label_column": label_column}
     patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
     options = LabelOptions.given(**columns, **patients, positive=positive, unknown=unknown)
     found = read_labelled(data, options, allow_missing)
-    classifier = load_classifier(weights or default_weights(), device_named(device))
+    classifier = prepared.classifier(weights, device)
     evaluation = GradesEvaluation(classifier, options, limit, seed)
     with grades_progress(len(evaluation.chosen(found))) as on_item:
         outcome = evaluate_grades(found, evaluation, out, on_item)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import path_options
+from retina_xai.app.cli import path_options, prepared
 
 Folder = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of any annotated data set.")]
 Split = Annotated[str | None, typer.Option(help="Split of the data set; its own default otherwise.")]
@@ -31,12 +31,10 @@ def reliance(  # noqa: PLR0913
     from retina_xai.evaluation.lesions.reliance import RelianceWatch, evaluate_reliance, settings_for
     from retina_xai.evaluation.lesions.reliance_table import write_reliance
     from retina_xai.evaluation.lesions.run import LocalizationSetup
-    from retina_xai.models.checkpoint import default_weights, load_classifier
-    from retina_xai.models.device import device_named
 
     spec = dataset_in(data)
     dataset = spec.open(data, split or spec.default_split)
-    classifier = load_classifier(weights or default_weights(), device_named(device))
+    classifier = prepared.classifier(weights, device)
     setup = LocalizationSetup(classifier, method, consensus, seed)
     settings = settings_for(dataset, setup, repetitions)
     with progress_over(len(dataset), "evaluating") as progress:
