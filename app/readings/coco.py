@@ -1,9 +1,10 @@
 """Lesions of readings as COCO (https://cocodataset.org/#format-data), for programs that train and evaluate detectors.
 
-The file holds the readings that count (`model.newest`) without the lesions that the reader deleted: one annotation per
-lesion with bounding box, segmentation and area; categories are the lesion types. Coordinates of COCO are measured from
-the upper left corner of the picture, where this package measures from the centre of the first pixel
-(`retina_xai.fundus.geometry`): x and y are 0.5 larger in the file. The area of a lesion is its number of pixels.
+The file holds the readings that count (`model.newest`) without the lesions that the reader rejected or did
+not review: one annotation per lesion with bounding box, segmentation and area; categories are the lesion types.
+Coordinates of COCO are measured from the upper left corner of the picture, where this package measures from the centre
+of the first pixel (`retina_xai.fundus.geometry`): x and y are 0.5 larger in the file. The area of a lesion is its
+number of pixels.
 
 An outline with holes is written as an uncompressed run-length encoding, because polygons of COCO have no holes; its
 area and box are those of the encoded pixels. A disk is written as a polygon. Points beyond the border of the picture
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retina_xai import __version__
-from retina_xai.app.readings.model import ImageFile, Reading, newest
+from retina_xai.app.readings.model import MARKS, ImageFile, Reading, newest
 from retina_xai.lesions.annotation import ANNOTATION_TYPES, Annotation
 from retina_xai.lesions.outlines import mask_of, outline_of, run_lengths
 from retina_xai.lesions.shapes import Outline
@@ -35,7 +36,7 @@ def coco_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[st
     annotations = [
         {"image_id": numbers[reading.image.sha256], **_facts(reading, lesion), **geometry}
         for reading in counted
-        for lesion in reading.lesions
+        for lesion in reading.reviewed
         if lesion.status != "deleted" and (geometry := _geometry(lesion.shape.outline, reading.image))
     ]
     return {
@@ -71,6 +72,7 @@ def _facts(reading: Reading, lesion: Annotation) -> dict[str, Any]:
             "lesion": lesion.id,
             "origin": lesion.origin,
             "status": lesion.status,
+            "mark": MARKS.get((lesion.origin, lesion.status), ""),
             "score": lesion.score,
         },
     }

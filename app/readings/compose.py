@@ -4,8 +4,9 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retina_xai.app.readings.model import ImageFile, Opinion, Reading
-from retina_xai.lesions.annotation import UNSPECIFIED, Annotation
+from retina_xai.app.readings.model import ImageFile, Opinion, Reading, agreement
+from retina_xai.errors import InputError
+from retina_xai.lesions.annotation import UNSPECIFIED, Annotation, Status
 from retina_xai.verdict import Verdict
 
 EDITED = "candidate-"
@@ -26,10 +27,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Edits:
-    """What the reader did to the lesions: drawn ones and edited copies of candidates; types and rejections by id."""
+    """What the reader did to the lesions: drawn ones and edited copies of candidates; types and judgements by id."""
 
     drawn: tuple[Annotation, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+    accepted: Set[str] = frozenset()
     rejected: Set[str] = frozenset()
 
 
@@ -37,10 +39,13 @@ def compose_reading(shown: Shown, edits: Edits, opinion: Opinion) -> Reading:
     """The reading that would be stored.
 
     Raises:
-        InputError: a lesion that no reading may hold.
+        InputError: no finding, or a lesion that no reading may hold.
     """
+    if not opinion.finding:
+        raise InputError("no finding: choose refer, no referable DR or ungradable")
     return Reading(
         **{**vars(opinion), "reader": opinion.reader.strip()},
+        decision=agreement(opinion.finding, shown.verdict),
         image=shown.image,
         model_sha256=shown.model_sha256,
         verdict=shown.verdict,
@@ -49,26 +54,22 @@ def compose_reading(shown: Shown, edits: Edits, opinion: Opinion) -> Reading:
     )
 
 
-def edited_copy(candidate: Annotation, lesion_type: str) -> Annotation:
-    """A copy of a candidate that the reader may edit."""
-    return replace(candidate, id=EDITED + candidate.id, type=lesion_type, status="moved")
-
-
 def _lesions(shown: Shown, edits: Edits) -> tuple[Annotation, ...]:
-    """Candidates that reach the threshold, then drawn lesions; an edited copy stands in the place of its candidate.
+    """Candidates that reach the threshold or were reviewed, then drawn lesions; an edited copy replaces its candidate.
 
-    Origin, status and score of a drawn lesion follow from its id, whatever the browser sent. It has no effect, because
-    the effect belongs to the shape that was deleted. Everything is moved onto the picture.
+    Origin, status and score of a drawn lesion follow from its id, whatever the browser sent. Where its
+    shape is another one than that of its candidate, it has no effect, because the effect belongs to what was deleted.
+    Everything is moved onto the picture.
     """
     known = {EDITED + candidate.id: candidate for candidate in shown.candidates}
     copied = {lesion.id for lesion in edits.drawn}
     candidates = [
         _judged(candidate, edits)
         for name, candidate in known.items()
-        if name not in copied and (candidate.score or 0) >= shown.threshold
+        if name not in copied and (_is_reviewed(candidate, edits) or (candidate.score or 0) >= shown.threshold)
     ]
     drawn = [
-        replace(lesion, origin="candidate", status="moved", score=known[lesion.id].score, effect=None)
+        _edited(lesion, known[lesion.id])
         if lesion.id in known
         else replace(lesion, origin="reader", status="added", score=None, effect=None)
         for lesion in edits.drawn
@@ -77,11 +78,21 @@ def _lesions(shown: Shown, edits: Edits) -> tuple[Annotation, ...]:
     return (*candidates, *(lesion.within(width, height) for lesion in drawn))
 
 
+def _edited(copy: Annotation, candidate: Annotation) -> Annotation:
+    """The copy of a candidate that the reader edited: it was moved if its shape differs, else it was accepted."""
+    same = copy.shape == candidate.shape
+    status: Status = "kept" if same else "moved"
+    effect = candidate.effect if same else None
+    return replace(copy, origin="candidate", status=status, score=candidate.score, effect=effect)
+
+
+def _is_reviewed(candidate: Annotation, edits: Edits) -> bool:
+    return candidate.id in edits.accepted or candidate.id in edits.rejected
+
+
 def _judged(candidate: Annotation, edits: Edits) -> Annotation:
     """A candidate with the type and status that the reader gave it."""
-    return replace(
-        candidate,
-        id=EDITED + candidate.id,
-        type=edits.types.get(candidate.id, UNSPECIFIED),
-        status="deleted" if candidate.id in edits.rejected else "kept",
-    )
+    status: Status = "kept" if candidate.id in edits.accepted else "unreviewed"
+    if candidate.id in edits.rejected:
+        status = "deleted"
+    return replace(candidate, id=EDITED + candidate.id, type=edits.types.get(candidate.id, UNSPECIFIED), status=status)

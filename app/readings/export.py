@@ -1,7 +1,8 @@
 """Readings as other programs take them: CSV, JSON and COCO.
 
-CSV has one row per lesion, with the facts of its reading repeated; a reading without lesions has one row. JSON holds
-all that the store holds. Both keep the history and mark the readings that count ("newest"). COCO is described in
+Lesions are those that the reader reviewed, and "mark" says whose each is; "not_reviewed" is the number of candidates
+that were shown beside them. CSV has one row per lesion, with the facts of its reading repeated; a reading without
+lesions has one row. CSV and JSON keep the history and mark the readings that count ("newest"). COCO is described in
 `coco`. Lesions are written in the JSON of `retina_xai.lesions.annotation`, in its coordinates (COCO: see there).
 
 All three name the damaged rows of the store, which they leave out: CSV by a row that holds only the number and
@@ -21,12 +22,12 @@ from typing import Any
 
 from retina_xai import __version__
 from retina_xai.app.readings.coco import coco_of
-from retina_xai.app.readings.model import Reading, newest
+from retina_xai.app.readings.model import MARKS, Reading, newest
 from retina_xai.errors import UsageError
 from retina_xai.io.files import write_csv, write_json
 from retina_xai.lesions.annotation import Annotation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PREFIX = 16
 READING_COLUMNS = (
     "reading",
@@ -45,10 +46,17 @@ READING_COLUMNS = (
     "score",
     "threshold",
     "reader_decision",
+    "finding",
+    "grade",
+    "oedema",
+    "not_reviewed",
     "comment",
     "settings",
 )
-LESION_COLUMNS = ("lesion", "origin", "type", "status", "lesion_score", "lesion_effect", "x", "y", "area", "shape")
+LESION_COLUMNS = (
+    *("lesion", "origin", "type", "status", "mark", "lesion_score", "lesion_effect"),
+    *("x", "y", "area", "shape"),
+)
 COLUMNS = (*READING_COLUMNS, *LESION_COLUMNS)
 """Of the CSV file."""
 
@@ -106,13 +114,13 @@ def table_rows(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> list
 
 
 def json_of(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> dict[str, Any]:
-    """The content of the JSON file: `Reading.from_json` reads each of "readings", without "newest"."""
+    """The content of the JSON file: `Reading.from_json` reads "readings" without "newest" and "not_reviewed"."""
     last = {reading.number for reading in newest(readings)}
     return {
         "schema_version": SCHEMA_VERSION,
         "versions": {"retina_xai": __version__},
         "damaged_rows": list(damaged),
-        "readings": [{**reading.to_json(), "newest": reading.number in last} for reading in readings],
+        "readings": [{**_reviewed_json(reading), "newest": reading.number in last} for reading in readings],
     }
 
 
@@ -124,6 +132,10 @@ EXPORTS: dict[str, Callable[[Path, Sequence[Reading], Sequence[int]], None]] = {
 """What readings can be exported as."""
 
 
+def _reviewed_json(reading: Reading) -> dict[str, Any]:
+    return {**replace(reading, lesions=reading.reviewed).to_json(), "not_reviewed": reading.not_reviewed}
+
+
 def _rows(reading: Reading, last: bool) -> list[tuple[Any, ...]]:
     """Cells of each lesion of a reading; trailing cells that do not apply are left out."""
     image, verdict = reading.image, reading.verdict
@@ -131,12 +143,14 @@ def _rows(reading: Reading, last: bool) -> list[tuple[Any, ...]]:
         *(reading.number, last, False, reading.reader, reading.time.astimezone(UTC).isoformat()),
         *(image.name, image.sha256, image.width, image.height, reading.model_sha256),
         *(verdict.gradability.verdict, verdict.gradability.reason, verdict.decision, verdict.score, verdict.threshold),
-        *(reading.decision, reading.comment, json.dumps(dict(reading.settings), ensure_ascii=False, sort_keys=True)),
+        *(reading.decision, reading.finding or None, reading.grade, reading.oedema or None, reading.not_reviewed),
+        *(reading.comment, json.dumps(dict(reading.settings), ensure_ascii=False, sort_keys=True)),
     )
-    return [(*shared, *_lesion_cells(lesion)) for lesion in reading.lesions] or [shared]
+    return [(*shared, *_lesion_cells(lesion)) for lesion in reading.reviewed] or [shared]
 
 
 def _lesion_cells(lesion: Annotation) -> tuple[Any, ...]:
     shape = lesion.shape
     place = (*shape.centroid, shape.area, json.dumps(shape.to_json()))
-    return (lesion.id, lesion.origin, lesion.type, lesion.status, lesion.score, lesion.effect, *place)
+    mark = MARKS.get((lesion.origin, lesion.status), "")
+    return (lesion.id, lesion.origin, lesion.type, lesion.status, mark, lesion.score, lesion.effect, *place)

@@ -1,9 +1,9 @@
 """The report of one reading as a PDF that can be filed: quality, decisions, comment, pictures, lesions, model.
 
 Quality comes first, then the decisions of the system and of the reader; photograph and evidence side by side; every
-lesion as the reader left it, numbered in the picture and in the table; the weights, the method and the versions that
-reproduce the result. The table holds at most `ROWS` lesions, drawn ones and high scores first, and counts the others;
-the picture outlines all that were not deleted.
+lesion that the reader reviewed, numbered in the picture and in the table, which says whose it is; the weights, the
+method and the versions that reproduce the result. The table holds at most `ROWS` lesions, drawn ones and high scores
+first, and counts the others; the picture outlines all that were not rejected.
 
 Reports of the same reading with the same pictures and `made` time are the same file. A report of a reading that
 `export.deidentified` returned names neither patient nor reader.
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from retina_xai.app.readings.model import Reading
+from retina_xai.app.readings.model import MARKS, Reading
 from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
 from retina_xai.drawing import LESION_COLOURS
 from retina_xai.errors import UsageError
@@ -30,10 +30,7 @@ GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
 READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
-COLUMNS = {
-    **{"No.": 9, "type": 28, "origin": 19, "status": 16, "centre x, y": 24, "size": 24, "score": 13, "effect": 13},
-    "id": 36,
-}
+COLUMNS = {"No.": 9, "type": 28, "mark": 59, "centre x, y": 24, "size": 22, "score": 13, "effect": 13, "id": 14}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +84,31 @@ def _write_decisions(sheet: Sheet, reading: Reading, by_reader: bool) -> None:
     )
     sheet.ln(1)
     if by_reader:
-        sheet.fact("Reader", READER_DECISIONS[reading.decision], 11, bold=True)
-        sheet.fact("", reading.reader)
-        sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
-        sheet.ln(1)
-        sheet.fact("Comment", reading.comment or "(none)")
-        sheet.ln(1)
+        _write_opinion(sheet, reading)
     else:
         sheet.fact("Reader", "not read by a person")
-        sheet.ln(1)
+    sheet.ln(1)
     sheet.fact("File", f"{image.name} ({image.width} x {image.height} pixels)")
     sheet.fact("Image SHA-256", image.sha256, SMALL)
+
+
+def _write_opinion(sheet: Sheet, reading: Reading) -> None:
+    """Finding, agreement, name, time and comment of the reader."""
+    sheet.fact("Reader", finding_line(reading), 14 if reading.finding else 11, bold=True)
+    if reading.finding:
+        sheet.fact("", READER_DECISIONS[reading.decision])
+    sheet.fact("", reading.reader)
+    sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    sheet.ln(1)
+    sheet.fact("Comment", reading.comment or "(none)")
+
+
+def finding_line(reading: Reading) -> str:
+    """The reader's finding with grade and macular oedema; the agreement where there is no finding."""
+    if not reading.finding:
+        return READER_DECISIONS[reading.decision]
+    grade = "" if reading.grade is None else f", grade {reading.grade}"
+    return reading.finding + grade + (f", macular oedema: {reading.oedema}" if reading.oedema else "")
 
 
 def _write_pictures(sheet: Sheet, report: Report) -> None:
@@ -122,14 +133,16 @@ def _write_pictures(sheet: Sheet, report: Report) -> None:
 
 
 def _write_lesions(sheet: Sheet, report: Report) -> None:
-    lesions = sorted(report.reading.lesions, key=_rank)
+    lesions = sorted(report.reading.reviewed if report.by_reader else report.reading.lesions, key=_rank)
     height, columns = report.photograph.shape[:2]
     drawn = min(sheet.epw * height / columns, HIGHEST_SINGLE)
-    heading = "Lesions as the reader left them" if report.by_reader else "Lesion candidates of the algorithm"
+    heading = "Lesions that the reader reviewed" if report.by_reader else "Lesion candidates of the algorithm"
     sheet.heading(heading, following=drawn + 12)
     _draw_lesions(sheet, report, lesions)
-    _write_counts(sheet, lesions)
-    _write_table(sheet, lesions[:ROWS])
+    if report.by_reader:
+        _write_counts(sheet, lesions, report.reading.not_reviewed)
+    if lesions:
+        _write_table(sheet, lesions[:ROWS])
     if len(lesions) > ROWS:
         sheet.style(SMALL, colour=GREY)
         sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
@@ -180,8 +193,8 @@ def _draw_number(sheet: Sheet, number: str, x: float, y: float) -> None:
     sheet.text(x + 0.4, y - 0.4, number)
 
 
-def _write_counts(sheet: Sheet, lesions: list[Annotation]) -> None:
-    """How many of each type are left, in its colour, and how many were deleted."""
+def _write_counts(sheet: Sheet, lesions: list[Annotation], not_reviewed: int) -> None:
+    """How many of each type are left, in its colour, how many were rejected, and how many were not reviewed."""
     left = [lesion.type for lesion in lesions if lesion.status != "deleted"]
     for name in dict.fromkeys(left):
         sheet.set_fill_color(*LESION_COLOURS[name])
@@ -193,7 +206,8 @@ def _write_counts(sheet: Sheet, lesions: list[Annotation]) -> None:
         sheet.set_x(sheet.get_x() + 3.6)
         sheet.cell(w=sheet.get_string_width(text) + 4, h=5, text=text)
     sheet.style(SMALL, colour=GREY)
-    sheet.cell(h=5, text=f"deleted {len(lesions) - len(left)}", new_x="LMARGIN", new_y="NEXT")
+    text = f"rejected {len(lesions) - len(left)}; candidates of the system that were not reviewed: {not_reviewed}"
+    sheet.cell(h=5, text=text, new_x="LMARGIN", new_y="NEXT")
     sheet.ln(1)
 
 
@@ -206,7 +220,7 @@ def _write_table(sheet: Sheet, lesions: list[Annotation]) -> None:
         col_widths=tuple(COLUMNS.values()),
         borders_layout="HORIZONTAL_LINES",
         line_height=4.2,
-        text_align=("RIGHT", "LEFT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
+        text_align=("RIGHT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
         padding=(0.4, 1.5),
     )
     with table as rows:
@@ -238,8 +252,7 @@ def _cells(sheet: Sheet, number: int, lesion: Annotation) -> list[str]:
     return [
         str(number),
         _words(lesion.type),
-        lesion.origin,
-        lesion.status,
+        MARKS.get((lesion.origin, lesion.status), lesion.origin),
         f"{x:.0f}, {y:.0f}",
         f"{right - left:.0f} x {bottom - top:.0f}",
         "" if lesion.score is None else f"{lesion.score:.3f}",

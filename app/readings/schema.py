@@ -1,9 +1,13 @@
 """The schema of the store of readings, and the migration of older stores.
 
 The file identifies itself: `application_id` distinguishes a store of readings from other databases, `user_version` is
-the version of its schema. Schema 2 holds lesions as `retina_xai.lesions.annotation` and the system's verdict as
-`retina_xai.verdict` write them in JSON. Schema 1 had lesions with a "source" and circles or polygons, and a "finding";
-coordinates meant the same.
+the version of its schema. Schema 2 and 3 hold lesions as `retina_xai.lesions.annotation` and the system's verdict as
+`retina_xai.verdict` write them in JSON. Schema 1 had lesions with a "source" and circles or polygons, and the verdict
+in a column "finding"; coordinates meant the same.
+
+Schema 3 has the reader's finding, grade and macular oedema, which schema 2 had not: readings of it have an agreement
+alone. In schema 2 a candidate was "kept" unless it was rejected. Whether its reader had looked at it is known only
+where a type was given; the others become "unreviewed".
 
 Append-only is enforced by the database itself: triggers refuse every UPDATE, DELETE and replacing INSERT. A damaged row
 stays as it is, through upgrades too.
@@ -18,8 +22,9 @@ from typing import Any
 from retina_xai.app.readings.model import Reading
 from retina_xai.errors import InputError
 from retina_xai.io.files import parse_json
+from retina_xai.lesions.annotation import UNSPECIFIED
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x52584149
 """The letters RXAI, at byte 68 of the file."""
 
@@ -32,6 +37,9 @@ CREATE TABLE readings (
     image_sha256 TEXT NOT NULL,
     model_sha256 TEXT NOT NULL,
     decision TEXT NOT NULL,
+    finding TEXT NOT NULL,
+    grade INTEGER,
+    oedema TEXT NOT NULL,
     comment TEXT NOT NULL,
     image TEXT NOT NULL,
     verdict TEXT NOT NULL,
@@ -48,17 +56,20 @@ TRIGGERS = (
     "CREATE TRIGGER no_replace BEFORE INSERT ON readings "
     f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",  # nosec B608 # constants only
 )
-COPY_OF_SCHEMA_1 = (
-    "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, comment, image, finding, "
-    "lesions, settings FROM schema_1 WHERE number = ?"
+COPY = (
+    "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, '', NULL, '', comment, "
+    "image, {verdict}, lesions, settings FROM former WHERE number = ?"
 )
-"""The bytes of a damaged row as they are."""
+COPIES = {1: COPY.format(verdict="finding"), 2: COPY.format(verdict="verdict")}
+"""The bytes of a damaged row as they are, by the schema that it comes from."""
 
 INSERT = """
 INSERT INTO readings (
-    number, reader, time, image_sha256, model_sha256, decision, comment, image, verdict, lesions, settings
+    number, reader, time, image_sha256, model_sha256, decision, finding, grade, oedema, comment, image, verdict,
+    lesions, settings
 ) VALUES (
-    :number, :reader, :time, :image_sha256, :model_sha256, :decision, :comment, :image, :verdict, :lesions, :settings
+    :number, :reader, :time, :image_sha256, :model_sha256, :decision, :finding, :grade, :oedema, :comment, :image,
+    :verdict, :lesions, :settings
 )
 """
 JSON_COLUMNS = ("image", "verdict", "lesions", "settings")
@@ -133,8 +144,9 @@ def _reading_in(path: Path, connection: sqlite3.Connection, number: int, query: 
     try:
         values = dict(connection.execute(query, (number,)).fetchone())
         image = values.pop("image_sha256")
-        for name in {*JSON_COLUMNS, "finding"} & values.keys():
-            values[name] = parse_json(values[name])
+        for name in JSON_COLUMNS:
+            if name in values:
+                values[name] = parse_json(values[name])
         reading = Reading.from_json(convert(values))
         if reading.image.sha256 != image:
             raise InputError("not a reading (its photograph is named by two hashes)")
@@ -155,22 +167,32 @@ def _create(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _upgrade_schema_1(path: Path, connection: sqlite3.Connection) -> None:
+def _rewrite(path: Path, connection: sqlite3.Connection, convert: Conversion, copy: str) -> None:
     """Replace the table by one of this schema, with the same readings under the same numbers and damaged rows as is."""
-    connection.execute("CREATE TEMPORARY TABLE schema_1 AS SELECT * FROM readings")
+    connection.execute("CREATE TEMPORARY TABLE former AS SELECT * FROM readings")
     connection.execute("DROP TABLE readings")
     _create(path, connection)
-    for (number,) in connection.execute("SELECT number FROM schema_1 ORDER BY number").fetchall():
-        query = "SELECT * FROM schema_1 WHERE number = ?"
+    for (number,) in connection.execute("SELECT number FROM former ORDER BY number").fetchall():
+        query = "SELECT * FROM former WHERE number = ?"
         try:
-            insert(connection, _reading_in(path, connection, number, query, _from_schema_1))
+            insert(connection, _reading_in(path, connection, number, query, convert))
         except InputError:
-            connection.execute(COPY_OF_SCHEMA_1, (number,))
-    connection.execute("DROP TABLE schema_1")
+            connection.execute(copy, (number,))
+    connection.execute("DROP TABLE former")
+
+
+def _from_schema_2(values: dict[str, Any]) -> dict[str, Any]:
+    lesions = [{**lesion, "status": _status_of_schema_2(lesion)} for lesion in values["lesions"]]
+    return {**values, "lesions": lesions}
+
+
+def _status_of_schema_2(lesion: dict[str, Any]) -> str:
+    untouched = (lesion["origin"], lesion["status"], lesion["type"]) == ("candidate", "kept", UNSPECIFIED)
+    return "unreviewed" if untouched else str(lesion["status"])
 
 
 def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
-    finding = values.pop("finding")
+    finding = parse_json(values.pop("finding"))
     verdict = {
         "gradability": {"verdict": finding["quality"], "reason": finding["reason"]},
         "prediction": {
@@ -183,12 +205,16 @@ def _from_schema_1(values: dict[str, Any]) -> dict[str, Any]:
         {**lesion, "origin": ORIGINS[lesion["source"]], "shape": _shape_of_schema_1(lesion["shape"])}
         for lesion in values["lesions"]
     ]
-    return {**values, "verdict": verdict, "lesions": lesions}
+    return _from_schema_2({**values, "verdict": verdict, "lesions": lesions})
 
 
 def _shape_of_schema_1(shape: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "outline", "rings": [shape["points"]]} if "points" in shape else {"kind": "disk", **shape}
 
 
-UPGRADES: dict[int, Callable[[Path, sqlite3.Connection], None]] = {0: _create, 1: _upgrade_schema_1}
+UPGRADES: dict[int, Callable[[Path, sqlite3.Connection], None]] = {
+    0: _create,
+    1: lambda path, connection: _rewrite(path, connection, _from_schema_1, COPIES[1]),
+    2: lambda path, connection: _rewrite(path, connection, _from_schema_2, COPIES[2]),
+}
 """How a file of an older schema becomes one of `SCHEMA_VERSION`."""

@@ -49,10 +49,6 @@ class Evidence:
     converged: bool = True
     earlier: bool = False
 
-    def candidates_from(self, threshold: float) -> list[Annotation]:
-        """Candidates that reach a threshold."""
-        return [candidate for candidate in self.candidates if (candidate.score or 0) >= threshold]
-
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:
     """Explain a photograph, ungradable or not.

@@ -21,11 +21,6 @@ class OpenPhotograph:
     scored: Scored | None
     found: Evidence | None
 
-    @property
-    def has_verdict(self) -> bool:
-        """Whether a reading of it can be stored."""
-        return self.scored is not None and self.scored.verdict is not None
-
     def shown(self, threshold: float, model_sha256: str) -> Shown:
         """What a reading rests on, with candidates of at least `threshold`.
 

@@ -1,6 +1,6 @@
 """What one process of the viewer serves to all sessions: photographs, weights, the store of readings, workers.
 
-Nothing here belongs to a session: uploads, drafts and their results are in `viewer.session`. Scores are shared by the
+Nothing here belongs to a session: uploads and their results are in `viewer.session`. Scores are shared by the
 hash of the photograph, and only those of the served folder.
 """
 

@@ -1,4 +1,4 @@
-"""What belongs to one browser session: uploads, drafts, jobs and what they found. Other sessions never see it.
+"""What belongs to one browser session: uploads, jobs and what they found. Other sessions never see it.
 
 It is kept in Streamlit's session state and nowhere else; uploads are in a temporary folder (see `uploads`) that is
 deleted with the session. Scores of photographs of the served folder are also put into the shared cache, those of
@@ -19,7 +19,7 @@ import streamlit as st
 from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.store import StoredReadings
 from retina_xai.app.viewer.components.canvas import HeatLayer
-from retina_xai.app.viewer.draft import Draft
+from retina_xai.app.viewer.components.reading_form.reading_form import Answer
 from retina_xai.app.viewer.encoding import first_view, other_views
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.game_comparison import GameComparison
@@ -43,19 +43,23 @@ SLOT = "retina-xai session"
 
 @dataclass(eq=False)
 class Session:
-    """One reader at one browser tab."""
+    """One reader at one browser tab.
+
+    `current` is the key of the open photograph, `asked` the id of the last request of the page to open one, `answers`
+    hold the last answer for each photograph of which a reading was sent.
+    """
 
     name: str = field(default_factory=lambda: uuid4().hex)
     reader: str = ""
     current: str | None = None
     filter: Filter = field(default_factory=Filter)
-    threshold: float = 0.0
+    asked: str | None = None
     method: str = ""
-    goto: str | None = None
+    target: str = CLASSES[-1]
     uploads: dict[str, Item] = field(default_factory=dict)
     scored: dict[str, Scored] = field(default_factory=dict)
     scoring: dict[str, Job] = field(default_factory=dict)
-    drafts: dict[str, Draft] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
     explaining: tuple[str, Question, Job] | None = None
     games: Job | None = None
     comparison: GameComparison = field(default_factory=GameComparison)
@@ -89,10 +93,6 @@ class Session:
                 act()
 
         return guarded
-
-    def draft(self, item: Item) -> Draft:
-        """The draft of a photograph."""
-        return self.drafts.setdefault(item.key, Draft())
 
     def photograph(self, item: Item) -> Photograph:
         """Its pixels and hash; the last few are kept.

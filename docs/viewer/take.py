@@ -42,7 +42,7 @@ def take(page: Page, address: str, size: str) -> None:
     page.keyboard.press("o")
     shot("examination")
     rows("Lesion candidates").first.click()
-    page.keyboard.press("a")
+    page.keyboard.press("r")
     shot("candidate")
     page.get_by_role("link", name="ImageNet games").click()
     expect(page.get_by_text("ImageNet games –")).to_be_visible(timeout=PATIENCE)

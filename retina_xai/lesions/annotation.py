@@ -30,8 +30,8 @@ MAX_ANNOTATIONS = 10_000
 Origin = Literal["candidate", "reader", "expert"]
 """Who found the lesion: the evidence map, the reader, or the experts of a data set."""
 
-Status = Literal["kept", "moved", "deleted", "added"]
-"""The reader's decision. `moved`: the shape was edited; `added`: the reader drew it."""
+Status = Literal["kept", "moved", "deleted", "added", "unreviewed"]
+"""The reader's decision. `moved`: the shape was edited; `added`: the reader drew it; `unreviewed`: there is none."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Actions of the canvas's browser tests: find a file pixel on the page, drag, wait, read."""
 
 import inspect
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +24,11 @@ EDGE_OF_A, EDGE_OF_B = (140, 105), (430, 300)
 EDGE_OF_HOLE, INSIDE_B = (445, 300), (437, 300)
 EDGE_OF_HAEMORRHAGE, EDGE_OF_EXUDATE = (50, 65), (300, 65)
 PATIENCE = 15
+EXAMINATION = "globalThis[Symbol.for('retina-xai examination')]"
+HELD = f"""() => {{
+  const {{ shown, chosen, lesions, threshold }} = {EXAMINATION};
+  return {{ image: shown.image, selected: chosen?.id ?? null, drawn: lesions, threshold }};
+}}"""
 
 
 def inside(box: tuple[int, int, int, int], hole: tuple[int, int, int, int] | None = None) -> np.ndarray:
@@ -101,8 +105,8 @@ class Canvas:
         return self.root.get_by_role("button", name=name, exact=True)
 
     def told(self) -> dict[str, Any]:
-        """The annotations that the page has sent to Python."""
-        told: dict[str, Any] = json.loads(self.page.locator("[data-testid=stCode] code").inner_text())
+        """What the page holds: photograph, chosen candidate, the reader's lesions, threshold."""
+        told: dict[str, Any] = self.page.evaluate(HELD)
         return told
 
 
@@ -125,11 +129,16 @@ def close(colour: np.ndarray, expected: Sequence[float], tolerance: float = 3) -
     return bool(np.abs(colour - expected).max() <= tolerance)
 
 
-def move_threshold(canvas: Canvas, steps: int) -> None:
-    canvas.page.get_by_role("slider", name="Threshold").focus()
+def rerun(canvas: Canvas, steps: int) -> None:
+    """Have the script run again: the slider of the page is moved by some steps from 0."""
+    canvas.page.get_by_role("slider", name="Rerun").focus()
     for _ in range(steps):
         canvas.page.keyboard.press("ArrowRight")
-    until(lambda: canvas.told()["threshold"] == pytest.approx(steps / 10))
+    expect(canvas.page.locator("[data-testid=stCode] code")).to_have_text(str(steps), timeout=1000 * PATIENCE)
+
+
+def set_threshold(canvas: Canvas, threshold: float) -> None:
+    canvas.page.evaluate(f"{EXAMINATION}.setThreshold({threshold})")
 
 
 def choose_image(canvas: Canvas, name: str) -> None:

@@ -43,8 +43,7 @@ def on_worklist(page, viewer):
 
 def open_photograph(page: Page, name, reader=""):
     press(page, rows(page).filter(has_text=name))
-    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
-    expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=MILLISECONDS)
+    shows(page, name)
     if reader:
         enter_reader(page, reader)
 
@@ -52,7 +51,14 @@ def open_photograph(page: Page, name, reader=""):
 def enter_reader(page, reader):
     page.get_by_label("Reader").fill(reader)
     page.get_by_label("Reader").press("Enter")
-    expect(button(page, "Store reading")).to_be_enabled(timeout=MILLISECONDS)
+    expect(page.get_by_text("Enter your name at the top")).to_have_count(0, timeout=MILLISECONDS)
+
+
+def shows(page, name):
+    """Wait until the examination shows a photograph with its verdict."""
+    expect(page.locator(".bar .name")).to_have_text(name, timeout=MILLISECONDS)
+    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=MILLISECONDS)
+    expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=MILLISECONDS)
 
 
 def find_evidence(page):
@@ -91,8 +97,11 @@ def readout(page, name):
     return page.locator(f".retina-canvas [data-readout={name}]")
 
 
-def store(page):
-    button(page, "Store reading").click()
+def store(page, finding="refer"):
+    choice = page.locator(f".reading_form [data-field=finding][data-value='{finding}']")
+    if choice.get_attribute("aria-pressed") != "true":
+        choice.click()
+    page.locator(".store").click()
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
 
 

@@ -3,6 +3,7 @@ import js from "@eslint/js";
 const BROWSER = [
   "AbortController",
   "Blob",
+  "CustomEvent",
   "DataView",
   "Element",
   "Event",
@@ -16,6 +17,7 @@ const BROWSER = [
   "HTMLTableElement",
   "HTMLTextAreaElement",
   "ImageData",
+  "KeyboardEvent",
   "OffscreenCanvas",
   "Path2D",
   "ResizeObserver",

@@ -1,28 +1,33 @@
 """The examination page: photograph and evidence at the left, verdict, evidence and reading at the right.
 
-The photograph is sent before anything is computed. Quality and score, further views and evidence follow when they are
-ready: a fragment polls for them and then reruns the page.
+All that belongs to the open photograph reaches the page as one snapshot, with the data of the canvas. The photograph is
+sent before anything is computed. Quality and score, further views and evidence follow when they are ready: a fragment
+polls for them and then reruns the page.
 """
 
 import streamlit as st
 
-from retina_xai.app.viewer.components.canvas import HeatLayer, Scene, fundus_canvas, pending_edit
-from retina_xai.app.viewer.components.reading_form.reading_form import Answer, Submission
+from retina_xai.app.viewer.components.bar.bar import photograph_bar
+from retina_xai.app.viewer.components.candidates.candidates import candidates_panel
+from retina_xai.app.viewer.components.canvas import HeatLayer, Opening, Scene, fundus_canvas
+from retina_xai.app.viewer.components.reading_form.reading_form import reading_form
+from retina_xai.app.viewer.components.verdict.verdict import verdict_box
 from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.jobs import URGENT
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
-from retina_xai.app.viewer.panels.evidence_panel import question_of, show_candidates, show_evidence
+from retina_xai.app.viewer.panels.evidence_panel import question_of, show_evidence
 from retina_xai.app.viewer.panels.header_panel import reader_input
 from retina_xai.app.viewer.panels.history_panel import show_history
 from retina_xai.app.viewer.panels.progress_panel import POLL
-from retina_xai.app.viewer.panels.reading_panel import show_reading, store_submission
+from retina_xai.app.viewer.panels.reading_panel import take_submission
 from retina_xai.app.viewer.panels.text import plain
-from retina_xai.app.viewer.panels.verdict_panel import show_verdict, show_worth
+from retina_xai.app.viewer.panels.verdict_panel import show_worth
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, keep, line_of, session
-from retina_xai.app.viewer.worklist import Item, neighbour
+from retina_xai.app.viewer.snapshot import snapshot_of
+from retina_xai.app.viewer.worklist import Item
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
@@ -36,7 +41,6 @@ def page() -> None:
     """The page."""
     state, served = session(), services()
     state.collect()
-    _take_edit(state, served)
     items = state.items(served)
     keys = listed_keys(state, served)
     if state.current not in items:
@@ -45,69 +49,43 @@ def page() -> None:
         st.info("No photograph yet: add some on the worklist page.")
         return
     item = items[state.current]
-    _show_bar(state, item, keys)
     try:
-        photograph, views = state.photograph(item), state.views(item, served)
+        opened, views, fault = _opened(state, item, served), state.views(item, served), ""
     except InputError as error:
-        st.error(plain(line_of(error, item)))
-        return
-    finally:
-        state.score([item], served, URGENT)  # now that it is decoded
-    opened = _opened(state, item, photograph, served)
-    found = opened.found
+        opened, views, fault = None, {}, line_of(error, item)
+    state.score([item], served, URGENT)  # now that it is decoded
+    found = opened.found if opened else None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        photograph_bar()
+        reader_input(state)
     left, right = st.columns([17, 6], gap="medium")
     with left:
-        _show_canvas(state, opened, views, served)
-        show_reading(state, opened, lambda submission: take_submission(state, submission, served))
-        show_history(state, opened, served)
+        scene = _scene(state, item, opened, views, fault, served)
+        fundus_canvas(scene, CANVAS, snapshot_of(state, item, keys, found, served), lambda asked: take(state, asked))
+        reading_form(lambda submission: take_submission(state, submission, served))
+        if opened:
+            with st.container(key=f"of-{item.key}"):
+                show_history(state, opened, served)
     with right, st.container(gap="xsmall"):
-        show_verdict(opened.scored)
-        show_evidence(state, item, found, served)
-        show_candidates(state, item, found)
+        verdict_box()
+        if opened:
+            show_evidence(state, item, found, served)
+        candidates_panel()
         show_worth(served)
     if state.scoring.get(item.key) or state.encoding:
         st.fragment(_poll, run_every=POLL / 2)(state)
 
 
-def _opened(state: Session, item: Item, photograph: Photograph, served: Services) -> OpenPhotograph:
+def take(state: Session, asked: Opening) -> None:
+    """Open another photograph, as the page asks; nothing if the one that it was asked from is not open any more."""
+    state.asked = asked.id
+    if asked.former == state.current and asked.image in state.items(services()):
+        state.current = asked.image
+
+
+def _opened(state: Session, item: Item, served: Services) -> OpenPhotograph:
     found = state.evidence_of(item, question_of(state, served), served)
-    return OpenPhotograph(item, photograph, state.scored.get(item.key), found)
-
-
-def take_submission(state: Session, submission: Submission, served: Services) -> None:
-    """Store a submission with what was drawn last, also if the next photograph has been opened by then."""
-    _take_edit(state, served)
-    item = state.items(served).get(submission.image)
-    if item is None:
-        return
-    try:
-        opened = _opened(state, item, state.photograph(item), served)
-    except InputError as error:
-        state.draft(item).answer = Answer(submission.id, line_of(error, item), failed=True)
-    else:
-        store_submission(state, opened, submission, served)
-
-
-def _take_edit(state: Session, served: Services) -> None:
-    """Keep what was drawn on the canvas just now, on whichever photograph."""
-    image, drawn = pending_edit(CANVAS) or ("", ())
-    item = state.items(served).get(image)
-    if item is not None:
-        state.draft(item).drawn = drawn
-
-
-def _show_bar(state: Session, item: Item, keys: list[str]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        former, following = neighbour(keys, item.key, -1), neighbour(keys, item.key, 1)
-        for label, key, target in (("Previous", "p", former), ("Next", "n", following)):
-            st.button(label, key=label, shortcut=key, disabled=target is None, on_click=_open, args=(state, target))
-        place = f"({keys.index(item.key) + 1} of {len(keys)})" if item.key in keys else ""
-        st.markdown(f"**{plain(item.name)}** {plain(place)}", width="stretch")
-        reader_input(state)
-
-
-def _open(state: Session, key: str | None) -> None:
-    state.current = key
+    return OpenPhotograph(item, state.photograph(item), state.scored.get(item.key), found)
 
 
 def _poll(state: Session) -> None:
@@ -115,26 +93,22 @@ def _poll(state: Session) -> None:
         st.rerun()
 
 
-def _show_canvas(state: Session, opened: OpenPhotograph, views: dict[str, bytes], served: Services) -> None:
-    draft = state.draft(opened.item)
-    goto, state.goto = state.goto, None
-    scene = Scene(
-        opened.item.key,
-        opened.photograph.pixels.shape[1],
-        opened.photograph.pixels.shape[0],
-        views=views,
-        heat=_heat(state, opened.item, opened.found),
-        candidates=[one for one in opened.found.candidates if one.id not in draft.rejected] if opened.found else [],
-        experts=_experts(state, opened.item, opened.photograph, served),
-        drawn=draft.drawn,
-        threshold=state.threshold,
-        goto=goto,
+def _scene(
+    state: Session, item: Item, opened: OpenPhotograph | None, views: dict[str, bytes], fault: str, served: Services
+) -> Scene:
+    """What the canvas shows; a photograph that cannot be read is a line."""
+    if opened is None:
+        return Scene(item.key, 1, 1, {}, fault=fault)
+    height, width = opened.photograph.pixels.shape[:2]
+    return Scene(
+        item.key,
+        width,
+        height,
+        views,
+        heat=_heat(state, item, opened.found),
+        candidates=opened.found.candidates if opened.found else (),
+        experts=_experts(state, item, opened.photograph, served),
     )
-    done = fundus_canvas(scene, key=CANVAS)
-    draft.drawn = done.drawn
-    if done.selected != draft.clicked:
-        draft.clicked = done.selected
-        draft.selected = done.selected
 
 
 def _heat(state: Session, item: Item, found: Evidence | None) -> HeatLayer | None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from retina_xai.app.readings.export import deidentified, export_bytes
 from retina_xai.app.readings.model import Reading
-from retina_xai.app.readings.pdf_report import READER_DECISIONS, Report, pdf_bytes
+from retina_xai.app.readings.pdf_report import Report, finding_line, pdf_bytes
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.panels.evidence_panel import question_of
 from retina_xai.app.viewer.panels.text import plain
@@ -25,9 +25,9 @@ def show_history(state: Session, opened: OpenPhotograph, served: Services) -> No
             st.caption("None yet.")
         for reading in reversed(readings):
             time = f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-            lesions = sum(lesion.status != "deleted" for lesion in reading.lesions)
-            decision = READER_DECISIONS[reading.decision]
-            st.markdown(plain(f"No. {reading.number}, {time}: {decision}, {lesions} lesions. {reading.comment}"))
+            lesions = sum(lesion.status != "deleted" for lesion in reading.reviewed)
+            said = f"{finding_line(reading)}, {lesions} lesions"
+            st.markdown(plain(f"No. {reading.number}, {time}: {said}. {reading.comment}"))
     with right.expander("Export my readings of this photograph"):
         show_exports(readings, "one", state.damaged(served))
         if readings:

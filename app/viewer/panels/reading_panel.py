@@ -1,32 +1,59 @@
-"""The reading panel: the form, and what becomes of a submission."""
+"""What becomes of a reading that the page sends: it is stored once, for the photograph that it names."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from retina_xai.app.readings.compose import compose_reading
-from retina_xai.app.viewer.components.reading_form.reading_form import Answer, FormState, Submission, reading_form
+from retina_xai.app.readings.model import Reading
+from retina_xai.app.viewer.components.reading_form.reading_form import Answer, Submission
+from retina_xai.app.viewer.findings import Evidence, Question
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session, line_of
-from retina_xai.errors import RetinaXaiError
+from retina_xai.app.viewer.worklist import Item
+from retina_xai.errors import InputError, RetinaXaiError
 
 
-def show_reading(state: Session, opened: OpenPhotograph, on_submission: Callable[[Submission], None]) -> None:
-    """Show the form; `on_submission` is called before the script runs again."""
-    answer = state.draft(opened.item).answer
-    reading_form(FormState(state.name, opened.item.key, opened.has_verdict, answer), on_submission)
-
-
-def store_submission(state: Session, opened: OpenPhotograph, submission: Submission, served: Services) -> None:
-    """Store a submission as a reading, once, and leave the answer for the page."""
-    draft = state.draft(opened.item)
-    if draft.answer is not None and draft.answer.id == submission.id:
+def take_submission(state: Session, submission: Submission, served: Services) -> None:
+    """Store a reading once, whichever photograph is open by then, and leave the answer for the page."""
+    item = state.items(served).get(submission.image)
+    answer = state.answers.get(submission.image)
+    if item is None or (answer is not None and answer.id == submission.id):
         return
+    state.collect()  # the verdict or the evidence that it rests on may have been found just now
     try:
-        opinion = submission.opinion(datetime.now(UTC))
-        shown = opened.shown(state.threshold, served.classifier.sha256)
-        stored = state.store(compose_reading(shown, draft.edits, opinion), served)
+        line, failed = _store(state, item, submission, served), False
     except RetinaXaiError as error:
-        draft.answer = Answer(submission.id, line_of(error, opened.item), failed=True)
-    else:
-        draft.answer = Answer(submission.id, f"Stored as reading {stored.number}.")
+        line, failed = line_of(error, item), True
+    state.answers[item.key] = Answer(submission.id, line, failed)
+
+
+def _store(state: Session, item: Item, submission: Submission, served: Services) -> str:
+    """Store the reading, or find that it is stored already; the line that says so."""
+    opened = OpenPhotograph(
+        item, state.photograph(item), state.scored.get(item.key), _evidence(state, item, submission, served)
+    )
+    shown = opened.shown(submission.threshold, served.classifier.sha256)
+    reading = compose_reading(shown, submission.edits, submission.opinion(datetime.now(UTC)))
+    former = _last_like(reading, served)
+    if former is not None and reading.says_the_same_as(former):
+        return f"Already stored as reading {former.number}; nothing has changed since."
+    return f"Stored as reading {state.store(reading, served).number}."
+
+
+def _last_like(reading: Reading, served: Services) -> Reading | None:
+    """The last stored reading of the same photograph and weights by the same reader."""
+    return next((one for one in reversed(served.store.all()) if one.key == reading.key), None)
+
+
+def _evidence(state: Session, item: Item, submission: Submission, served: Services) -> Evidence | None:
+    """The evidence that the page showed.
+
+    Raises:
+        InputError: it is not known any more.
+    """
+    if submission.question is None:
+        return None
+    found = state.evidence_of(item, Question(*submission.question), served)
+    if found is None:
+        raise InputError(f"{item.name}: the evidence is not kept any more; find it again, then store the reading")
+    return found

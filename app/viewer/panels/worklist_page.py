@@ -153,7 +153,12 @@ def _show_table(state: Session, rows: list[Row], total: int) -> None:
     listed = f", the first {MAX_ROWS} listed" if len(rows) > MAX_ROWS else ""
     st.caption(f"{len(rows)} of {total} shown{listed}. A click, or arrow keys and Enter, opens a photograph.")
     table = Table(
-        "Worklist", COLUMNS, [_table_row(row) for row in rows[:MAX_ROWS]], state.current, "max(12rem, 100vh - 22rem)"
+        "Worklist",
+        COLUMNS,
+        [_table_row(row) for row in rows[:MAX_ROWS]],
+        state.current,
+        "max(12rem, 100vh - 22rem)",
+        True,
     )
     show_table(table, "worklist", lambda key: _open(state, key))
     if state.opened:

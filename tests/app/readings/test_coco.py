@@ -119,7 +119,8 @@ def test_coco_holds_what_counts_and_not_what_was_deleted():
     assert (triangle["area"], triangle["bbox"]) == (400, [10.5, 20.5, 20, 40])
     assert triangle["segmentation"] == [[10.5, 20.5, 30.5, 20.5, 30.5, 60.5]]
     assert triangle["attributes"] == {
-        **{"reading": 4, "reader": "Ada", "lesion": "d1", "origin": "reader", "status": "added", "score": None}
+        **{"reading": 4, "reader": "Ada", "lesion": "d1", "origin": "reader", "status": "added", "score": None},
+        "mark": "drawn by the reader",
     }
 
 

@@ -55,6 +55,23 @@ def test_csv_and_json_hold_a_lesion_in_one_codec():
     assert (lesion,) == OTHER.lesions == tuple(map(Annotation.from_json, reading["lesions"]))
 
 
+def test_exports_hold_what_the_reader_reviewed_and_say_whose_each_mark_is():
+    unreviewed = replace(LESIONS[0], id="c9", status="unreviewed")
+    said = {"finding": "no referable DR", "grade": 1, "oedema": "no"}
+    reading = replace(FIRST, lesions=(unreviewed, *LESIONS), **said)
+    rows = rows_of([reading])
+    assert [(row["lesion"], row["mark"]) for row in rows] == [
+        ("c1", "found by the system, accepted by the reader"),
+        ("c2", "found by the system, rejected by the reader"),
+        ("d1", "drawn by the reader"),
+    ]
+    assert {**{name: str(value) for name, value in said.items()}, "not_reviewed": "1"}.items() <= rows[0].items()
+    (told,) = json.loads(export_bytes([reading], "json"))["readings"]
+    assert ([one["id"] for one in told["lesions"]], told["not_reviewed"]) == (["c1", "c2", "d1"], 1)
+    coco = json.loads(export_bytes([reading], "coco"))["annotations"]
+    assert [one["attributes"]["lesion"] for one in coco] == ["c1", "d1"]
+
+
 def test_no_cell_of_the_csv_begins_a_formula_and_no_text_a_row():
     lesion = replace(LESIONS[2], id="@SUM(1)")
     image = replace(IMAGE, name="+1+cmd|.png")
@@ -67,8 +84,9 @@ def test_no_cell_of_the_csv_begins_a_formula_and_no_text_a_row():
 def test_json_gives_the_readings_back():
     readings = [FIRST, replace(SECOND, reader=NASTY, comment=NASTY)]
     content = json.loads(export_bytes(readings, "json"))
-    assert content["schema_version"] == 2
+    assert content["schema_version"] == 3
     assert [one.pop("newest") for one in content["readings"]] == [True, True]
+    assert [one.pop("not_reviewed") for one in content["readings"]] == [0, 0]
     assert [Reading.from_json(one) for one in content["readings"]] == readings
 
 

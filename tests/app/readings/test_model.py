@@ -17,7 +17,8 @@ UNICODE = "Зоя 山田 🙂 e\u0301 \u202e\x00\r\n\t=cmd() <script>"
 
 
 def test_json_gives_the_same_reading_back():
-    reading = replace(READING, reader=UNICODE, comment=UNICODE * 50, number=7)
+    said = {"finding": "no referable DR", "grade": 0, "oedema": "unsure"}
+    reading = replace(READING, reader=UNICODE, comment=UNICODE * 50, number=7, **said)
     assert Reading.from_json(json.loads(json.dumps(reading.to_json()))) == reading
 
 
@@ -35,6 +36,14 @@ def test_times_are_kept_in_utc():
         ({"comment": "ab\ud800"}, "comment with an invalid character at 3: expected Unicode"),
         ({"time": datetime(2026, 5, 4)}, "expected one with a time zone"),
         ({"model_sha256": "CD" * 32}, "of the weights: expected a SHA-256, 64 hexadecimal digits"),
+        ({"finding": "healthy"}, "reader's finding 'healthy': expected one of"),
+        ({"finding": "refer"}, "decision 'disagree': expected that of the finding 'refer'"),
+        ({"oedema": "maybe"}, "macular oedema 'maybe': expected one of"),
+        ({"grade": 5}, "grade 5: expected a whole number from 0 to 4, or none"),
+        ({"grade": True}, "grade True: expected a whole number"),
+        ({"finding": "no referable DR", "grade": 2}, "no referable DR, but grade 2: change the grade or the finding"),
+        ({"finding": "no referable DR", "oedema": "yes"}, "no referable DR, but macular oedema: change one of them"),
+        ({"finding": "ungradable", "grade": 0}, "ungradable, but grade 0: take back the grade or change the finding"),
         ({"decision": "maybe"}, "reader's decision 'maybe': expected one of agree, disagree, none"),
         ({"lesions": LESIONS[:1] * 2}, "two lesions of one id"),
         ({"lesions": LESIONS * 4000}, "12000 lesions: at most 10000 are kept"),
@@ -80,6 +89,12 @@ def test_the_last_of_each_photograph_weights_and_reader_counts():
     third = replace(READING, number=3, decision="agree")
     fourth = replace(READING, number=4, model_sha256="ef" * 32)
     assert newest([first, second, third, fourth]) == (second, third, fourth)
+
+
+def test_a_reading_says_the_same_as_another_at_any_time_and_number():
+    later = replace(READING, number=5, time=READING.time + timedelta(days=1))
+    assert later.says_the_same_as(READING)
+    assert not replace(later, comment="").says_the_same_as(READING)
 
 
 def test_facts_of_the_file_come_from_the_photograph():

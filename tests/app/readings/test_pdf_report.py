@@ -74,10 +74,10 @@ def test_the_facts_are_in_the_text():
         "Explanation method retina, lam 1e-10, iterations 80",
         "Settings method retina, threshold 0.04",
         "Versions retina_xai 0.1.0, torch 2.11.0",
-        "hard exudates 1 haemorrhages 1 deleted 1",
-        "1 hard exudates reader added 23, 33 20 x 40 d1",
-        "2 haemorrhages candidate kept 100, 80 24 x 24 0.750 c1",
-        "3 unspecified candidate deleted 200, 90 10 x 10 0.500 c2",
+        "hard exudates 1 haemorrhages 1 rejected 1; candidates of the system that were not reviewed: 0",
+        "1 hard exudates drawn by the reader 23, 33 20 x 40 d1",
+        "2 haemorrhages found by the system, accepted by the reader 100, 80 24 x 24 0.750 c1",
+        "3 unspecified found by the system, rejected by the reader 200, 90 10 x 10 0.500 c2",
         "Page 2 of 2",
     ):
         assert fact in text
@@ -88,7 +88,16 @@ def test_quality_comes_before_both_decisions_and_an_ungradable_one_has_no_eviden
     text = text_of(report_of(replace(READING, verdict=verdict, lesions=(), decision="none"), overlay=None))
     assert text.index("too dark") < text.index("System ungradable") < text.index("Reader no decision")
     assert "No evidence was computed" in text
-    assert "Lesions as the reader left them" not in text
+    assert "Lesions that the reader reviewed" not in text
+
+
+def test_the_finding_comes_first_and_what_was_not_reviewed_is_a_number():
+    unreviewed = replace(LESIONS[0], id="c9", status="unreviewed")
+    said = {"finding": "no referable DR", "grade": 1, "oedema": "unsure", "lesions": (unreviewed,)}
+    text = text_of(report_of(replace(READING, **said)))
+    assert "Reader no referable DR, grade 1, macular oedema: unsure disagrees with the system Ada" in text
+    assert "rejected 0; candidates of the system that were not reviewed: 1" in text
+    assert "c9" not in text
 
 
 def test_pictures_are_where_they_belong():
@@ -170,10 +179,10 @@ def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
         for number in range(900)
     ]
     text = text_of(report_of(replace(READING, lesions=(*lesions, LESIONS[2]))))
-    assert "1 hard exudates reader" in text
-    assert f"2 unspecified candidate kept {899 % 400}, 300 4 x 4 0.899 c899" in text
-    assert f"{ROWS} unspecified candidate kept" in text
-    assert f"{ROWS + 1} unspecified candidate" not in text
+    assert "1 hard exudates drawn by the reader" in text
+    assert f"2 unspecified found by the system, accepted by the reader {899 % 400}, 300 4 x 4 0.899 c899" in text
+    assert f"{ROWS} unspecified found by the system, accepted" in text
+    assert f"{ROWS + 1} unspecified found" not in text
     assert f"and {901 - ROWS} more: see the CSV or JSON export" in text
 
 

@@ -1,12 +1,12 @@
 """The canvas of the viewer: photograph and evidence side by side, zoomed, measured and drawn on in the browser alone.
 
-    state = fundus_canvas(Scene(image_id, width, height, views={"colour": jpeg}), key="examination")
-    state.selected, state.drawn
+    scene = Scene(image_id, width, height, views={"colour": jpeg})
+    fundus_canvas(scene, "examination", about={}, on_opening=lambda opening: print(opening.image))
 
 `scene` holds what Python sends and receives, `palette` colours and styles of lines, `canvas` mounts the component.
 """
 
-from retina_xai.app.viewer.components.canvas.canvas import fundus_canvas, pending_edit
-from retina_xai.app.viewer.components.canvas.scene import CanvasState, HeatLayer, Scene
+from retina_xai.app.viewer.components.canvas.canvas import fundus_canvas, opening_in
+from retina_xai.app.viewer.components.canvas.scene import HeatLayer, Opening, Scene
 
-__all__ = ["CanvasState", "HeatLayer", "Scene", "fundus_canvas", "pending_edit"]
+__all__ = ["HeatLayer", "Opening", "Scene", "fundus_canvas", "opening_in"]

@@ -13,6 +13,7 @@ import { addRing, boxOfPoints, distance, distanceToLine, isEnclosed, middleOfBox
  * @property {"candidate" | "reader" | "expert"} origin
  * @property {"kept" | "moved" | "deleted" | "added"} status
  * @property {number | null} score
+ * @property {number | null} [effect] fall of the log-odds when it alone is deleted
  * @property {Outline | Disk} shape
  */
 

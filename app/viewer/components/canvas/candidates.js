@@ -1,34 +1,34 @@
-// Lesion candidates: which are shown, which is chosen, and how one is reached.
+// Lesion candidates in the picture: which are shown, and how one is chosen and reached.
 
+import { examination } from "../shared/examination.js";
 import { boxArea, isWithin } from "./geometry.js";
 
 /** @import { CanvasController } from "./controller.js" */
+/** @import { Candidate } from "./layers.js" */
 /** @import { Point } from "./geometry.js" */
 
 export class Candidates {
+  /** @type {string | null} the chosen candidate that the picture was moved to last */
+  seen = null;
+
   /** @param {CanvasController} canvas */
   constructor(canvas) {
     this.canvas = canvas;
   }
 
-  /** Those that reach the threshold. */
-  listed() {
-    const { candidates, data } = this.canvas.layers;
-    return candidates.filter(({ score }) => score >= data.threshold);
-  }
-
+  /** Those whose outlines are drawn: the rejected ones are not, and edited ones are among the reader's lesions. */
   visible() {
     const { overlay, candidates } = this.canvas.view;
-    return overlay && candidates ? this.listed() : [];
+    if (!overlay || !candidates) return [];
+    const drawn = examination.listed.filter(({ id }) => ["not reviewed", "accepted"].includes(examination.standing(id)));
+    const ids = new Set(drawn.map(({ id }) => id));
+    return this.canvas.layers.candidates.filter(({ id }) => ids.has(id));
   }
 
-  /** @param {string | null} id */
-  withId(id) {
-    return this.canvas.layers.candidates.find((candidate) => candidate.id === id);
-  }
-
+  /** @returns {Candidate | undefined} */
   get chosen() {
-    return this.withId(this.canvas.view.selected);
+    const { chosen } = examination;
+    return chosen && this.canvas.layers.candidates.find(({ id }) => id === chosen.id);
   }
 
   /**
@@ -42,30 +42,30 @@ export class Candidates {
   }
 
   /**
-   * Choose one, or none, and tell Python.
+   * Choose one that can be seen, or none; the picture does not move.
    * @param {string | null} id
-   * @param {boolean} later tell Python when no other is chosen for a moment
    */
-  choose(id, later = false) {
-    const { canvas } = this;
-    if (id === canvas.view.selected) return;
-    canvas.set({ selected: id });
-    if (this.chosen) canvas.say(`Candidate ${id}, score ${this.chosen.score.toFixed(2)}`);
-    canvas.messages.sendSelected(id, later);
+  choose(id) {
+    this.seen = id;
+    examination.select(id);
+    if (this.chosen) this.tell(this.chosen);
   }
 
-  /**
-   * Choose and show the one that Python asks for, once, without telling Python.
-   * @param {string | null} id
-   */
-  goTo(id) {
+  /** Show the chosen candidate, if another was chosen than the picture shows. */
+  look() {
     const { canvas } = this;
-    if (id === canvas.view.goto) return;
-    canvas.view.goto = id;
-    const candidate = this.withId(id);
-    if (!candidate) return;
-    canvas.view.selected = id;
-    canvas.whenMeasured(() => canvas.viewport.lookAtBox(candidate.box));
+    const id = examination.chosen?.id ?? null;
+    if (id === this.seen) return;
+    this.seen = id;
+    const { chosen } = this;
+    if (!chosen) return;
+    canvas.whenMeasured(() => canvas.viewport.lookAtBox(chosen.box));
+    this.tell(chosen);
+  }
+
+  /** @param {Candidate} candidate */
+  tell({ id, score }) {
+    this.canvas.say(`Candidate ${id}, score ${score.toFixed(2)}`);
   }
 
   /**
@@ -73,12 +73,7 @@ export class Candidates {
    * @param {1 | -1} by
    */
   step(by) {
-    const listed = this.listed();
-    const start = this.chosen ? listed.indexOf(this.chosen) : Math.min(-by, 0);
-    const next = listed.at((start + by) % listed.length);
-    if (!next) return;
-    this.canvas.viewport.lookAtBox(next.box);
-    this.choose(next.id, true);
-    this.canvas.redraw();
+    const next = examination.neighbour(by);
+    if (next !== null) examination.select(next);
   }
 }

@@ -1,7 +1,10 @@
-// The component: one controller per place on the page, kept over reruns.
+// The component: one controller per place on the page, kept over reruns. Its data hold the snapshot of the photograph,
+// which all components of the page show.
 
 import { find } from "../shared/elements.js";
 import { isOutdated, whenGone } from "../shared/component_call.js";
+import { examination } from "../shared/examination.js";
+import { keyQueue } from "../shared/key_queue.js";
 import { CanvasController } from "./controller.js";
 import { pageState } from "./page_state.js";
 
@@ -15,8 +18,10 @@ export default function (call) {
   const controller = pageState.controllers.get(root) ?? new CanvasController(root);
   pageState.controllers.set(root, controller);
   if (!isOutdated(call)) {
-    controller.messages.setStateValue = setStateValue;
+    examination.tell = setStateValue;
     controller.take(data);
+    examination.take({ ...data.about, image: data.image, candidates: data.candidates });
   }
+  keyQueue.release();
   return () => whenGone(parentElement, () => controller.leave());
 }

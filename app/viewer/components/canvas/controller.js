@@ -1,7 +1,7 @@
 // The canvas: what is shown, by which tool it is changed, and all that a command or a gesture may change.
 
 import { find, findAll, setText } from "../shared/elements.js";
-import { setShownPhotograph } from "../shared/shown_photograph.js";
+import { examination } from "../shared/examination.js";
 import { Candidates } from "./candidates.js";
 import { COMMANDS } from "./commands.js";
 import { Controls } from "./controls.js";
@@ -9,7 +9,6 @@ import { DrawnLesions } from "./drawn_lesions.js";
 import { listen } from "./events.js";
 import { clamp } from "./geometry.js";
 import { Layers } from "./layers.js";
-import { Messages } from "./messages.js";
 import { newPreferences, newView, pageState } from "./page_state.js";
 import { paint } from "./painter.js";
 import { showReadout } from "./readout.js";
@@ -27,10 +26,11 @@ const EXPERTS = /** @type {const} */ (["hidden", "beside", "over"]);
 
 export class CanvasController {
   key = "";
+  /** The photograph that is shown; "" while one is being opened. */
+  image = "";
   view = newView("", 0);
   preferences = newPreferences("");
   viewport = new Viewport();
-  messages = new Messages();
   layers = new Layers(() => this.changed());
   candidates = new Candidates(this);
   drawn = new DrawnLesions(this);
@@ -51,42 +51,69 @@ export class CanvasController {
     this.panes = findAll(root, ".pane", HTMLElement).map(paneOf);
     this.controls = new Controls(this);
     listen(this, this.listening.signal);
+    examination.onChange(() => this.follow(), this.listening.signal);
+    const { signal } = this.listening;
+    examination.changes.addEventListener("edit", (event) => event instanceof CustomEvent && this.edit(event.detail), { signal });
+    examination.mount("canvas", this);
   }
 
   /**
-   * Show the data of a rerun.
+   * Take the data of a rerun, to be shown when the examination has its snapshot.
    * @param {CanvasData} data
    */
   take(data) {
-    const sameImage = this.layers.data.image === data.image;
     this.layers.take(data);
-    if (!sameImage) this.open(data);
-    if (!this.layers.views.has(this.view.name)) this.view.name = this.layers.viewNames[0];
-    if (this.messages.isNews(data.drawn, data.edit)) this.drawn.all = data.drawn;
-    this.candidates.goTo(data.goto);
     this.controls.offer(this.layers.viewNames, data.palette);
     if (!pageState.active?.root.isConnected) pageState.active = this;
+  }
+
+  /** Show the examination. */
+  follow() {
+    const { shown } = examination;
+    const image = shown.image === this.layers.data.image ? shown.image : "";
+    if (image !== this.image) {
+      this.close();
+      this.image = image;
+      this.root.dataset.image = image;
+      if (image) this.open(this.layers.data);
+    }
+    if (!this.layers.views.has(this.view.name)) this.view.name = this.layers.viewNames[0] ?? "";
+    this.candidates.look();
     this.changed();
   }
 
   /**
-   * Begin with another image, or go on with the one that this canvas showed before it left the page.
+   * Choose a lesion with the tool that moves it.
+   * @param {string} id
+   */
+  edit(id) {
+    this.tools.set("draw");
+    this.drawn.choose(id);
+  }
+
+  /** Show nothing until the next photograph comes; how this one was looked at is kept. */
+  close() {
+    if (this.tools.gesture) this.tools.giveUp();
+    this.tools.crosshair = null;
+    this.image = "";
+    this.view = newView("", 0);
+    this.say("");
+  }
+
+  /**
+   * Begin with an image, or go on with one that was shown before.
    * @param {CanvasData} data
    */
   open({ key, image, width, height, opacity, palette }) {
-    const left = pageState.left.get(key);
+    const left = pageState.views.get(`${key} ${image}`);
     this.key = key;
-    this.tools.giveUp();
-    this.messages.begin(image);
-    this.root.dataset.image = image;
-    setShownPhotograph(image);
     this.root.style.setProperty("--aspect", `${width} / ${height}`);
     this.viewport.show(width, height);
-    this.preferences = left?.preferences ?? newPreferences(Object.keys(palette.lesions)[0]);
-    this.view = left?.image === image ? left.view : newView(this.layers.viewNames[0], opacity);
-    if (left?.image === image) this.viewport.place = left.place;
-    this.drawn.all = [];
+    this.preferences = pageState.preferences.get(key) ?? newPreferences(Object.keys(palette.lesions)[0]);
+    this.view = left?.view ?? newView(this.layers.viewNames[0] ?? "", opacity);
+    if (left) this.viewport.place = left.place;
     this.drawn.draft = null;
+    this.candidates.seen = examination.review.selected;
   }
 
   /**
@@ -119,15 +146,17 @@ export class CanvasController {
 
   /** Something has changed that panes show. */
   redraw() {
-    if (this.key) pageState.left.set(this.key, this.leftState());
+    if (this.image) this.remember();
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.paint(true), SETTLED);
     this.frame ||= requestAnimationFrame(() => this.paint(false));
   }
 
-  leftState() {
-    const { view, preferences, viewport } = this;
-    return { image: this.layers.data.image, view, preferences, place: viewport.place };
+  /** How the photograph is looked at, for when it is shown again. */
+  remember() {
+    const { key, image, view, preferences, viewport } = this;
+    pageState.views.set(`${key} ${image}`, { view, place: viewport.place });
+    pageState.preferences.set(key, preferences);
   }
 
   /** @param {boolean} fine */
@@ -135,11 +164,17 @@ export class CanvasController {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     for (const pane of this.panes) if (!pane.element.hidden) paint(this, pane, fine);
-    const failure = this.layers.failure(this.view.name);
+    const failure = this.image ? this.layers.failure(this.view.name) : "";
     setText(find(this.root, "[role=alert]", HTMLElement), failure);
-    const photograph = this.layers.photograph(this.view.name);
-    find(this.root, ".waiting", HTMLElement).hidden = Boolean(failure || photograph);
+    find(this.root, ".waiting", HTMLElement).hidden = Boolean(failure || this.photograph);
+    this.root.dataset.selected = examination.chosen?.id ?? "";
+    this.root.dataset.outlines = String(this.candidates.visible().length);
     showReadout(this);
+  }
+
+  /** The bitmap of the shown view, or null while there is none. */
+  get photograph() {
+    return this.image ? this.layers.photograph(this.view.name) : null;
   }
 
   /** @param {string} line */
@@ -268,6 +303,7 @@ export class CanvasController {
 
   leave() {
     this.listening.abort();
+    examination.unmount("canvas", this);
     clearTimeout(this.settling);
     cancelAnimationFrame(this.frame);
     this.layers.close();

@@ -1,21 +1,28 @@
 // The reader's own lesions: which there are, which is chosen, and every edit of them.
 
 import { boxOf, isOnOutline, middleOf, touches } from "./annotations.js";
-import { boxArea } from "./geometry.js";
+import { examination } from "../shared/examination.js";
+import { boxArea, clamp } from "./geometry.js";
 
 /** @import { Annotation } from "./annotations.js" */
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Point } from "./geometry.js" */
 
 export class DrawnLesions {
-  /** @type {Annotation[]} */
-  all = [];
   /** @type {Annotation | null} what is being drawn */
   draft = null;
 
   /** @param {CanvasController} canvas */
   constructor(canvas) {
     this.canvas = canvas;
+  }
+
+  get all() {
+    return examination.lesions;
+  }
+
+  set all(lesions) {
+    examination.lesions = lesions;
   }
 
   get chosen() {
@@ -80,13 +87,11 @@ export class DrawnLesions {
     if (!chosen || chosen.type === type) return;
     this.canvas.view.hidden.delete(type);
     this.replace({ ...chosen, type });
-    this.send();
   }
 
   /** @param {Annotation} lesion */
   replace(lesion) {
     this.all = this.all.map((other) => (other.id === lesion.id ? lesion : other));
-    this.canvas.changed();
   }
 
   /** @param {Annotation} draft */
@@ -105,10 +110,8 @@ export class DrawnLesions {
     this.choose(null);
     if (!keep || !draft) return;
     canvas.view.hidden.delete(draft.type);
-    this.all = [...this.all, draft];
+    this.all = [...this.all, this.within(draft)];
     canvas.say(`${this.label(draft)} drawn`);
-    canvas.changed();
-    this.send();
   }
 
   remove() {
@@ -117,10 +120,19 @@ export class DrawnLesions {
     this.all = this.all.filter((lesion) => lesion !== chosen);
     this.choose(null);
     canvas.say(`${this.label(chosen)} deleted`);
-    this.send();
   }
 
-  send() {
-    this.canvas.messages.sendDrawn(this.all);
+  /**
+   * The lesion with points beyond the photograph moved onto its border.
+   * @param {Annotation} lesion
+   * @returns {Annotation}
+   */
+  within(lesion) {
+    const { shape } = lesion;
+    if (shape.kind === "disk") return lesion;
+    const [x0, y0, x1, y1] = this.canvas.photographBox;
+    /** @type {(point: Point) => Point} */
+    const inside = ([x, y]) => [clamp(x, x0, x1), clamp(y, y0, y1)];
+    return { ...lesion, shape: { ...shape, rings: shape.rings.map((ring) => ring.map(inside)) } };
   }
 }

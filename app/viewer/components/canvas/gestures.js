@@ -117,7 +117,7 @@ function moveGesture(canvas, start, lesion) {
       drawn.replace(moved(lesion, newX - middle[0], newY - middle[1]));
     },
     end() {
-      if (JSON.stringify(drawn.chosen) !== JSON.stringify(lesion)) drawn.send();
+      if (drawn.chosen) drawn.replace(drawn.within(drawn.chosen));
     },
     cancel: () => drawn.replace(lesion),
   };

@@ -54,6 +54,12 @@ export const LEGEND = [
   ["Drag in d", "Draw a lesion; on an outline, or in the chosen lesion: choose and move it"],
   ["Delete", "Delete the chosen lesion"],
   ["Escape", "Cancel the line or lesion that was begun; choose nothing"],
+  ["n, p", "Next and previous photograph"],
+  ["c, x, w", "Candidate: accept, reject, edit"],
+  ["r, t, u", "Finding: refer, no referable DR, ungradable"],
+  ["y, i", "Grade, macular oedema: next value"],
+  ["f, j", "Store the reading; store it and open the next photograph"],
+  ["g, q", "Find evidence; cancel the search"],
   ["?", "This list"],
 ];
 

@@ -9,6 +9,7 @@ import { heatMapOf } from "./heat_map.js";
 /** @import { Box } from "./geometry.js" */
 /** @import { Colour } from "./heat_map.js" */
 /** @import { Palette } from "./styles.js" */
+/** @import { Snapshot } from "../shared/examination.js" */
 
 /**
  * The data of a rerun, see `_data` in canvas.py. Views, evidence and experts are names of attachments.
@@ -23,10 +24,8 @@ import { heatMapOf } from "./heat_map.js";
  * @property {number} opacity of the heat map at first
  * @property {Annotation[]} candidates
  * @property {Record<string, string>} experts by type
- * @property {Annotation[]} drawn
- * @property {string | null} edit the last edit that `drawn` contains
- * @property {number} threshold
- * @property {string | null} goto
+ * @property {string} fault why the photograph cannot be shown; "" if it can
+ * @property {Partial<Snapshot>} about the rest of the snapshot
  * @property {Palette} palette
  */
 
@@ -37,14 +36,14 @@ const BROKEN_VIEW = "cannot be decoded; choose another view or open the photogra
 const BROKEN_MARKINGS = "the expert markings cannot be read; open the photograph again.";
 
 /** @type {CanvasData} */
-const NOTHING = {
+const NO_DATA = {
   ...{ key: "", image: "", width: 1, height: 1, views: [], evidence: null, heat: [], opacity: 0, candidates: [] },
-  ...{ experts: {}, drawn: [], edit: null, threshold: 0, goto: null },
+  ...{ experts: {}, fault: "", about: {} },
   palette: { lesions: {}, candidate: blank(), selected: blank() },
 };
 
 export class Layers {
-  data = NOTHING;
+  data = NO_DATA;
   /** @type {Map<string, string>} */
   views = new Map();
   /** @type {Candidate[]} */
@@ -133,6 +132,7 @@ export class Layers {
    * @param {string} view the view that is shown
    */
   failure(view) {
+    if (this.data.fault) return this.data.fault;
     const lines = [
       [this.viewKey(view), `The view “${view}” ${BROKEN_VIEW}`],
       [this.evidenceKey, "The evidence cannot be decoded; compute it again."],

@@ -18,9 +18,7 @@ import { onPage } from "../shared/page_memory.js";
  * @property {Set<string>} hidden types of lesions that are not shown
  * @property {"pan" | "measure" | "draw"} tool
  * @property {[Point, Point] | null} measure
- * @property {string | null} selected id of a candidate
  * @property {string | null} lesion id of a drawn lesion
- * @property {string | null} goto the candidate that Python asked for last
  */
 
 /**
@@ -32,11 +30,12 @@ import { onPage } from "../shared/page_memory.js";
  * @property {"disk" | "outline"} kind of the next drawn lesion
  */
 
-/** @typedef {{ image: string, view: View, preferences: Preferences, place: Place }} LeftState */
+/** @typedef {{ view: View, place: Place }} LeftView */
 
 export const pageState = onPage("canvases", () => ({
   /** @type {WeakMap<Element, CanvasController>} */ controllers: new WeakMap(),
-  /** @type {Map<string, LeftState>} by key of a canvas */ left: new Map(),
+  /** @type {Map<string, LeftView>} by key of a canvas and photograph */ views: new Map(),
+  /** @type {Map<string, Preferences>} by key of a canvas */ preferences: new Map(),
   /** @type {CanvasController | null} the canvas that letters go to */ active: null,
 }));
 
@@ -49,7 +48,7 @@ export const pageState = onPage("canvases", () => ({
 export function newView(name, opacity) {
   return {
     ...{ name, overlay: false, heat: true, candidates: true, opacity, experts: "hidden", hidden: new Set() },
-    ...{ tool: "pan", measure: null, selected: null, lesion: null, goto: null },
+    ...{ tool: "pan", measure: null, lesion: null },
   };
 }
 

@@ -23,10 +23,10 @@ const PIXELATED = 6; // device pixels per pixel of the file from which its pixel
  * @param {boolean} fine for the picture that stands still; otherwise fast
  */
 export function paint(canvas, pane, fine) {
-  const { viewport, layers, view } = canvas;
+  const { viewport, layers } = canvas;
   const { context } = pane;
   clear(pane, viewport, fine);
-  const photograph = layers.photograph(view.name);
+  const { photograph } = canvas;
   if (!photograph) return;
   context.drawImage(photograph, -0.5, -0.5, layers.width, layers.height);
   const brush = new Brush(context, viewport.scale);

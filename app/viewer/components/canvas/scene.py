@@ -1,4 +1,4 @@
-"""What the canvas shows and what comes back from it. Coordinates are those of `retina_xai.fundus.geometry`."""
+"""What the canvas shows, and the request that comes back. Coordinates are those of `retina_xai.fundus.geometry`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class HeatLayer:
 
 @dataclass(frozen=True)
 class Scene:
-    """One photograph with everything that is drawn over it.
+    """One photograph with everything that Python knows of it in the picture.
 
     `views` are encoded JPEG or PNG images of one size in the order of their keys 1, 2, 3; the first is shown at first.
-    Candidates whose score is below `threshold` are hidden. A `goto` that differs from the last one centres the
-    candidate of that id. `experts` are the markings of experts, `drawn` what the reader has drawn so far. Zoom, pan,
-    opacity and toggles start anew if and only if `image_id` changes.
+    `candidates` come highest score first. `experts` are the markings of experts. A photograph that cannot be read has
+    no views and a `fault`, which is shown in place of it. Zoom, pan, opacity and toggles start anew if and only if
+    `image_id` changes.
 
     Raises:
         UsageError: no view, no size, or two candidates of one id.
@@ -39,13 +39,11 @@ class Scene:
     heat: HeatLayer | None = None
     candidates: Sequence[Annotation] = ()
     experts: Sequence[Annotation] = ()
-    drawn: Sequence[Annotation] = ()
-    threshold: float = 0.0
-    goto: str | None = None
+    fault: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the canvas cannot show."""
-        if not self.views:
+        if not self.views and not self.fault:
             raise UsageError(f"{self.image_id}: no view given, expected at least one; pass the encoded photograph")
         if self.width < 1 or self.height < 1:
             raise UsageError(f"{self.image_id}: size {self.width} x {self.height}, expected the file's size in pixels")
@@ -55,8 +53,9 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class CanvasState:
-    """What the reader did: the candidate clicked last (None: none on this image) and the lesions drawn on it."""
+class Opening:
+    """A request of the page to open the photograph `image`, made under this id while `former` was shown."""
 
-    selected: str | None
-    drawn: tuple[Annotation, ...]
+    id: str
+    former: str
+    image: str

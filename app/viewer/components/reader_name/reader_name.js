@@ -2,7 +2,7 @@
 
 import { find } from "../shared/elements.js";
 import { onPage } from "../shared/page_memory.js";
-import { readerName, setReaderName } from "../reading_form/entries.js";
+import { readerName, setReaderName } from "../shared/work.js";
 
 /** @import { ComponentCall } from "../shared/component_call.js" */
 

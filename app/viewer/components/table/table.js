@@ -1,162 +1,29 @@
-// A table of which one row is chosen: by a click, or by arrow keys and Enter on the button that is its first cell. All
-// texts are set as text. It has not the role of a grid, from which letters would not reach the keys of the canvas.
+// The component of a table of which one row is chosen. A table whose rows open photographs says so in its data: keys that
+// are pressed from then on wait for the photograph.
 
 import { isOutdated } from "../shared/component_call.js";
-import { element, find } from "../shared/elements.js";
+import { find } from "../shared/elements.js";
+import { examination } from "../shared/examination.js";
+import { keyQueue } from "../shared/key_queue.js";
 import { onPage } from "../shared/page_memory.js";
+import { SelectableTable } from "./selectable_table.js";
 
 /** @import { ComponentCall } from "../shared/component_call.js" */
-/** @typedef {{ label: string, numeric: boolean }} Column */
-/** @typedef {{ id: string, cells: string[], tone: string, name: string }} Row */
-/**
- * @typedef {object} TableData
- * @property {string} label
- * @property {Column[]} columns
- * @property {Row[]} rows
- * @property {string | null} selected
- * @property {string} height a CSS length
- */
-
-/** @type {Record<string, (place: number) => number>} */
-const MOVES = {
-  ArrowDown: (place) => place + 1,
-  ArrowUp: (place) => place - 1,
-  Home: () => 0,
-  End: () => Infinity,
-  PageDown: (place) => place + 10,
-  PageUp: (place) => place - 10,
-};
-
-/** @param {Column} column */
-function headCell({ label, numeric }) {
-  return element("th", { scope: "col", className: numeric ? "numeric" : "" }, label);
-}
-
-/**
- * @param {Row} row
- * @param {Column[]} columns
- */
-function rowElement({ id, cells, tone, name }, columns) {
-  const row = element("tr", { title: name });
-  row.dataset.id = id;
-  if (tone) row.dataset.tone = tone;
-  row.append(...cells.map((text, i) => element("td", { className: columns[i].numeric ? "numeric" : "" }, text)));
-  row.cells[0].replaceChildren(element("button", { type: "button", tabIndex: -1 }, cells[0]));
-  return row;
-}
-
-/** @param {Element} row */
-function buttonOf(row) {
-  return find(row, "button", HTMLButtonElement);
-}
-
-class SelectableTable {
-  shown = "";
-  refocus = false;
-  /** @type {string | null} */
-  selected = null;
-  /** @type {(id: string) => void} */
-  tell = () => {};
-
-  /** @param {HTMLElement} root */
-  constructor(root) {
-    this.root = root;
-    this.table = find(root, "table", HTMLTableElement);
-    this.head = find(root, "thead", HTMLElement);
-    this.body = find(root, "tbody", HTMLElement);
-    this.body.addEventListener("click", ({ target }) => this.choose(rowAt(target)));
-    this.body.addEventListener("keydown", (event) => this.press(event));
-  }
-
-  /** @param {TableData} data */
-  show({ label, columns, rows, selected, height }) {
-    const content = JSON.stringify([columns, rows]);
-    this.table.ariaLabel = label;
-    this.root.style.setProperty("--height", height);
-    if (content !== this.shown) this.fill(columns, rows);
-    this.shown = content;
-    this.mark(selected);
-  }
-
-  /**
-   * @param {Column[]} columns
-   * @param {Row[]} rows
-   */
-  fill(columns, rows) {
-    const page = this.root.getRootNode();
-    this.refocus = page instanceof ShadowRoot && this.body.contains(page.activeElement);
-    const head = element("tr");
-    head.append(...columns.map(headCell));
-    this.head.replaceChildren(head);
-    this.body.replaceChildren(...rows.map((row) => rowElement(row, columns)));
-  }
-
-  get rows() {
-    return [...this.body.children].filter((row) => row instanceof HTMLElement);
-  }
-
-  /** @param {string | null} selected */
-  mark(selected) {
-    const { rows } = this;
-    for (const row of rows) {
-      row.setAttribute("aria-current", String(row.dataset.id === selected));
-      buttonOf(row).ariaPressed = String(row.dataset.id === selected);
-      buttonOf(row).tabIndex = -1;
-    }
-    const chosen = rows.find((row) => row.dataset.id === selected);
-    const entry = chosen ?? rows[0];
-    if (entry) buttonOf(entry).tabIndex = 0;
-    if (entry && this.refocus) buttonOf(entry).focus();
-    this.refocus = false;
-    if (chosen && selected !== this.selected) this.reveal(chosen);
-    this.selected = selected;
-  }
-
-  /**
-   * Scroll the table, and nothing else, until a row can be seen.
-   * @param {HTMLElement} row
-   */
-  reveal(row) {
-    const head = this.head.offsetHeight;
-    const { scrollTop, clientHeight } = this.root;
-    const below = row.offsetTop + row.offsetHeight;
-    if (row.offsetTop - head < scrollTop) this.root.scrollTop = row.offsetTop - head;
-    else if (below > scrollTop + clientHeight) this.root.scrollTop = below - clientHeight;
-  }
-
-  /** @param {HTMLElement | null} row */
-  choose(row) {
-    if (row?.dataset.id !== undefined) this.tell(row.dataset.id);
-  }
-
-  /** @param {KeyboardEvent} event */
-  press(event) {
-    const row = rowAt(event.target);
-    if (!row || !Object.hasOwn(MOVES, event.key)) return;
-    const { rows } = this;
-    const place = Math.min(Math.max(MOVES[event.key](rows.indexOf(row)), 0), rows.length - 1);
-    buttonOf(rows[place]).focus();
-    event.preventDefault();
-  }
-}
-
-/**
- * @param {EventTarget | null} target
- * @returns {HTMLElement | null}
- */
-function rowAt(target) {
-  return target instanceof Element ? target.closest("tr") : null;
-}
+/** @import { TableData } from "./selectable_table.js" */
 
 const tables = onPage("tables", () => /** @type {WeakMap<Element, SelectableTable>} */ (new WeakMap()));
 
-/** @param {ComponentCall<TableData>} call */
+/** @param {ComponentCall<TableData & { opens: boolean }>} call */
 export default function (call) {
   if (isOutdated(call)) return;
   const { data, parentElement, setTriggerValue } = call;
   const root = find(parentElement, ".rows", HTMLElement);
   const table = tables.get(root) ?? new SelectableTable(root);
   tables.set(root, table);
-  table.tell = (id) => setTriggerValue("chosen", id);
+  table.tell = (id) => {
+    if (data.opens) examination.expect();
+    setTriggerValue("chosen", id);
+  };
   table.show(data);
+  keyQueue.release();
 }

@@ -35,13 +35,17 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. `label` is its name for screen readers; beyond `height`, a CSS length, it scrolls."""
+    """A table. `label` is its name for screen readers; beyond `height`, a CSS length, it scrolls.
+
+    `opens` says that its rows open photographs and their ids are keys of photographs.
+    """
 
     label: str
     columns: Sequence[Column]
     rows: Sequence[TableRow]
     selected: str | None = None
     height: str = "20rem"
+    opens: bool = False
 
 
 def show_table(table: Table, key: str, on_chosen: Callable[[str], None]) -> None:

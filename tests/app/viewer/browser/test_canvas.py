@@ -10,6 +10,7 @@ from helpers.canvas_pages import (
     EDGE_OF_HAEMORRHAGE,
     EDGE_OF_HOLE,
     EVIDENCE,
+    EXAMINATION,
     FAINT,
     GROUND,
     GROUNDS,
@@ -19,8 +20,9 @@ from helpers.canvas_pages import (
     choose_image,
     close,
     evidence,
-    move_threshold,
     reads,
+    rerun,
+    set_threshold,
     until,
 )
 from playwright.sync_api import expect
@@ -43,7 +45,7 @@ def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_ima
         canvas.page.mouse.move(*canvas.spot(300, 200))
         return canvas.read("zoom") == "zoom 2.2×" and canvas.read("position") == place and pressed == ["true", "true"]
 
-    move_threshold(canvas, 2)
+    rerun(canvas, 2)
     assert kept()
     canvas.page.get_by_text("Canvas", exact=True).click()
     expect(canvas.root).to_have_count(0)
@@ -156,12 +158,12 @@ def test_expert_markings_beside_or_over_with_a_toggle_for_each_type(canvas):
     assert close(canvas.colour(*EDGE_OF_EXUDATE), GROUND)
 
 
-def test_candidates_below_the_threshold_are_hidden_and_a_click_reaches_python(canvas):
+def test_candidates_below_the_threshold_are_hidden_and_a_click_chooses(canvas):
     canvas.page.keyboard.press("o")
     until(lambda: not close(canvas.colour(*EDGE_OF_B), GROUND, 20))
     canvas.page.mouse.click(*canvas.spot(*CANDIDATE_A))
     until(lambda: canvas.told()["selected"] == "A")
-    move_threshold(canvas, 4)
+    set_threshold(canvas, 0.4)
     until(lambda: close(canvas.colour(*EDGE_OF_B), GROUND))
     canvas.page.mouse.click(*canvas.spot(450, 300))
     until(lambda: canvas.told()["selected"] is None)
@@ -172,13 +174,14 @@ def test_candidates_below_the_threshold_are_hidden_and_a_click_reaches_python(ca
     until(lambda: canvas.told()["selected"] is None)
 
 
-def test_python_can_go_to_a_candidate(canvas):
-    canvas.page.get_by_role("combobox", name="Go to").click()
-    canvas.page.get_by_role("option", name="B", exact=True).click()
+def test_a_candidate_that_is_chosen_elsewhere_is_shown(canvas):
+    canvas.page.evaluate(f"{EXAMINATION}.select('B')")
     until(lambda: canvas.read("zoom") != "zoom 1.0×")
     canvas.hover(299.5, 199.5)
     until(lambda: canvas.read("position") in {"x 449  y 299", "x 450  y 300"})
-    assert canvas.told()["selected"] is None
+    expect(canvas.root.locator(".message")).to_have_text("Candidate B, score 0.30")
+    choose_image(canvas, "two")
+    expect(canvas.root.locator(".message")).to_have_text("")
 
 
 def test_what_cannot_be_decoded_says_so_in_one_line_and_shows_no_other_photograph(canvas):
@@ -194,17 +197,17 @@ def test_what_cannot_be_decoded_says_so_in_one_line_and_shows_no_other_photograp
 
 def test_letters_stay_out_of_text_fields_and_can_be_kept_to_the_canvas(canvas):
     overlay = canvas.button("Evidence")
-    canvas.page.get_by_role("combobox", name="Go to").focus()
+    canvas.page.get_by_role("combobox", name="A list").focus()
     canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("Escape")
     expect(overlay).to_have_attribute("aria-pressed", "false")
-    canvas.page.get_by_role("slider", name="Threshold").focus()
+    canvas.page.get_by_role("slider", name="Rerun").focus()
     canvas.page.keyboard.press("o")
     expect(overlay).to_have_attribute("aria-pressed", "true")
     canvas.page.keyboard.press("?")
     canvas.root.get_by_label("Letters and digits act wherever the focus is").uncheck()
     canvas.page.keyboard.press("Escape")
-    canvas.page.get_by_role("slider", name="Threshold").focus()
+    canvas.page.get_by_role("slider", name="Rerun").focus()
     canvas.page.keyboard.press("o")
     expect(overlay).to_have_attribute("aria-pressed", "true")
     canvas.root.locator(".pane").nth(0).focus()

@@ -19,7 +19,7 @@ from helpers.viewer_pages import (
     rows,
     saved,
     serious,
-    settle,
+    shows,
     spot,
     store,
     upload,
@@ -72,7 +72,7 @@ def test_reading_a_photograph_from_evidence_to_the_exports(page, viewer):
     read_it(page, viewer)
     (reading,) = [one for one in viewer.readings if one.reader == "Ada"]
     drawn = [lesion for lesion in reading.lesions if lesion.origin == "reader"]
-    assert (reading.decision, reading.comment) == ("agree", "=cmd() <script>alert(1)</script>")
+    assert (reading.finding, reading.comment) == ("refer", "=cmd() <script>alert(1)</script>")
     assert drawn[0].shape.x == pytest.approx(120, abs=2)
     assert drawn[0].shape.radius == pytest.approx(15, abs=2)
     check_exports(page, reading)
@@ -88,7 +88,7 @@ def read_it(page, viewer):
         page.mouse.wheel(0, -100)
     expect(readout(page, "zoom")).not_to_have_text("zoom 1.0×")
     zoom = readout(page, "zoom").text_content()
-    slider = page.get_by_role("slider", name="Candidates from evidence")
+    slider = page.get_by_role("slider", name="Hide findings weaker than")
     slider.focus()
     before = rows(page, "Lesion candidates").count()
     for _ in range(30):
@@ -120,8 +120,7 @@ def read_it(page, viewer):
     page.locator("body").press("v")
     page.get_by_label("Comment").fill("=cmd() <script>alert(1)</script>")
     page.get_by_label("Comment").blur()
-    button(page, "Agree").first.click()
-    store(page)
+    store(page, "refer")
     assert serious(page) == []
 
 
@@ -129,16 +128,18 @@ def check_exports(page, reading):
     """All downloads, opened."""
     press(page, page.get_by_text("Export my readings of this photograph"))
     table = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
-    assert len(table) == len(reading.lesions)
+    assert len(table) == len(reading.reviewed) == 1
+    assert table[0]["mark"] == "drawn by the reader"
+    assert int(table[0]["not_reviewed"]) == reading.not_reviewed > 0
     assert table[0]["comment"] == "'=cmd() <script>alert(1)</script>"
     coco = json.loads(saved(page, "COCO"))
     assert coco["images"][0]["file_name"] == "10_right.png"
-    assert len(coco["annotations"]) == sum(lesion.status != "deleted" for lesion in reading.lesions)
+    assert len(coco["annotations"]) == 1
     assert json.loads(saved(page, "JSON"))["readings"][0]["reader"] == "Ada"
     report = pypdfium2.PdfDocument(saved(page, "PDF report"))
     text = "".join(report[number].get_textpage().get_text_bounded() for number in range(len(report)))
     assert "Ada" in text
-    assert "agrees with the system" in text
+    assert f"candidates of the system that were not reviewed: {reading.not_reviewed}" in text
     report.close()
     press(page, page.get_by_text("Without names and comments"))
     hidden = saved(page, "JSON").decode()
@@ -146,23 +147,18 @@ def check_exports(page, reading):
     assert "10_right" not in hidden
 
 
-def test_next_and_agree_by_key(page, viewer):
+def test_next_finding_and_store_by_key(page, viewer):
     on_worklist(page, viewer)
     open_photograph(page, "7_left.png", "Cleo")
-    canvas = page.locator(".retina-canvas")
-    image = canvas.get_attribute("data-image")
     page.locator("body").press("n")
-    expect(page.get_by_text("is empty (0 bytes)")).to_be_visible(timeout=MILLISECONDS)
+    expect(page.locator(".retina-canvas [role=alert]")).to_contain_text("is empty (0 bytes)", timeout=MILLISECONDS)
     page.locator("body").press("p")
-    expect(canvas).to_have_attribute("data-image", image, timeout=MILLISECONDS)
-    settle(page)
-    page.keyboard.press("b")
-    expect(button(page, "Disagree")).to_have_attribute("aria-pressed", "true", timeout=MILLISECONDS)
-    expect(button(page, "Store reading")).to_be_enabled(timeout=MILLISECONDS)
-    page.keyboard.press("f")
+    for key in "uf":
+        page.keyboard.press(key)
+    shows(page, "7_left.png")
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
-    found = [(one.image.name, one.decision) for one in viewer.readings if one.reader == "Cleo"]
-    assert found == [("7_left.png", "disagree")]
+    found = [(one.image.name, one.finding) for one in viewer.readings if one.reader == "Cleo"]
+    assert found == [("7_left.png", "ungradable")]
 
 
 def test_a_search_shows_how_far_it_is_and_can_be_cancelled(page, folder, slow_weights, browser):

@@ -22,3 +22,7 @@ def test_a_scene_that_cannot_be_shown_is_refused(change, message):
     with pytest.raises(UsageError) as caught:
         Scene(**{"image_id": "i", "width": 9, "height": 8, "views": {"colour": b"x"}, **change})
     assert str(caught.value) == message
+
+
+def test_a_photograph_that_cannot_be_read_has_a_line_in_place_of_views():
+    assert Scene("i", 1, 1, {}, fault="i: is empty").views == {}

@@ -1,0 +1,1 @@
+"""The bar of the examination: the name of the photograph, and the ways to its neighbours."""

@@ -1,0 +1,1 @@
+"""The candidates of the shown photograph, and what the reader says of them."""
