@@ -23,6 +23,7 @@ const BROWSER = [
   "ResizeObserver",
   "ShadowRoot",
   "TextDecoder",
+  "addEventListener",
   "cancelAnimationFrame",
   "clearTimeout",
   "createImageBitmap",
@@ -30,6 +31,7 @@ const BROWSER = [
   "devicePixelRatio",
   "document",
   "requestAnimationFrame",
+  "sessionStorage",
   "setTimeout",
 ];
 

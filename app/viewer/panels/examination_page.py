@@ -35,6 +35,8 @@ from retina_xai.lesions.candidates import expert_markings
 
 KEPT_LAYERS = 3
 CANVAS = "examination"
+ADDRESS = "photograph"
+"""The parameter of the page's address that names the open photograph, so that a reload opens it again."""
 
 
 def page() -> None:
@@ -43,12 +45,15 @@ def page() -> None:
     state.collect()
     items = state.items(served)
     keys = listed_keys(state, served)
+    if state.current is None:
+        state.current = st.query_params.get(ADDRESS)
     if state.current not in items:
         state.current = next(iter(keys or items), None)
     if state.current is None:
         st.info("No photograph yet: add some on the worklist page.")
         return
     item = items[state.current]
+    st.query_params[ADDRESS] = item.key
     try:
         opened, views, fault = _opened(state, item, served), state.views(item, served), ""
     except InputError as error:

@@ -163,3 +163,14 @@ def test_markup_in_names_is_escaped(text):
     shown = plain(text)
     assert shown.replace("\\", "") == text
     assert all(shown[place - 1] == "\\" for place, sign in enumerate(shown) if sign in "!<>$:[]()`_*.#/")
+
+
+def test_the_address_names_the_photograph_and_opens_it_in_a_new_session(served):
+    page, state, item = opened(examination, served)
+    assert page.query_params["photograph"] == item.key
+    again = AppTest.from_function(examination, default_timeout=PATIENCE)
+    again.query_params["photograph"] = item.key
+    again.run()
+    assert not again.exception
+    assert snapshot(again)["name"] == "10_right.png"
+    assert again.session_state[SLOT] is not state

@@ -3,7 +3,7 @@
 // and reading change together. A photograph that is being opened is shown by nobody until its snapshot has arrived.
 
 import { onPage } from "./page_memory.js";
-import { reviewOf, takeAnswers, workOf } from "./work.js";
+import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers, workOf } from "./work.js";
 
 /** @import { Annotation } from "../canvas/annotations.js" */
 /** @import { Answer, Judgement } from "./work.js" */
@@ -51,7 +51,6 @@ const STANDINGS = { kept: "accepted", deleted: "rejected" };
 
 class Examination {
   snapshot = NOTHING;
-  threshold = 0;
   changes = new EventTarget();
   /** @type {{ id: string | null } | null} to open a photograph; without an id, the next snapshot answers it */
   request = null;
@@ -64,6 +63,11 @@ class Examination {
     return this.request ? NOTHING : this.snapshot;
   }
 
+  /** From which score on candidates are shown. */
+  get threshold() {
+    return enteredThreshold();
+  }
+
   get work() {
     return workOf(this.shown.image);
   }
@@ -74,6 +78,7 @@ class Examination {
 
   /** Something has changed that components show. */
   changed() {
+    keepSoon();
     this.changes.dispatchEvent(new Event("change"));
   }
 
@@ -156,7 +161,7 @@ class Examination {
 
   /** @param {number} threshold */
   setThreshold(threshold) {
-    this.threshold = threshold;
+    setEnteredThreshold(threshold);
     this.edited();
   }
 

@@ -1,5 +1,6 @@
-// What the reader has entered and not stored yet: the name, and the work on each photograph. The page holds it, so that
-// no rerun, change of page or slow server loses it. Python gets it when a reading is stored.
+// What the reader has entered and not stored yet: the name, the threshold, and the work on each photograph. The page holds
+// it, so that no rerun, change of page or slow server loses it, and the tab of the browser keeps it, so that no reload
+// does. Python gets it when a reading is stored.
 
 import { onPage } from "./page_memory.js";
 
@@ -26,11 +27,45 @@ import { onPage } from "./page_memory.js";
  * @property {Answer | null} answer
  */
 
-const entered = onPage("work", () => ({
-  reader: "",
-  /** @type {Map<string, Work>} by photograph */ works: new Map(),
-  changes: new EventTarget(),
-}));
+const KEPT = "retina-xai work 1"; // with a number for the form of what is kept
+const DELAY = 100; // milliseconds in which several changes are kept at once
+
+const entered = onPage("work", () => {
+  const { reader, threshold, works } = kept();
+  const timer = /** @type {number | undefined} */ (undefined);
+  addEventListener("pagehide", keep);
+  return { reader, threshold, works: new Map(Object.entries(works)), changes: new EventTarget(), timer };
+});
+
+/**
+ * What the tab has kept.
+ * @returns {{ reader: string, threshold: number, works: Record<string, Work> }} by photograph
+ */
+function kept() {
+  const found = sessionStorage.getItem(KEPT);
+  return found ? JSON.parse(found) : { reader: "", threshold: 0, works: {} };
+}
+
+function keep() {
+  const { reader, threshold, works, timer } = entered;
+  clearTimeout(timer);
+  entered.timer = undefined;
+  sessionStorage.setItem(KEPT, JSON.stringify({ reader, threshold, works: Object.fromEntries(works) }));
+}
+
+/** Keep everything in the tab, soon. */
+export function keepSoon() {
+  entered.timer ??= setTimeout(keep, DELAY);
+}
+
+export function enteredThreshold() {
+  return entered.threshold;
+}
+
+/** @param {number} threshold */
+export function setEnteredThreshold(threshold) {
+  entered.threshold = threshold;
+}
 
 /** @returns {Work} */
 function newWork() {
@@ -72,7 +107,7 @@ export function takeAnswers(session, answers) {
 }
 
 /** @type {Answer} */
-const RESTARTED = { id: null, failed: true, line: "The viewer was restarted: check whether the reading is stored." };
+const RESTARTED = { id: null, failed: true, line: "The page lost the viewer before the answer: check whether the reading is stored." };
 
 /** Photographs whose reading could not be stored, with the answer. */
 export function failures() {
@@ -87,6 +122,7 @@ export function readerName() {
 export function setReaderName(name) {
   if (name === entered.reader) return;
   entered.reader = name;
+  keepSoon();
   entered.changes.dispatchEvent(new Event("reader"));
 }
 

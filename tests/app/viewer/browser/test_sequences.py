@@ -137,6 +137,30 @@ def test_a_reading_needs_a_finding_and_holds_what_was_reviewed(searched, slow, r
     assert reading.not_reviewed == len(painted(searched)["table"]) - 2
 
 
+def test_a_reload_loses_nothing_that_was_entered(searched, slow, reader):
+    type_keys(searched, "n")
+    shows(searched, "10_right.png")
+    find_candidates(searched)
+    searched.get_by_role("slider", name="Hide findings weaker than").fill("0.02")
+    type_keys(searched, ".", "c", ".", "x", "r", "y")
+    searched.get_by_label("Comment").fill("near the macula")
+    searched.get_by_label("Comment").blur()
+    before = painted(searched)
+    searched.reload()
+    shows(searched, "10_right.png")
+    assert painted(searched)["pressed"] == ["refer", "0"]
+    find_candidates(searched)
+    after = painted(searched)
+    assert {name: after[name] for name in ("picture", "table", "outlines", "pressed")} == {
+        name: before[name] for name in ("picture", "table", "outlines", "pressed")
+    }
+    type_keys(searched, "f")
+    is_stored(searched)
+    (reading,) = stored(slow, reader)
+    assert (reading.image.name, reading.comment, reading.grade) == ("10_right.png", "near the macula", 0)
+    assert [(one.id, one.status) for one in reading.reviewed] == [("candidate-1", "kept"), ("candidate-2", "deleted")]
+
+
 def test_the_same_reading_twice_is_one_and_store_and_next_goes_on(searched, slow, reader):
     type_keys(searched, "r", "f")
     is_stored(searched)
