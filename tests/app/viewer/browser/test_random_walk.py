@@ -5,6 +5,7 @@ RETINA_XAI_WALK=2000 makes the walk longer; RETINA_XAI_SEED takes another.
 
 import os
 import random
+import re
 
 import pytest
 from helpers.canvas_pages import EXAMINATION
@@ -87,7 +88,7 @@ class Walk:
         said = self.model.store()
         if key == "f":
             status = self.page.locator(".reading_form [role=status]")
-            expect(status).not_to_have_text("Storing …", timeout=MILLISECONDS)
+            expect(status).not_to_have_text(re.compile("^Storing"), timeout=MILLISECONDS)
             assert status.text_content().startswith(said), self.told()
             self.compare_store(before, said)
         elif "Choose" not in said and "cannot" not in said:
