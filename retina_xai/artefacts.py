@@ -24,6 +24,7 @@ from retina_xai.records import read_evidence, read_record
 
 log = logging.getLogger(__name__)
 
+ARTEFACTS_FILE = "artefacts.csv"
 LEFT_OUT = "%r is left out of the search for artefacts (%s)"
 
 EYE = re.compile(r".*?\d.*?[_\-. ](?:left|right|od|os|oi|le|re|l|r)(?=[_\-. ]|$)", re.IGNORECASE)

@@ -3,15 +3,15 @@
 Hues are those of the figures of FGVis: hard exudates green, soft exudates blue, haemorrhages orange, red small dots
 red. Any two of the four colours have a CIEDE2000 distance above 20 in normal vision, protanopia, deuteranopia and
 tritanopia (simulated after Machado, Oliveira and Fernandes, IEEE TVCG 2009). Evidence is divided by its maximum and
-drawn in matplotlib's "viridis" (violet to yellow), hues that do not occur in the retina, with an opacity that grows
-with the evidence. Pixels without evidence are unchanged.
+drawn from blue-green over cyan to white. These hues do not occur in the retina, and none is as dark as a haemorrhage or
+as yellow as an exudate. The opacity grows with the evidence. Pixels without evidence are unchanged.
 """
 
 from collections.abc import Iterator, Mapping
 
 import cv2
-import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 from retina_xai.lesions.annotation import EQUIVALENT_TYPES, UNSPECIFIED
 from retina_xai.lesions.candidates import peak_of
@@ -41,6 +41,7 @@ DARK_CASING, LIGHT_CASING = (0, 0, 0, 204), (255, 255, 255, 230)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 OPACITY = 0.85
 GREY_VALUES = 256
+EVIDENCE_COLOURS = LinearSegmentedColormap.from_list("evidence", ["#0c8599", "#3bc9db", "#c5f6fa", "#ffffff"])
 
 
 def heatmap(evidence: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def heatmap(evidence: np.ndarray) -> np.ndarray:
 
 
 def _colours(evidence: np.ndarray, peak: float) -> np.ndarray:
-    colours = mpl.colormaps["viridis"](evidence / peak if peak > 0 else evidence)
+    colours = EVIDENCE_COLOURS(evidence / peak if peak > 0 else evidence)
     return np.asarray(np.rint(colours[..., :3] * 255), np.uint8)
 
 
@@ -92,7 +93,7 @@ def heat_table(evidence: np.ndarray) -> np.ndarray:
     peak = float(evidence.max())
     share = np.minimum(values / peak, 1) if peak > 0 else values
     shown = (values >= FRACTION * peak) & (values > FLOOR)
-    colours = mpl.colormaps["viridis"](share)
+    colours = EVIDENCE_COLOURS(share)
     colours[:, 3] = np.sqrt(share)
     return np.asarray(np.rint(np.where(shown[:, None], colours, 0) * 255), np.uint8)
 

@@ -14,7 +14,7 @@ from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
 from retina_xai.app.batch.dicom_objects import check_dicom, has_objects, write_dicom
 from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
-from retina_xai.artefacts import eye_of, find_artefacts
+from retina_xai.artefacts import ARTEFACTS_FILE, eye_of, find_artefacts
 from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import fundus_explainer
@@ -100,7 +100,7 @@ def localize_batch(
         write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
         found = find_artefacts(settings.out, eye)
         sources = {item.record: item.source for item in items}
-        write_artefacts(settings.out / "artefacts.csv", found, sources, settings.classifier, settings.reader)
+        write_artefacts(settings.out / ARTEFACTS_FILE, found, sources, settings.classifier, settings.reader)
         write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
     return found.places

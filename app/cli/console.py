@@ -115,10 +115,12 @@ def show_reliance(
 
 def show_places(places: "Sequence[SamePlace]", out: Path) -> None:
     """The suspicious places of the artefact guard, and where the scores without them are."""
+    from retina_xai.artefacts import ARTEFACTS_FILE
+
     for place in places:
         show_line(str(place))
     if places:
-        show_line(f"scores without these places: {out / 'artefacts.csv'}")
+        show_line(f"scores without these places: {out / ARTEFACTS_FILE}")
 
 
 def show_grades(outcome: "GradesOutcome", out: Path) -> None:

@@ -316,6 +316,12 @@ def view(  # noqa: PLR0913
     results: path_options.Results = None,
     imagenet_model: Annotated[str | None, typer.Option(help=f"For the page of games. {MODEL}")] = None,
     imagenet_weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
+    ahead: Annotated[
+        int,
+        typer.Option(
+            help="Photographs whose evidence is computed before it is asked for, the open one included.", min=0
+        ),
+    ] = 3,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,
     device: OnDevice = Device.AUTO,
 ) -> None:
@@ -325,7 +331,8 @@ def view(  # noqa: PLR0913
 
     found = (*(paths or ()), *(data or ()))
     networks = imagenet_model, imagenet_weights
-    serve(ViewSettings(found, weights, method, readings, tuple(results or ()), device.value, *networks), port)
+    given = ViewSettings(found, weights, method, readings, tuple(results or ()), device.value, *networks, ahead=ahead)
+    serve(given, port)
 
 
 @app.callback(invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from retina_xai.localization import localize, with_effects
 from retina_xai.metrics.trust import sufficiency
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 
+SAME_PLACE = "Candidates at this place of the picture in {} eyes: dust on the lens or sensor?"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -34,7 +36,8 @@ class Evidence:
 
     `settings` are those of the method. Candidates begin at `candidate_fraction` of the maximum. The scores are of the
     target: of the photograph, without its evidence, and of the evidence alone; NaN where a method has none. `earlier`
-    says that it was read from an earlier run.
+    says that it was read from an earlier run. `remarks` has a line for each candidate, by id, of which that run said
+    that other eyes have one at the same place of the sensor.
     """
 
     question: Question
@@ -48,6 +51,7 @@ class Evidence:
     iterations: int = 0
     converged: bool = True
     earlier: bool = False
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:
@@ -75,8 +79,12 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
     )
 
 
-def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question: Question) -> Evidence:
+def evidence_of_record(
+    record: Mapping[str, Any], evidence: np.ndarray, question: Question, places: Mapping[int, str] | None = None
+) -> Evidence:
     """The answer in the record of an earlier `localize`, which does not hold the score of the evidence alone.
+
+    `places` say, by the number of a lesion of the record, in how many eyes there is a candidate at the same place.
 
     Raises:
         InputError: a damaged record.
@@ -86,10 +94,13 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
         before, without = told["score_before"], told["score_after"]
         for name, share in (("fraction", fraction), ("score", before), ("score", 0 if without is None else without)):
             check_share(f"{name} of an earlier result", share)
+        numbers = {_centre(one["x"], one["y"]): number for number, one in enumerate(record["lesions"], 1)}
+        candidates = _candidates_of_record(record, evidence, fraction)
+        eyes = {one.id: (places or {}).get(numbers.get(_centre(*one.shape.centroid), 0)) for one in candidates}
         return Evidence(
             question,
             evidence,
-            _candidates_of_record(record, evidence, fraction),
+            candidates,
             dict(record["method"]["settings"]),
             fraction,
             before=before,
@@ -97,6 +108,7 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
             iterations=int(told["iterations"]),
             converged=bool(told["converged"]),
             earlier=True,
+            remarks={name: SAME_PLACE.format(told) for name, told in eyes.items() if told},
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         detail = error if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
@@ -105,9 +117,10 @@ def evidence_of_record(record: Mapping[str, Any], evidence: np.ndarray, question
 
 def _candidates_of_record(record: Mapping[str, Any], evidence: np.ndarray, fraction: float) -> tuple[Annotation, ...]:
     """The candidates of the stored evidence; each has the effect of the record's candidate with the same centre."""
-    effects = {(round(one["x"]), round(one["y"])): one.get("effect") for one in record["lesions"]}
-    found = []
-    for candidate in lesion_candidates(evidence, fraction):
-        x, y = candidate.shape.centroid
-        found.append(replace(candidate, effect=effects.get((round(x), round(y)))))
-    return tuple(found)
+    effects = {_centre(one["x"], one["y"]): one.get("effect") for one in record["lesions"]}
+    found = lesion_candidates(evidence, fraction)
+    return tuple(replace(one, effect=effects.get(_centre(*one.shape.centroid))) for one in found)
+
+
+def _centre(x: float, y: float) -> tuple[int, int]:
+    return round(x), round(y)

@@ -1,8 +1,8 @@
 """Work in the background: a worker is a thread that runs one job at a time.
 
-Two jobs at once would not be faster on few cores and would slow down the page. So jobs wait in a queue, urgent ones
-(what a reader looks at) before the others (the rest of a worklist), and one core is left to the page. A page holds its
-jobs and polls them. A waiting job is cancelled at once, a running job at its next step.
+Two jobs at once would not be faster on few cores and would slow down the page. So jobs wait in a queue: what a reader
+looks at, then what the reader will look at soon, then the rest of a worklist. One core is left to the page. A page
+holds its jobs and polls them. A waiting job is cancelled at once, a running job at its next step.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from retina_xai.errors import RetinaXaiError
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
-URGENT, PATIENT = 0, 1
+URGENT, SOON, PATIENT = 0, 1, 2
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +93,13 @@ class Job:
 
 
 class Worker:
-    """The thread and its queue. The thread ends with the process."""
+    """The thread and its queue. The thread ends with the process, or by `close`."""
 
     def __init__(self) -> None:
         self._queue: queue.PriorityQueue[tuple[int, int, Job]] = queue.PriorityQueue()
         self._numbers = itertools.count()
+        self._running: Job | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="retina-xai worker", daemon=True)
         self._thread.start()
 
@@ -107,10 +109,21 @@ class Worker:
         self._queue.put((urgency, next(self._numbers), job))
         return job
 
+    def close(self, seconds: float = 5.0) -> None:
+        """Cancel all jobs and wait for the running one: a thread that computes while Python ends can abort it."""
+        self._closed = True
+        running = self._running
+        if running is not None:
+            running.cancel()
+        self.submit(lambda _: None)  # wakes the thread
+        self._thread.join(seconds)
+
     def _work(self) -> None:
         _leave_a_core()
-        while True:
-            self._queue.get()[2].run()
+        while not self._closed:
+            self._running = self._queue.get()[2]
+            if not self._closed:
+                self._running.run()
 
 
 def _leave_a_core() -> None:

@@ -45,11 +45,14 @@ OPTIONS: dict[str, Any] = {
     "global.developmentMode": False,
     "logger.hideWelcomeMessage": True,
     "logger.level": "warning",
-    "theme.base": "light",
-    "theme.primaryColor": "#0b5a8a",
-    "theme.textColor": "#1c2430",
-    "theme.backgroundColor": "#ffffff",
-    "theme.secondaryBackgroundColor": "#eef1f5",
+    "theme.light.primaryColor": "#0b5a8a",
+    "theme.light.textColor": "#1c2430",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#eef1f5",
+    "theme.dark.primaryColor": "#4dabf7",
+    "theme.dark.textColor": "#d8dee6",
+    "theme.dark.backgroundColor": "#12161b",
+    "theme.dark.secondaryBackgroundColor": "#1f262e",
     "theme.baseFontSize": 14,
     "theme.headingFontSizes": ["1.5rem", "1.25rem", "1.1rem", "1rem", "1rem", "1rem"],
     "theme.baseRadius": "small",
@@ -80,6 +83,8 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     except KeyboardInterrupt:
         console.print("stopped")
     finally:
+        opened.worker.close()
+        opened.encoder.close()
         opened.scores.flush()
 
 

@@ -30,6 +30,7 @@ from retina_xai.models.network import Network, load_network
 from retina_xai.records import run_facts
 
 NAME = "retina-xai"
+AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class ViewSettings:
     """What `retina-xai view` was started with.
 
     paths: photographs, folders of them, annotated data sets. results: folders of earlier results. readings: the
-    store, in the user's data folder by default. cache: folder of scores, the user's cache folder by default.
+    store, in the user's data folder by default. cache: folder of scores, the user's cache folder by default. ahead: of
+    how many photographs the evidence is searched before it is asked for, the open one included.
     """
 
     paths: tuple[Path, ...] = ()
@@ -49,6 +51,7 @@ class ViewSettings:
     imagenet_model: str | None = None
     imagenet_weights: Path | None = None
     cache: Path | None = None
+    ahead: int = AHEAD
 
 
 @dataclass(frozen=True, eq=False)

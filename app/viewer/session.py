@@ -8,7 +8,7 @@ uploads are not.
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.store import StoredReadings
 from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer
-from retina_xai.app.viewer.encoding import first_view, other_views
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.game_comparison import GameComparison
-from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job
+from retina_xai.app.viewer.jobs import PATIENT, Job
+from retina_xai.app.viewer.pictures import Pictures
+from retina_xai.app.viewer.searches import Place, Search, Searches
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.uploads import upload_folder
 from retina_xai.app.viewer.worklist import Filter, Item, Scored, upload_of
@@ -34,7 +35,6 @@ from retina_xai.lesions.annotation import Annotation
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import CLASSES
 
-KEPT_PHOTOGRAPHS, KEPT_EVIDENCE = 3, 8
 FRESH = 10.0
 """Seconds for which the reader's own readings are not read again."""
 
@@ -60,12 +60,10 @@ class Session:
     scored: dict[str, Scored] = field(default_factory=dict)
     scoring: dict[str, Job] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
-    explaining: tuple[str, Question, Job] | None = None
+    searches: Searches = field(default_factory=Searches)
     games: Job | None = None
     comparison: GameComparison = field(default_factory=GameComparison)
-    photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
-    pictures: OrderedDict[str, dict[str, bytes]] = field(default_factory=OrderedDict)
-    encoding: dict[str, Job] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
     heat: OrderedDict[tuple[str, Question], HeatLayer] = field(default_factory=OrderedDict)
     experts: OrderedDict[str, tuple[Annotation, ...]] = field(default_factory=OrderedDict)
     taken: set[str] = field(default_factory=set)
@@ -73,7 +71,6 @@ class Session:
     opened: bool = False
     pages: dict[str, Any] = field(default_factory=dict)
     own: tuple[str, float, StoredReadings] = ("", 0.0, StoredReadings())
-    evidence: OrderedDict[tuple[str, Question], Evidence] = field(default_factory=OrderedDict)
     folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(dir=upload_folder(), ignore_cleanup_errors=True)
     )
@@ -94,33 +91,10 @@ class Session:
 
         return guarded
 
-    def photograph(self, item: Item) -> Photograph:
-        """Its pixels and hash; the last few are kept.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        if item.key not in self.photographs:
-            keep(self.photographs, item.key, read_image(item.path), KEPT_PHOTOGRAPHS)
-        return self.photographs[item.key]
-
-    def views(self, item: Item, served: Services) -> dict[str, bytes]:
-        """Its encoded views: at first the colour view alone, the others when they are made.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        if item.key not in self.pictures:
-            photograph = self.photograph(item)
-            keep(self.pictures, item.key, first_view(photograph), KEPT_PHOTOGRAPHS)
-            self.encoding[item.key] = served.encoder.submit(lambda _: other_views(photograph))
-        return self.pictures[item.key]
-
     @property
     def has_news(self) -> bool:
         """Whether something that was asked for has ended and not been taken over."""
-        jobs = [*self.scoring.values(), *self.encoding.values()]
-        return any(job.ended for job in jobs)
+        return self.pictures.has_news or any(job.ended for job in self.scoring.values())
 
     def readings(self, served: Services) -> tuple[Reading, ...]:
         """All readings by this session's reader, in the order of their storing; readers do not see one another's.
@@ -177,7 +151,7 @@ class Session:
             if job is not None:
                 job.cancel()
             self.scoring[item.key] = served.worker.submit(
-                _scoring(item, self.photographs.get(item.key), served), urgency
+                _scoring(item, self.pictures.photographs.get(item.key), served), urgency
             )
 
     @staticmethod
@@ -194,15 +168,8 @@ class Session:
                     self.scored[key] = Scored(error=job.error)
                 elif job.state == "done":
                     self.scored[key] = job.result
-        for key, job in list(self.encoding.items()):
-            if job.ended:
-                del self.encoding[key]
-                if key in self.pictures and job.state == "done":
-                    self.pictures[key] = {**self.pictures[key], **job.result}
-        if self.explaining and self.explaining[2].state == "done":
-            key, question, job = self.explaining
-            keep(self.evidence, (key, question), job.result, KEPT_EVIDENCE)
-            self.explaining = None
+        self.pictures.collect()
+        self.searches.collect()
 
     def evidence_of(self, item: Item, question: Question, served: Services) -> Evidence | None:
         """The answer that is known: computed in this session, or by an earlier run.
@@ -211,21 +178,46 @@ class Session:
             InputError: the photograph or an earlier result cannot be read.
         """
         place = (item.key, question)
-        if place not in self.evidence and question.target == CLASSES[-1] and served.earlier.records:
-            photograph = self.photograph(item)
+        if place not in self.searches.found and question.target == CLASSES[-1] and served.earlier.records:
+            photograph = self.pictures.photograph(item)
             found = served.earlier.evidence(photograph.sha256, served.run_facts(question.method))
             if found is not None and found[1].shape == photograph.pixels.shape[:2]:
-                keep(self.evidence, place, evidence_of_record(*found, question), KEPT_EVIDENCE)
-        return self.evidence.get(place)
+                record, evidence, places = found
+                self.searches.add(place, evidence_of_record(record, evidence, question, places))
+        return self.searches.found.get(place)
 
     def explain(self, item: Item, question: Question, served: Services) -> Job:
         """Have evidence found; what was asked for before is cancelled."""
-        if self.explaining:
-            self.explaining[2].cancel()
-        photograph, classifier = self.photograph(item), served.classifier
-        job = served.worker.submit(lambda job: find_evidence(photograph, classifier, question, job), URGENT)
-        self.explaining = item.key, question, job
-        return job
+        return self.searches.ask((item.key, question), self._search((item.key, question), served), served.worker)
+
+    def search_ahead(self, keys: Sequence[str], question: Question, served: Services) -> None:
+        """Have evidence found before it is asked for; `keys` are the open photograph and those that follow it.
+
+        Nothing is begun before the score of the open photograph is there. Another question than that of the settings is
+        only searched where the reader asks.
+        """
+        usual, (first, *following) = question == Question(served.settings.method), keys[: max(1, served.settings.ahead)]
+        known = {key: self.scored[key] for key in (first, *following) if key in self.scored}
+        places = []
+        if usual and served.settings.ahead > 0 and first in known:
+            fresh = [key for key in following if key in known and known[key].sha256 not in served.earlier.records]
+            places = [(key, question) for key in (first, *fresh) if known[key].verdict]
+        if (first, question) in self.searches.jobs:
+            places = [(first, question), *places[1:]]
+        self.searches.prepare(places, lambda place: self._search(place, served), served.worker)
+
+    def _search(self, place: Place, served: Services) -> Search:
+        key, question = place
+        item, decoded = self.items(served)[key], self.pictures.photographs.get(key)
+
+        def work(job: Job) -> Evidence:
+            try:
+                photograph = decoded or read_image(item.path)
+            except InputError as error:
+                raise InputError(line_of(error, item)) from error
+            return find_evidence(photograph, served.classifier, question, job)
+
+        return work
 
 
 def session() -> Session:
@@ -234,14 +226,6 @@ def session() -> Session:
         st.session_state[SLOT] = Session()
     found: Session = st.session_state[SLOT]
     return found
-
-
-def keep(values: OrderedDict, key: object, value: object, limit: int) -> None:  # type: ignore[type-arg]
-    """Keep a value among the last few; the oldest are dropped."""
-    values[key] = value
-    values.move_to_end(key)
-    while len(values) > limit:
-        values.popitem(last=False)
 
 
 def line_of(error: RetinaXaiError | str, item: Item) -> str:

@@ -29,6 +29,10 @@ HEADS: Mapping[str, tuple[str, str]] = {
 }
 """Tone and head of the verdict, by decision."""
 
+NOT_MEASURED = "How many lesions are found at this setting was not measured with these weights and this method."
+PARTIAL = (
+    "These areas do not fully explain the score: with them removed it is still at or above the threshold of referral."
+)
 STEPS = 100
 """Steps of the threshold."""
 
@@ -67,21 +71,29 @@ def verdict_lines(scored: Scored) -> dict[str, str]:
 
 
 def search_facts(found: Evidence, served: Services) -> dict[str, Any]:
-    """The result of a search: method and class, figures, areas of candidates, measured operating points."""
+    """The result of a search: method and class, figures, areas and remarks of candidates, measured operating points."""
     figures = (
-        ("Photograph", found.before),
-        ("Without evidence", found.without),
-        ("Evidence alone", found.alone),
+        ("Score", found.before),
+        ("With these areas removed", found.without),
+        ("These areas alone", found.alone),
     )
     goal = "" if found.converged else "not "
     told = f"Score of {found.question.target}; {found.iterations} steps, goal {goal}reached"
     return {
         "question": [found.question.method, found.question.target],
         "figures": [[label, number(value)] for label, value in figures],
-        "told": told + (", read from an earlier result" if found.earlier else ""),
+        "told": told + (", precomputed" if found.earlier else ""),
+        "caution": _caution(found, served.classifier.facts.threshold),
+        "remarks": dict(found.remarks),
         "areas": {one.id: round(one.shape.area) for one in found.candidates},
         "measured": _measured(found, served),
     }
+
+
+def _caution(found: Evidence, threshold: float) -> str:
+    """A line where the score stays high without the evidence; NaN is below every threshold."""
+    referral = found.question.target == CLASSES[-1]
+    return PARTIAL if referral and found.before >= threshold and found.without >= threshold else ""
 
 
 def _hindrance(scored: Scored | None) -> str:
@@ -105,7 +117,7 @@ def _measured(found: Evidence, served: Services) -> list[str]:
     """A line for each hundredth of the threshold, or one line where nothing was measured."""
     run = served.earlier.measured(served.run_facts(found.question.method))
     if run is None or found.question.target != CLASSES[-1]:
-        return ["No measured operating point of this method and these weights is loaded (--results)."]
+        return [NOT_MEASURED]
     points = [(step / STEPS, run.at(step / STEPS)) for step in range(STEPS + 1)]
     return [
         f"Measured at {threshold:.2f} on {run.data} ({run.images} images): finds {number(point.sensitivity, '.0%')} of "

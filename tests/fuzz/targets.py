@@ -150,7 +150,10 @@ def _record(folder: Path) -> FuzzTarget:
 
     def read(path: Path) -> object:
         found = find_earlier([path.parent]).evidence(sha256, run)
-        return None if found is None else evidence_of_record(*found, Question(METHOD))
+        if found is None:
+            return None
+        record, evidence, places = found
+        return evidence_of_record(record, evidence, Question(METHOD), places)
 
     return FuzzTarget("record JSON", place, (place.read_bytes(),), read)
 

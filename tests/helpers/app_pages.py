@@ -43,7 +43,7 @@ def opened(page, served, name="10_right.png", **changes):
 def settle(state):
     """Wait for all jobs of a session."""
     limit = time.monotonic() + PATIENCE
-    jobs = [*state.scoring.values(), *([state.explaining[2]] if state.explaining else [])]
+    jobs = [*state.scoring.values(), *state.searches.jobs.values()]
     while not all(job.ended for job in jobs) and time.monotonic() < limit:
         time.sleep(0.01)
     state.collect()

@@ -50,7 +50,15 @@ def start(folder, weights, *options, entry=ENTRY, **environment):
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     command = [sys.executable, *entry, "view", "--port", str(port), "--weights", str(weights)]
-    command += ["--readings", str(folder / "readings.sqlite"), "--method", "saliency", *map(str, options)]
+    command += [
+        "--readings",
+        str(folder / "readings.sqlite"),
+        "--method",
+        "saliency",
+        "--ahead",
+        "0",
+        *map(str, options),
+    ]
     place = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, env=place | environment, cwd=REPOSITORY, stdout=log, stderr=log)

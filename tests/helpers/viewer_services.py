@@ -21,6 +21,7 @@ def photographs(folder: Path, names: dict[str, int] | None = None) -> Path:
 def settings(folder: Path, weights: Path, /, **changes) -> ViewSettings:
     """Everything that is written goes below `folder`."""
     given = {"weights": weights, "readings": folder / "readings.sqlite", "cache": folder / "cache", "method": "retina"}
+    given["ahead"] = 0
     return ViewSettings(**{**given, **changes})
 
 

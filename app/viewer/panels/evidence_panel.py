@@ -1,4 +1,4 @@
-"""The evidence panel: method and class, the button that begins a search, and the running search."""
+"""The evidence panel: the button that begins a search, the running search, and what is asked."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from retina_xai.app.viewer.findings import Evidence, Question
+from retina_xai.app.viewer.jobs import Job
 from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
 from retina_xai.app.viewer.panels.text import plain
+from retina_xai.app.viewer.searches import Place
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session, line_of
 from retina_xai.app.viewer.worklist import Item
@@ -21,18 +23,24 @@ def question_of(state: Session, served: Services) -> Question:
 
 
 def show_evidence(state: Session, item: Item, found: Evidence | None, served: Services) -> None:
-    """Controls, then the progress of a search or the button that begins one."""
-    question, columns = question_of(state, served), st.columns([3, 2])
-    _choose(state, columns[0], "method", "Method", FUNDUS_METHODS, question.method)
-    _choose(state, columns[1], "target", "Class", CLASSES[::-1], question.target)
-    if state.explaining and state.explaining[0] == item.key and state.explaining[2].wanted:
-        st.fragment(_watch, run_every=POLL)(state)
+    """The progress of a search, or the button that begins one."""
+    place = item.key, question_of(state, served)
+    job = state.searches.jobs.get(place)
+    if job and job.wanted:
+        st.fragment(_watch, run_every=POLL)(state, place)
         return
-    label = "Find evidence" if found is None else "Find it again"
-    kind = "primary" if found is None else "secondary"
+    label, kind = ("Find evidence", "primary") if found is None else ("Recompute", "secondary")
     ask = state.if_current(item, lambda: state.explain(item, question_of(state, served), served))
     st.button(label, key="find", shortcut="g", type=kind, width="stretch", on_click=ask)  # type: ignore[arg-type]
-    _show_failure(state, item)
+    _show_failure(job or state.searches.ended.get(place), item)
+
+
+def show_research(state: Session, served: Services) -> None:
+    """What is asked: the method and the class."""
+    with st.expander("Research"):
+        question, columns = question_of(state, served), st.columns([3, 2])
+        _choose(state, columns[0], "method", "Method", FUNDUS_METHODS, question.method)
+        _choose(state, columns[1], "target", "Class", CLASSES[::-1], question.target)
 
 
 def _choose(state: Session, place: DeltaGenerator, name: str, label: str, choices: Sequence[str], chosen: str) -> None:
@@ -50,20 +58,17 @@ def _choose(state: Session, place: DeltaGenerator, name: str, label: str, choice
     )
 
 
-def _watch(state: Session) -> None:
-    if state.explaining is None:
+def _watch(state: Session, place: Place) -> None:
+    job = state.searches.jobs.get(place)
+    if job is None or not job.wanted:
         st.rerun()
-    _, question, job = state.explaining
-    if not job.wanted:
-        st.rerun()
-    show_progress(job, fundus_explainer(question.method).plan(), "evidence")
+    show_progress(job, fundus_explainer(place[1].method).plan(), "evidence")
 
 
-def _show_failure(state: Session, item: Item) -> None:
+def _show_failure(job: Job | None, item: Item) -> None:
     """Why the last search has no result."""
-    if state.explaining is None or state.explaining[0] != item.key:
+    if job is None:
         return
-    job = state.explaining[2]
     if job.cancelled.is_set():
         st.caption("Cancelled; nothing was kept.")
     elif job.state == "failed":

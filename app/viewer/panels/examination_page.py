@@ -5,6 +5,8 @@ sent before anything is computed. Quality and score, further views and evidence 
 polls for them and then reruns the page.
 """
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 from retina_xai.app.viewer.components.bar.bar import photograph_bar
@@ -14,9 +16,10 @@ from retina_xai.app.viewer.components.reading_form.reading_form import reading_f
 from retina_xai.app.viewer.components.verdict.verdict import verdict_box
 from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
-from retina_xai.app.viewer.jobs import URGENT
+from retina_xai.app.viewer.jobs import SOON, URGENT
+from retina_xai.app.viewer.kept import keep
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
-from retina_xai.app.viewer.panels.evidence_panel import question_of, show_evidence
+from retina_xai.app.viewer.panels.evidence_panel import question_of, show_evidence, show_research
 from retina_xai.app.viewer.panels.header_panel import reader_input
 from retina_xai.app.viewer.panels.history_panel import show_history
 from retina_xai.app.viewer.panels.progress_panel import POLL
@@ -25,7 +28,7 @@ from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.panels.verdict_panel import show_worth
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.services import Services, services
-from retina_xai.app.viewer.session import Session, keep, line_of, session
+from retina_xai.app.viewer.session import Session, line_of, session
 from retina_xai.app.viewer.snapshot import snapshot_of
 from retina_xai.app.viewer.worklist import Item
 from retina_xai.errors import InputError
@@ -55,10 +58,11 @@ def page() -> None:
     item = items[state.current]
     st.query_params[ADDRESS] = item.key
     try:
-        opened, views, fault = _opened(state, item, served), state.views(item, served), ""
+        opened, views, fault = _opened(state, item, served), state.pictures.views(item, served.encoder), ""
     except InputError as error:
         opened, views, fault = None, {}, line_of(error, item)
     state.score([item], served, URGENT)  # now that it is decoded
+    _prepare(state, items, keys, served)
     found = opened.found if opened else None
     with st.container(horizontal=True, vertical_alignment="center"):
         photograph_bar()
@@ -77,7 +81,9 @@ def page() -> None:
             show_evidence(state, item, found, served)
         candidates_panel()
         show_worth(served)
-    if state.scoring.get(item.key) or state.encoding:
+        if opened:
+            show_research(state, served)
+    if state.scoring.get(item.key) or state.pictures.encoding:
         st.fragment(_poll, run_every=POLL / 2)(state)
 
 
@@ -90,7 +96,17 @@ def take(state: Session, asked: Opening) -> None:
 
 def _opened(state: Session, item: Item, served: Services) -> OpenPhotograph:
     found = state.evidence_of(item, question_of(state, served), served)
-    return OpenPhotograph(item, state.photograph(item), state.scored.get(item.key), found)
+    return OpenPhotograph(item, state.pictures.photograph(item), state.scored.get(item.key), found)
+
+
+def _prepare(state: Session, items: Mapping[str, Item], keys: Sequence[str], served: Services) -> None:
+    """Have evidence searched, and the photographs that follow in the list made ready."""
+    current, ahead = state.current or "", max(0, served.settings.ahead - 1)
+    following = keys[keys.index(current) + 1 :][:ahead] if current in keys else []
+    state.score([items[key] for key in following], served, SOON)
+    for key in following[:1]:
+        state.pictures.fetch(items[key], served.encoder)
+    state.search_ahead([current, *following], question_of(state, served), served)
 
 
 def _poll(state: Session) -> None:

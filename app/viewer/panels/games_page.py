@@ -113,7 +113,7 @@ def _play(state: Session, item: Item, comparison: GameComparison, served: Servic
 def _show_right(state: Session, item: Item, network: Network) -> None:
     if state.games is None:
         try:
-            shown = network.preprocessing.to_pixels(network.input_of(state.photograph(item))[0])
+            shown = network.preprocessing.to_pixels(network.input_of(state.pictures.photograph(item))[0])
             what = "What the network sees"
             st.image(png(shown), caption=what, width=360, output_format="PNG", alt=what)
         except InputError as error:

@@ -30,7 +30,7 @@ def take_submission(state: Session, submission: Submission, served: Services) ->
 def _store(state: Session, item: Item, submission: Submission, served: Services) -> str:
     """Store the reading, or find that it is stored already; the line that says so."""
     opened = OpenPhotograph(
-        item, state.photograph(item), state.scored.get(item.key), _evidence(state, item, submission, served)
+        item, state.pictures.photograph(item), state.scored.get(item.key), _evidence(state, item, submission, served)
     )
     shown = opened.shown(submission.threshold, served.classifier.sha256)
     reading = compose_reading(shown, submission.edits, submission.opinion(datetime.now(UTC)))

@@ -68,6 +68,15 @@ def test_a_record_gives_the_same_answer(classifier, phantom_photograph):
     assert math.isnan(found.without)
 
 
+def test_a_candidate_at_a_place_that_other_eyes_share_has_a_remark(classifier, phantom_photograph):
+    plain = localize(phantom_photograph, classifier, fundus_explainer("saliency"), ungradable=True)
+    record = record_of(plain, run_facts(classifier, "saliency", fundus_explainer("saliency").settings()))
+    found = evidence_of_record(record, plain.evidence, Question("saliency"), {2: "7 of 61"})
+    assert found.remarks == {
+        "2": "Candidates at this place of the picture in 7 of 61 eyes: dust on the lens or sensor?"
+    }
+
+
 def test_effects_come_from_the_record_of_an_earlier_run(classifier, phantom_photograph):
     explainer = fundus_explainer("retina")
     plain = with_effects(localize(phantom_photograph, classifier, explainer, ungradable=True), classifier)

@@ -98,3 +98,19 @@ def test_a_failure_is_one_line_and_the_thread_goes_on(work, line):
     after = worker.submit(lambda _: 7)
     assert (ended(job), job.error) == ("failed", line)
     assert (ended(after), after.result) == ("done", 7)
+
+
+def test_a_closed_worker_ends_its_thread_at_the_next_step_of_a_game():
+    worker, begun = Worker(), threading.Event()
+
+    def play(job):
+        for step in range(100_000):
+            job.on_step(step, torch.tensor([0.5]))
+            begun.set()
+            time.sleep(0.001)
+
+    playing, waiting = worker.submit(play), worker.submit(lambda _: "never")
+    assert begun.wait(PATIENCE)
+    worker.close()
+    assert (playing.state, waiting.state) == ("cancelled", "waiting")
+    assert not worker._thread.is_alive()

@@ -50,7 +50,8 @@ def test_evidence_of_localize_is_read_where_all_hashes_match(tmp_path, weights):
     served = open_at(tmp_path, weights, paths=(folder, tmp_path / "done"), method="saliency")
     assert len(served.folder.items) == 3, "pictures among the results are no photographs"
     facts = served.run_facts("saliency")
-    _, evidence = served.earlier.evidence(sha256_of(path), facts)
+    _, evidence, places = served.earlier.evidence(sha256_of(path), facts)
+    assert places == {}
     expected = localize(read_image(path), classifier, fundus_explainer("saliency")).evidence
     assert np.abs(evidence - expected).max() <= 0.5 / 65535 + 1e-7
     assert served.earlier.evidence(sha256_of(folder / "7_left.png"), facts) is None
@@ -144,9 +145,11 @@ def test_a_photograph_that_is_open_is_neither_read_nor_hashed_again_to_be_scored
     opened, closed = (item for item in served.folder.items if item.name != "broken.png")
     state, read, hashed = Session(), [], []
     session = "retina_xai.app.viewer.session"
-    monkeypatch.setattr(f"{session}.read_image", lambda path, **known: read.append(path) or read_image(path, **known))
+    for module in (session, "retina_xai.app.viewer.pictures"):
+        noted = lambda path, **known: read.append(path) or read_image(path, **known)  # noqa: E731
+        monkeypatch.setattr(f"{module}.read_image", noted)
     monkeypatch.setattr(f"{session}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
-    photograph = state.photograph(opened)
+    photograph = state.pictures.photograph(opened)
     state.score([opened, closed], served)
     finish(state)
     assert (read, hashed) == ([opened.path, closed.path], [closed.path])

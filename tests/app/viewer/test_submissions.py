@@ -17,7 +17,7 @@ def test_evidence_is_found_shown_and_a_reading_with_it_is_stored(served):
     press(page, "Find evidence")
     settle(state)
     page.run()
-    found = state.evidence[item.key, Question("saliency")]
+    found = state.searches.found[item.key, Question("saliency")]
     assert [value for _, value in snapshot(page)["search"]["figures"]] == [f"{found.before:.3f}", "–", "–"]
     assert [one["id"] for one in snapshot(page)["candidates"]] == [one.id for one in found.candidates]
     drawn = (Annotation("d", "soft_exudates", Disk(50.0, 60.0, 7.0), "reader", "added"),)
@@ -44,7 +44,7 @@ def test_candidates_below_the_threshold_are_not_part_of_a_reading(served):
     page.run()
     say(state, item, served, question=SALIENCY, threshold=0.5)
     (reading,) = served.store.all()
-    found = state.evidence[item.key, Question("saliency")]
+    found = state.searches.found[item.key, Question("saliency")]
     assert len(reading.lesions) == sum(lesion.score >= 0.5 for lesion in found.candidates) < len(found.candidates)
 
 

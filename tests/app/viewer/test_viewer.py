@@ -62,7 +62,7 @@ def test_a_cancelled_search_keeps_nothing_and_says_so(served):
     press(page, "Cancel")
     settle(state)
     page.run()
-    assert not state.evidence
+    assert not state.searches.found
     assert "Cancelled; nothing was kept." in texts(page)
 
 

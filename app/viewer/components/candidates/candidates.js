@@ -69,6 +69,7 @@ class CandidatesView {
     find(this.root, ".search", HTMLElement).hidden = !search;
     this.showFigures(search?.figures ?? []);
     setText(find(this.root, ".told", HTMLElement), search?.told ?? "");
+    setText(find(this.root, ".caution", HTMLElement), search?.caution ?? "");
     this.slider.value = String(examination.threshold);
     setText(find(this.root, "output", HTMLElement), examination.threshold.toFixed(2));
     const measured = search?.measured[Math.round(100 * examination.threshold)] ?? search?.measured[0] ?? "";
@@ -110,8 +111,9 @@ class CandidatesView {
     const type = examination.typeOf(candidate);
     const area = String(examination.shown.search?.areas[id] ?? "");
     const numbers = [(score ?? 0).toFixed(2), effect?.toFixed(2) ?? "", area];
-    const cells = [id, SIGNS[standing] + standing, ...numbers, this.labels.get(type) ?? type];
-    return { id, cells, tone: standing === "rejected" ? "struck" : "", name: "" };
+    const remark = examination.shown.search?.remarks[id] ?? "";
+    const cells = [id, SIGNS[standing] + standing, ...numbers, (remark ? "⚠ " : "") + (this.labels.get(type) ?? type)];
+    return { id, cells, tone: standing === "rejected" ? "struck" : "", name: remark };
   }
 
   showChosen() {
@@ -121,6 +123,7 @@ class CandidatesView {
     this.type.disabled ||= standing === "rejected";
     this.type.ariaLabel = chosen ? `Type of candidate ${chosen.id}` : "Type of the chosen candidate";
     if (chosen) this.type.value = examination.typeOf(chosen);
+    setText(find(this.root, ".remark", HTMLElement), (chosen && examination.shown.search?.remarks[chosen.id]) ?? "");
     this.accept.ariaPressed = String(standing === "accepted");
     this.reject.ariaPressed = String(standing === "rejected");
     this.edit.ariaPressed = String(standing === "edited");

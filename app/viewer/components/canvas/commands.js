@@ -59,6 +59,7 @@ export const VALUE = {
  */
 export const SHOWN = {
   evidence: ({ layers }) => layers.hasEvidence || layers.candidates.length > 0,
+  two: ({ layers }) => layers.hasResult,
   heat: ({ layers }) => layers.hasEvidence,
   candidates: ({ layers }) => layers.candidates.length > 0,
   experts: ({ layers }) => layers.markedTypes.length > 0,

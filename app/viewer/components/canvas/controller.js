@@ -140,7 +140,8 @@ export class CanvasController {
   changed() {
     this.controls.refresh();
     this.root.dataset.tool = this.view.tool;
-    this.panes[0].element.hidden = !this.preferences.two;
+    this.panes[0].element.hidden = !this.showsTwo;
+    this.controls.name(this.mainPane.element, this.layers.hasResult);
     this.redraw();
   }
 
@@ -214,6 +215,14 @@ export class CanvasController {
   }
 
   /**
+   * Whether there is a marking or a drawn lesion of a type.
+   * @param {string} type
+   */
+  occurs(type) {
+    return this.layers.markedTypes.includes(type) || this.drawn.all.some((lesion) => lesion.type === type);
+  }
+
+  /**
    * Show expert markings "over" the evidence, "beside" it or not at all; the next of these where none is named.
    * @param {string} place
    */
@@ -228,7 +237,12 @@ export class CanvasController {
   showsExperts(pane) {
     const { experts } = this.view;
     if (experts === "over") return pane.evidence;
-    return experts === "beside" && (!pane.evidence || !this.preferences.two);
+    return experts === "beside" && (!pane.evidence || !this.showsTwo);
+  }
+
+  /** Whether the bare photograph stands beside the one with evidence. */
+  get showsTwo() {
+    return this.preferences.two && this.layers.hasResult;
   }
 
   get dialog() {

@@ -1,15 +1,17 @@
 // Buttons, lists and the slider. Each carries the name of its command in the HTML (data-command).
 
-import { element, find, findAll } from "../shared/elements.js";
+import { element, find, findAll, setText } from "../shared/elements.js";
 import { Brush, MARKER_RISE } from "./brush.js";
 import { COMMANDS, PRESSED, SHOWN, VALUE } from "./commands.js";
 import { FIRST_TYPE_DIGIT, LEGEND } from "./keys.js";
 
 /** @import { CanvasController } from "./controller.js" */
 /** @import { CommandName } from "./commands.js" */
+/** @import { Colour } from "./heat_map.js" */
 /** @import { LesionStyle, Palette } from "./styles.js" */
 
 const SAMPLE = { width: 40, height: 18 }; // CSS pixels
+const RAMP_STEP = 15; // grey values
 
 export class Controls {
   offered = "";
@@ -63,12 +65,37 @@ export class Controls {
     );
   }
 
+  /**
+   * The colour bar of the heat map.
+   * @param {Colour[]} heat the colours of grey values
+   */
+  showRamp(heat) {
+    const ramp = find(this.root, ".ramp", HTMLElement);
+    const stops = heat.filter((_, i) => i % RAMP_STEP === 0).map(([r, g, b, opacity]) => `rgb(${r} ${g} ${b} / ${opacity / 255})`);
+    const bar = `linear-gradient(to right, ${stops.join()})`;
+    ramp.ariaLabel = "Colours of the evidence from 0 to 1";
+    if (heat.length > 0 && ramp.dataset.bar !== bar) find(ramp, "i", HTMLElement).style.backgroundImage = bar;
+    ramp.dataset.bar = bar;
+  }
+
+  /**
+   * The name of the pane that is always there.
+   * @param {HTMLElement} pane
+   * @param {boolean} hasResult
+   */
+  name(pane, hasResult) {
+    const name = hasResult ? "Photograph with evidence" : "Photograph";
+    pane.ariaLabel = name;
+    setText(find(pane, ".caption", HTMLElement), name);
+  }
+
   /** Show the present state. */
   refresh() {
     const { root, canvas } = this;
     for (const button of findAll(root, "button[data-command]", HTMLButtonElement)) {
       const { command = "", value = "" } = button.dataset;
       if (command in PRESSED) button.ariaPressed = String(PRESSED[command](canvas, value));
+      if (command === "type") button.hidden = !canvas.occurs(value);
     }
     for (const list of findAll(root, "select[data-command]", HTMLSelectElement)) {
       list.value = VALUE[list.dataset.command ?? ""](canvas);
@@ -76,6 +103,7 @@ export class Controls {
     for (const part of findAll(root, "[data-shown]", HTMLElement)) {
       part.hidden = !SHOWN[part.dataset.shown ?? ""](canvas);
     }
+    this.showRamp(canvas.layers.data.heat);
     const opacity = VALUE.opacity(canvas);
     find(root, "[data-command=opacity]", HTMLInputElement).value = opacity;
     find(root, ".opacity-value", HTMLElement).textContent = `${opacity} %`;

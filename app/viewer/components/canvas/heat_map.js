@@ -7,13 +7,34 @@ import { pixelsOf } from "./decoding.js";
 /** @typedef {[number, number, number, number]} Colour red, green, blue, opacity, each 0-255 */
 
 export class HeatMap {
+  cut = -1;
+
   /**
    * @param {ImageData} grey
-   * @param {ImageBitmap} bitmap the colours
+   * @param {Colour[]} table the colours of the grey values 0 to 255
    */
-  constructor(grey, bitmap) {
+  constructor(grey, table) {
     this.grey = grey;
-    this.bitmap = bitmap;
+    this.table = table;
+    this.picture = new OffscreenCanvas(grey.width, grey.height);
+  }
+
+  /**
+   * The colours of the evidence that reaches a threshold.
+   * @param {number} threshold in [0, 1]
+   */
+  from(threshold) {
+    const cut = Math.round(255 * threshold);
+    if (cut !== this.cut) {
+      const { data, width, height } = this.grey;
+      const colours = new Uint32Array(width * height);
+      const table = this.table.map((colour, i) => (i < cut ? 0 : word(colour)));
+      for (let i = 0; i < colours.length; i += 1) colours[i] = table[data[4 * i]];
+      const image = new ImageData(new Uint8ClampedArray(colours.buffer), width, height);
+      this.picture.getContext("2d")?.putImageData(image, 0, 0);
+      this.cut = cut;
+    }
+    return this.picture;
   }
 
   /**
@@ -31,8 +52,16 @@ export class HeatMap {
   }
 
   close() {
-    this.bitmap.close();
+    this.picture.width = 0;
   }
+}
+
+/**
+ * The bytes of a colour in memory, as one number.
+ * @param {Colour} colour
+ */
+function word(colour) {
+  return new Uint32Array(new Uint8ClampedArray(colour).buffer)[0];
 }
 
 /**
@@ -41,8 +70,5 @@ export class HeatMap {
  * @param {Colour[]} table the colours of the grey values 0 to 255
  */
 export async function heatMapOf(name, table) {
-  const grey = await pixelsOf(name);
-  const colours = new Uint8ClampedArray(grey.data.length);
-  for (let i = 0; i < colours.length; i += 4) colours.set(table[grey.data[i]], i);
-  return new HeatMap(grey, await createImageBitmap(new ImageData(colours, grey.width, grey.height)));
+  return new HeatMap(await pixelsOf(name), table);
 }

@@ -86,6 +86,11 @@ export class Layers {
     return Boolean(this.data.evidence);
   }
 
+  /** Whether there is anything to show beside the photograph. */
+  get hasResult() {
+    return this.hasEvidence || this.candidates.length > 0 || this.markedTypes.length > 0;
+  }
+
   /** Names of the views in the order of their keys. */
   get viewNames() {
     return [...this.views.keys()];

@@ -1,6 +1,7 @@
 // Painting one pane: photograph, heat map, outlines, lines.
 
 import { boxOf, pathOf } from "./annotations.js";
+import { examination } from "../shared/examination.js";
 import { Brush } from "./brush.js";
 import { distance } from "./geometry.js";
 
@@ -32,7 +33,7 @@ export function paint(canvas, pane, fine) {
   const brush = new Brush(context, viewport.scale);
   if (pane.evidence) paintHeatMap(canvas, context);
   if (canvas.showsExperts(pane)) paintExperts(canvas, brush);
-  if (pane.evidence) paintCandidates(canvas, brush);
+  paintCandidates(canvas, brush, pane);
   paintDrawn(canvas, brush);
   paintMeasure(canvas, brush);
   const { pointer } = canvas;
@@ -68,7 +69,7 @@ function paintHeatMap({ layers, view }, context) {
   const heatMap = view.overlay && view.heat ? layers.heatMap() : null;
   if (!heatMap) return;
   context.globalAlpha = view.opacity;
-  context.drawImage(heatMap.bitmap, -0.5, -0.5, layers.width, layers.height);
+  context.drawImage(heatMap.from(examination.threshold), -0.5, -0.5, layers.width, layers.height);
   context.globalAlpha = 1;
 }
 
@@ -87,17 +88,20 @@ function paintExperts({ layers, view }, brush) {
 }
 
 /**
+ * Outlines beside the evidence, and the chosen one on both panes.
  * @param {CanvasController} canvas
  * @param {Brush} brush
+ * @param {Pane} pane
  */
-function paintCandidates({ candidates, layers }, brush) {
+function paintCandidates({ candidates, layers, view }, brush, { evidence }) {
   const { candidate: style, selected: selectedStyle } = layers.palette;
   const selected = candidates.chosen;
-  for (const candidate of candidates.visible()) {
+  for (const candidate of evidence ? candidates.visible() : []) {
     if (candidate !== selected) brush.stroke(candidate.path, style);
   }
-  if (!selected) return;
+  if (!selected || !(evidence || view.overlay)) return;
   brush.stroke(selected.path, selectedStyle, 3);
+  if (!evidence) return;
   brush.label(selected.box, `${selected.id}: ${selected.score.toFixed(2)}`, selectedStyle.colour);
 }
 

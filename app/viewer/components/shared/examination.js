@@ -16,6 +16,8 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
  * @property {[string, string]} question
  * @property {[string, string][]} figures
  * @property {string} told
+ * @property {string} caution where the areas do not explain the score; "" otherwise
+ * @property {Record<string, string>} remarks on candidates
  * @property {Record<string, number>} areas
  * @property {string[]} measured
  */
