@@ -39,7 +39,6 @@ def take(page: Page, address: str, size: str) -> None:
         shot("running")
         expect(rows("Lesion candidates").first).to_be_visible(timeout=PATIENCE)
     page.mouse.move(5, 5)
-    page.keyboard.press("o")
     shot("examination")
     rows("Lesion candidates").first.click()
     page.keyboard.press("r")

@@ -76,10 +76,9 @@ def type_keys(page: Page, *keys: str) -> None:
 
 
 def find_candidates(page: Page) -> None:
-    """Find evidence, show it, and wait for the candidates."""
+    """Find evidence and wait for the candidates."""
     page.keyboard.press("g")
     expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
-    page.keyboard.press("o")
 
 
 def held(page: Page) -> dict[str, Any]:

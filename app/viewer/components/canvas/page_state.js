@@ -47,7 +47,7 @@ export const pageState = onPage("canvases", () => ({
  */
 export function newView(name, opacity) {
   return {
-    ...{ name, overlay: false, heat: true, candidates: true, opacity, experts: "hidden", hidden: new Set() },
+    ...{ name, overlay: true, heat: true, candidates: true, opacity, experts: "hidden", hidden: new Set() },
     ...{ tool: "pan", measure: null, lesion: null },
   };
 }

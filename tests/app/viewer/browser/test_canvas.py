@@ -5,6 +5,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from helpers.canvas_pages import (
     CANDIDATE_A,
+    EDGE_OF_A,
     EDGE_OF_B,
     EDGE_OF_EXUDATE,
     EDGE_OF_HAEMORRHAGE,
@@ -27,7 +28,7 @@ from helpers.canvas_pages import (
 )
 from playwright.sync_api import expect
 
-from retina_xai.drawing import CANDIDATE_COLOUR, LESION_COLOURS, heatmap, overlay
+from retina_xai.drawing import CANDIDATE_COLOUR, LESION_COLOURS, SELECTED_COLOUR, heatmap, overlay
 
 
 def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_image(canvas):
@@ -43,7 +44,7 @@ def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_ima
     def kept() -> bool:
         pressed = [canvas.button(name).get_attribute("aria-pressed") for name in ("Evidence", "Red-free")]
         canvas.page.mouse.move(*canvas.spot(300, 200))
-        return canvas.read("zoom") == "zoom 2.2×" and canvas.read("position") == place and pressed == ["true", "true"]
+        return canvas.read("zoom") == "zoom 2.2×" and canvas.read("position") == place and pressed == ["false", "true"]
 
     rerun(canvas, 2)
     assert kept()
@@ -53,8 +54,8 @@ def test_zoom_pan_and_toggles_survive_a_rerun_and_a_remount_and_end_with_the_ima
     until(kept)
     choose_image(canvas, "two")
     reads(canvas, "zoom", "zoom 1.0×")
-    until(lambda: close(canvas.colour(*EVIDENCE), GROUND))
-    expect(canvas.button("Evidence")).to_have_attribute("aria-pressed", "false")
+    until(lambda: not close(canvas.colour(*EVIDENCE), GROUND))
+    expect(canvas.button("Evidence")).to_have_attribute("aria-pressed", "true")
 
 
 def test_both_panes_zoom_at_the_pointer(canvas):
@@ -65,6 +66,7 @@ def test_both_panes_zoom_at_the_pointer(canvas):
     assert canvas.read("position") == "x 430  y 300"
     canvas.drag((430, 300), (380, 280))
     canvas.page.mouse.move(5, 5)
+    canvas.page.keyboard.press("o")
     until(lambda: canvas.picture(0) == canvas.picture(1))
     canvas.page.keyboard.press("0")
     reads(canvas, "zoom", "zoom 1.0×")
@@ -81,11 +83,12 @@ def test_arrows_and_signs_move_and_zoom_by_key(canvas):
     until(lambda: int(canvas.read("position").split()[1]) > 300)
 
 
-def test_evidence_is_off_at_first_and_has_the_colours_of_the_overlay_pictures(canvas):
+def test_evidence_is_shown_and_hidden_and_has_the_colours_of_the_overlay_pictures(canvas):
     heat = heatmap(evidence()).astype(float)
     ground = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     picture = overlay(ground, evidence()).astype(float)
-    assert close(canvas.colour(*EVIDENCE), GROUND)
+    canvas.page.keyboard.press("o")
+    until(lambda: close(canvas.colour(*EVIDENCE), GROUND))
     canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("k")
     until(lambda: not close(canvas.colour(*EVIDENCE), GROUND))
@@ -111,7 +114,6 @@ def test_views_by_key_are_those_that_python_sends(canvas):
 
 def test_outlines_run_along_pixel_edges_and_around_holes_in_the_colours_of_the_package(canvas):
     canvas.root.get_by_label("Expert markings").select_option("over")
-    canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("h")
     until(lambda: close(canvas.colour(*EDGE_OF_EXUDATE), LESION_COLOURS["hard_exudates"], 20))
     until(lambda: not close(canvas.colour(*EDGE_OF_HOLE), GROUND, 20))
@@ -121,7 +123,6 @@ def test_outlines_run_along_pixel_edges_and_around_holes_in_the_colours_of_the_p
 
 
 def test_the_outline_of_a_candidate_is_on_the_edges_of_its_pixels(canvas):
-    canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("k")
     canvas.hover(150, 90)
     canvas.wheel(20)
@@ -159,7 +160,6 @@ def test_expert_markings_beside_or_over_with_a_toggle_for_each_type(canvas):
 
 
 def test_candidates_below_the_threshold_are_hidden_and_a_click_chooses(canvas):
-    canvas.page.keyboard.press("o")
     until(lambda: not close(canvas.colour(*EDGE_OF_B), GROUND, 20))
     canvas.page.mouse.click(*canvas.spot(*CANDIDATE_A))
     until(lambda: canvas.told()["selected"] == "A")
@@ -172,6 +172,17 @@ def test_candidates_below_the_threshold_are_hidden_and_a_click_chooses(canvas):
     until(lambda: canvas.told()["selected"] == "A")
     choose_image(canvas, "one")
     until(lambda: canvas.told()["selected"] is None)
+
+
+def test_the_chosen_candidate_is_outlined_on_both_panes_and_evidence_is_cut_at_the_threshold(canvas):
+    until(lambda: not close(canvas.colour(*CANDIDATE_A), GROUND))
+    assert close(canvas.colour(*EDGE_OF_A, side=0), GROUND)
+    canvas.page.mouse.click(*canvas.spot(*CANDIDATE_A))
+    until(lambda: close(canvas.colour(*EDGE_OF_A, side=0), SELECTED_COLOUR, 20))
+    assert close(canvas.colour(*CANDIDATE_A, side=0), GROUND)
+    set_threshold(canvas, 0.6)
+    until(lambda: close(canvas.colour(*CANDIDATE_A), GROUND))
+    assert not close(canvas.colour(*EVIDENCE), GROUND), "0.8 reaches the threshold, 0.4 does not"
 
 
 def test_a_candidate_that_is_chosen_elsewhere_is_shown(canvas):
@@ -200,19 +211,19 @@ def test_letters_stay_out_of_text_fields_and_can_be_kept_to_the_canvas(canvas):
     canvas.page.get_by_role("combobox", name="A list").focus()
     canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("Escape")
-    expect(overlay).to_have_attribute("aria-pressed", "false")
+    expect(overlay).to_have_attribute("aria-pressed", "true")
     canvas.page.get_by_role("slider", name="Rerun").focus()
     canvas.page.keyboard.press("o")
-    expect(overlay).to_have_attribute("aria-pressed", "true")
+    expect(overlay).to_have_attribute("aria-pressed", "false")
     canvas.page.keyboard.press("?")
     canvas.root.get_by_label("Letters and digits act wherever the focus is").uncheck()
     canvas.page.keyboard.press("Escape")
     canvas.page.get_by_role("slider", name="Rerun").focus()
     canvas.page.keyboard.press("o")
-    expect(overlay).to_have_attribute("aria-pressed", "true")
+    expect(overlay).to_have_attribute("aria-pressed", "false")
     canvas.root.locator(".pane").nth(0).focus()
     canvas.page.keyboard.press("o")
-    expect(overlay).to_have_attribute("aria-pressed", "false")
+    expect(overlay).to_have_attribute("aria-pressed", "true")
 
 
 def test_it_fits_the_window_with_one_pane_and_with_two(canvas):
@@ -233,7 +244,6 @@ def test_axe_finds_nothing(canvas, scheme):
     canvas.page.reload()
     until(lambda: close(canvas.colour(20, 20), GROUND))
     canvas.page.keyboard.press("d")
-    canvas.page.keyboard.press("o")
     canvas.button("Haemorrhages").click()
     canvas.page.evaluate(AXE_SCRIPT)
     for key in ("0", "?"):

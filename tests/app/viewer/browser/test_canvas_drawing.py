@@ -127,6 +127,7 @@ def test_an_outline_beyond_the_photograph_comes_back_on_its_border_and_is_shown_
 
 
 def test_a_lesion_may_stay_unspecified(canvas):
+    canvas.page.keyboard.press("o")
     canvas.page.keyboard.press("d")
     canvas.root.get_by_label("Type of lesion").select_option("unspecified")
     canvas.drag((300, 200), (340, 200))
