@@ -1,8 +1,10 @@
 """Times of the viewer in a real browser: python tests/bench/viewer.py PHOTOGRAPHS [WEIGHTS].
 
-A viewer is started on a folder of photographs, one that was not scored yet is opened, and its evidence is found.
-Seconds from the click to the picture, the verdict and the evidence; frames per second while zooming and while moving
-the opacity slider on the whole page. It needs playwright and Chromium, and a machine that does nothing else.
+A viewer is started on a folder of at least three photographs, and the last one, which is not scored yet, is opened:
+seconds from the click to the picture, the verdict and the evidence; frames per second while zooming and while moving
+the opacity slider on the whole page. Then the first one is opened, and when the next had time to be made ready, the
+seconds from the key `n` to its picture and its evidence. It needs playwright and Chromium, and a machine that does
+nothing else.
 """
 
 import os
@@ -21,6 +23,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from retina_xai.app.cli.console import console
 
 PATIENCE = 120_000
+READY = 45_000
+"""Milliseconds in which the next photograph is made ready."""
+
 FRAMES = """async ([wheel, seconds]) => {
   const root = document.querySelector("*");
   const deep = (node, css) => {
@@ -51,7 +56,7 @@ FRAMES = """async ([wheel, seconds]) => {
 
 
 def measure(page: Page, address: str) -> None:
-    """Print all figures of one photograph, the last of the worklist."""
+    """Print all figures: of the last photograph of the worklist, then of the second one."""
     page.goto(address)
     rows = page.get_by_role("table", name="Worklist").locator("tbody tr")
     expect(rows.first).to_be_visible(timeout=PATIENCE)
@@ -66,18 +71,25 @@ def measure(page: Page, address: str) -> None:
     say("picture")
     expect(page.get_by_text("Image quality:")).to_be_visible(timeout=PATIENCE)
     say("verdict")
-    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached(timeout=PATIENCE)
-    page.wait_for_timeout(1000)
-    began = time.monotonic()
-    page.keyboard.press("g")
-    expect(page.get_by_text("Game 1 of")).to_be_visible(timeout=PATIENCE)
-    say("progress")
-    expect(page.get_by_role("table", name="Lesion candidates").locator("tr").first).to_be_visible(timeout=PATIENCE)
+    candidate = page.get_by_role("table", name="Lesion candidates").locator("tr").first
+    expect(candidate).to_be_visible(timeout=PATIENCE)
     say("evidence")
-    page.keyboard.press("o")
     page.wait_for_timeout(1000)
     for name, wheel in (("zoom", True), ("opacity", False)):
         console.print(f"{name}: {page.evaluate(FRAMES, [wheel, 3]):.0f} frames a second", highlight=False)
+    page.get_by_role("link", name="Worklist").click()
+    rows.first.click()
+    expect(candidate).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(READY)
+    name = page.locator(".bar .name")
+    former = name.text_content() or ""
+    began = time.monotonic()
+    page.keyboard.press("n")
+    expect(name).not_to_have_text(former, timeout=PATIENCE)
+    expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=PATIENCE)
+    say("next picture")
+    expect(candidate).to_be_visible(timeout=PATIENCE)
+    say("next evidence")
 
 
 def main(photographs: str, *weights: str) -> None:
