@@ -10,7 +10,13 @@ EXTRA_OF = {
     "demo": "all",
 }
 """Extra by command; every other command needs `app`."""
-EXTRA_OF_MODULE = {"highdicom": "dicom", "pydicom": "dicom"}
+EXTRA_OF_MODULE = {
+    "highdicom": "dicom",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
+    "pydicom": "dicom",
+}
 """Extra by module, for modules that only some options of a command need."""
 OPTIONAL = frozenset(
     {
@@ -20,6 +26,9 @@ OPTIONAL = frozenset(
         "jinja2",
         "lightning",
         "lightning_utilities",
+        "onnx",
+        "onnxruntime",
+        "onnxscript",
         "pandas",
         "platformdirs",
         "pydicom",

@@ -12,6 +12,7 @@ from retina_xai import __version__
 from retina_xai.app.cli import dicom_options, labels, path_options, prepared
 from retina_xai.app.cli.calibrate import calibrate
 from retina_xai.app.cli.evaluate import evaluation_app
+from retina_xai.app.cli.export_model import export
 from retina_xai.app.cli.train_quality import train_quality
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(evaluation_app, name="evaluate")
 app.command()(train_quality)
 app.command()(calibrate)
+app.command()(export)
 
 
 class Device(StrEnum):

@@ -61,6 +61,24 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """`replacing` for a folder, which must not exist: yields a temporary folder beside it.
+
+    Raises:
+        OutputError: it cannot be written, or exists.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as made:
+            partial = Path(made) / path.name
+            partial.mkdir()
+            yield partial
+            partial.rename(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def unwritable(
     path: Path, error: OSError, fault: str = "cannot write", remedy: str = "choose another place"
 ) -> OutputError:

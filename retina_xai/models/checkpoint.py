@@ -76,7 +76,7 @@ def save_weights(path: Path, model: RdrNet, facts: ModelFacts) -> None:
     Raises:
         ModelError: the score of the self-test is not a number.
     """
-    score = _self_test(RdrClassifier(model, facts))
+    score = self_test_score(RdrClassifier(model, facts))
     if not math.isfinite(score):
         raise ModelError(f"{path}: the score of the self-test is {score}, so the weights are not saved; train again")
     content = {"format": FORMAT_VERSION, **asdict(facts), "self_test": score}
@@ -171,14 +171,15 @@ def _checksum(content: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> 
     return digest.hexdigest()
 
 
-def _self_test(classifier: RdrClassifier) -> float:
+def self_test_score(classifier: RdrClassifier) -> float:
+    """The score of `self_test.self_test_picture`."""
     preprocessing = classifier.facts.preprocessing
     picture = preprocessing.to_tensor(self_test_picture(preprocessing.size))
     return float(classifier.scores(picture[None])[0])
 
 
 def _check_self_test(path: Path, classifier: RdrClassifier, stored: float | None) -> None:
-    score = _self_test(classifier)
+    score = self_test_score(classifier)
     if math.isfinite(score) and (stored is None or abs(score - stored) <= TOLERANCE):
         return
     expected = "a number from 0 to 1" if stored is None else f"{stored:.4f}, at most {TOLERANCE} apart"

@@ -105,11 +105,16 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(
-    ("folder", "extra"), [("retina_xai", "dicom"), ("training", "train"), ("evaluation", "evaluate"), ("app", "all")]
+    ("folder", "extras"),
+    [
+        ("retina_xai", ("dicom", "export")),
+        ("training", ("train",)),
+        ("evaluation", ("evaluate",)),
+        ("app", ("all",)),
+    ],
 )
-def test_each_folder_imports_what_its_extra_declares(folder, extra):
-    declared = BASE | (distributions_of(extra) if extra else set())
-    assert third_party(folder)[0] <= declared
+def test_each_folder_imports_what_its_extras_declare(folder, extras):
+    assert third_party(folder)[0] <= BASE.union(*map(distributions_of, extras))
 
 
 def test_every_optional_module_is_known_to_the_message():
@@ -127,7 +132,7 @@ def test_all_is_every_extra_for_users():
     assert set(EXTRA_OF.values()) <= extras
 
 
-OF_EXTRAS = ("retina_xai.io.dicom.", "retina_xai.dicom_results.")
+OF_EXTRAS = ("retina_xai.io.dicom.", "retina_xai.dicom_results.", "retina_xai.model_export.onnx_file")
 """Packages of the library whose modules are imported where an extra is needed only."""
 
 
@@ -159,6 +164,7 @@ MISSING = [
     ("streamlit", ["view", "{folder}"], "view", "app"),
     ("typer", ["localize", "{folder}", "--out", "y"], "localize", "app"),
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
+    ("onnxruntime", ["export", "--format", "onnx", "--out", "{folder}/rdr.onnx"], "export", "export"),
 ]
 
 
