@@ -28,6 +28,10 @@ class OutputError(InputError):
     """A file that cannot be written, or a full disk. It ends a run, because no later result could be saved either."""
 
 
+class ServerError(InputError):
+    """A server that cannot be reached, refuses or falls silent. It ends a run, because no later item could be done."""
+
+
 class ModelError(RetinaXaiError):
     """Weights or a network that cannot be used."""
 

@@ -10,8 +10,9 @@ one. A record is valid for one content and one set of settings: either its file 
 `Codec.fits` compares the content's hash and `claim` the settings.
 
 If an item fails, the run continues; the error is one line that names the item. Errors that are not caused by an item
-end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a missing package. Where the
-memory of the GPU does not suffice, the item is tried again with half of the images at once, down to one.
+end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a server that is gone
+(ServerError), a missing package. Where the memory of the GPU does not suffice, the item is tried again with half of the
+images at once, down to one.
 """
 
 import hashlib
@@ -27,7 +28,16 @@ from typing import Any, Generic, TypeVar
 
 from torch import OutOfMemoryError
 
-from retina_xai.errors import BatchError, InputError, InternalError, ModelError, OutputError, RetinaXaiError, UsageError
+from retina_xai.errors import (
+    BatchError,
+    InputError,
+    InternalError,
+    ModelError,
+    OutputError,
+    RetinaXaiError,
+    ServerError,
+    UsageError,
+)
 from retina_xai.io.files import FULL, parse_json, remove_stale, write_json
 from retina_xai.io.locks import only_process
 from retina_xai.io.results import SETTINGS_FILE
@@ -100,8 +110,8 @@ class RunOutcome(Generic[Source, Kept]):
         """Durations of the items that were computed in this run."""
         return [one.seconds for one in self.items if one.seconds is not None]
 
-    def raise_failures(self) -> None:
-        """Raise the error of the only item, or a BatchError if some of several items failed."""
+    def raise_failures(self, what: str = "photographs") -> None:
+        """Raise the error of the only item, or a BatchError if some of several items failed; `what` names them."""
         failures = self.failures
         if not failures:
             return
@@ -109,7 +119,7 @@ class RunOutcome(Generic[Source, Kept]):
             raise failures[0][1]
         names = ", ".join(item.name for item, _ in failures[:MAX_NAMES])
         names += " ..." if len(failures) > MAX_NAMES else ""
-        raise BatchError(f"{len(failures)} of {len(self.items)} photographs failed ({names}); the others are done")
+        raise BatchError(f"{len(failures)} of {len(self.items)} {what} failed ({names}); the others are done")
 
 
 def run(
@@ -194,7 +204,7 @@ def _report(on_item: Callable[[ItemOutcome[Source, Kept]], None], outcome: ItemO
 
 def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
     """The error as one line about the item; raises errors that are not caused by an item."""
-    if isinstance(error, OutputError | ImportError):
+    if isinstance(error, OutputError | ServerError | ImportError):
         raise error
     if isinstance(error, RetinaXaiError):
         return error

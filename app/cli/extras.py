@@ -11,16 +11,20 @@ EXTRA_OF = {
 }
 """Extra by command; every other command needs `app`."""
 EXTRA_OF_MODULE = {
+    "dicomweb_client": "dicom",
     "highdicom": "dicom",
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",
     "pydicom": "dicom",
+    "pynetdicom": "dicom",
+    "requests": "dicom",
 }
 """Extra by module, for modules that only some options of a command need."""
 OPTIONAL = frozenset(
     {
         "defusedxml",
+        "dicomweb_client",
         "fpdf",
         "highdicom",
         "jinja2",
@@ -33,6 +37,8 @@ OPTIONAL = frozenset(
         "platformdirs",
         "pydicom",
         "pydantic",
+        "pynetdicom",
+        "requests",
         "rich",
         "starlette",
         "streamlit",

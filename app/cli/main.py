@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from retina_xai import __version__
-from retina_xai.app.cli import dicom_options, labels, path_options, prepared
+from retina_xai.app.cli import archive_commands, dicom_options, labels, path_options, prepared
 from retina_xai.app.cli.calibrate import calibrate
 from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.export_model import export
@@ -30,6 +30,8 @@ app.add_typer(evaluation_app, name="evaluate")
 app.command()(train_quality)
 app.command()(calibrate)
 app.command()(export)
+app.command()(archive_commands.pull)
+app.command()(archive_commands.push)
 
 
 class Device(StrEnum):

@@ -27,7 +27,8 @@ def is_inside(host: object) -> bool:
     if name in NAMES or isinstance(name, int):
         return True
     try:
-        return ipaddress.ip_address(str(name).partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(str(name).partition("%")[0])
+        return address.is_loopback or address.is_unspecified  # the latter to listen on
     except ValueError:
         return False
 

@@ -132,7 +132,12 @@ def test_all_is_every_extra_for_users():
     assert set(EXTRA_OF.values()) <= extras
 
 
-OF_EXTRAS = ("retina_xai.io.dicom.", "retina_xai.dicom_results.", "retina_xai.model_export.onnx_file")
+OF_EXTRAS = (
+    "retina_xai.io.dicom.",
+    "retina_xai.dicom_results.",
+    "retina_xai.model_export.onnx_file",
+    "retina_xai.pacs.",
+)
 """Packages of the library whose modules are imported where an extra is needed only."""
 
 
@@ -164,6 +169,7 @@ MISSING = [
     ("streamlit", ["view", "{folder}"], "view", "app"),
     ("typer", ["localize", "{folder}", "--out", "y"], "localize", "app"),
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
+    ("pynetdicom", ["pull", "--from", "dicom://A@127.0.0.1", "--study", "1", "--out", "y"], "pull", "dicom"),
     ("onnxruntime", ["export", "--format", "onnx", "--out", "{folder}/rdr.onnx"], "export", "export"),
 ]
 
