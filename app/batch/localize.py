@@ -1,7 +1,7 @@
 """Localize many photographs into one folder; an interrupted run continues where it stopped.
 
 OUT holds the files of `records.write_record` for each photograph, lesions.csv and artefacts.csv over all of them, and
-on request the objects of `dicom_results.objects`.
+on request the objects of `dicom_results.objects` and the resources of `fhir_report`.
 """
 
 import logging
@@ -12,6 +12,7 @@ from typing import Any
 
 from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
 from retina_xai.app.batch.dicom_objects import check_dicom, has_objects, write_dicom
+from retina_xai.app.batch.fhir_results import fhir_path, write_fhir
 from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.artefacts import ARTEFACTS_FILE, eye_of, find_artefacts
@@ -38,7 +39,7 @@ class LocalizeRun:
     """Settings of a localization batch; without an `explainer`, the method has its settings for fundus photographs.
 
     eye_pattern: says which photographs are of one eye (see `artefacts.eye_of`). dicom: write the results of DICOM
-    photographs as DICOM objects, too.
+    photographs as DICOM objects, too. fhir: write all results as FHIR resources, too.
     """
 
     classifier: RdrClassifier
@@ -49,6 +50,7 @@ class LocalizeRun:
     eye_pattern: str | None = None
     reader: PhotographReader = READER
     dicom: bool = False
+    fhir: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,11 @@ def localize_batch(
         return path, with_effects(found, settings.classifier)
 
     def save(record: Path, made: tuple[Path, Localization]) -> None:
-        path, result = made
-        if settings.dicom:
-            write_dicom(record, path, result, facts, reader)
-        write_record(record.parent, record.stem, result, facts)
+        _save_more(settings, record, made, facts)
+        write_record(record.parent, record.stem, made[1], facts)
 
     def fits(item: WorkItem[Path], found: Localized) -> bool:
-        return check_own(item, found.sha256) and (not settings.dicom or has_objects(item))
+        return check_own(item, found.sha256) and _has_more(settings, item)
 
     codec, eye = Codec(_load, save, fits), eye_of(settings.eye_pattern)
     with claim(settings.out, {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}):
@@ -104,6 +104,21 @@ def localize_batch(
         write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
     return found.places
+
+
+def _save_more(settings: LocalizeRun, record: Path, made: tuple[Path, Localization], facts: Mapping[str, Any]) -> None:
+    """Write what was asked for beside the record."""
+    path, result = made
+    if settings.dicom:
+        write_dicom(record, path, result, facts, settings.reader)
+    if settings.fhir:
+        write_fhir(record, path, result, facts, settings.reader.identified)
+
+
+def _has_more(settings: LocalizeRun, item: WorkItem[Path]) -> bool:
+    """Whether what was asked for beside the record is there."""
+    has_fhir = not settings.fhir or fhir_path(item.record).is_file()
+    return has_fhir and (not settings.dicom or has_objects(item))
 
 
 def _load(path: Path) -> Localized | None:

@@ -13,6 +13,9 @@ Identified = Annotated[
         "--identified", help="Keep names of DICOM files and identities of patients in the results; removed by default."
     ),
 ]
+Fhir = Annotated[
+    bool, typer.Option("--fhir", help="Also write the results as FHIR resources (DiagnosticReport, Observation).")
+]
 Dicom = Annotated[
     bool,
     typer.Option(

@@ -110,6 +110,7 @@ def localize(  # noqa: PLR0913
     frame: dicom_options.Frame = None,
     identified: dicom_options.Identified = False,
     dicom: dicom_options.Dicom = False,
+    fhir: dicom_options.Fhir = False,
     device: OnDevice = Device.AUTO,
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs; flag places that may be dust."""
@@ -122,7 +123,7 @@ def localize(  # noqa: PLR0913
     found = find_images(paths)
     reader = prepared.reader(frame, identified)
     classifier = prepared.classifier(weights, device.value)
-    run = LocalizeRun(classifier, out, method, ungradable, explainer, eye_pattern, reader, dicom)
+    run = LocalizeRun(classifier, out, method, ungradable, explainer, eye_pattern, reader, dicom, fhir)
     with progress_over(len(found), "localizing") as progress:
         places = localize_batch(found, run, progress.done, progress.steps)
     show_places(places, out)

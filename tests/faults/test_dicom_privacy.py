@@ -37,7 +37,7 @@ def told(content, secrets=HIDDEN):
 COMMANDS = {
     "predict": ("--out", "scores.csv", "--weights", "{weights}"),
     "localize": ("--out", "results", "--weights", "{weights}", "--method", "saliency"),
-    "localize --dicom": ("--out", "results", "--weights", "{weights}", "--method", "saliency", "--dicom"),
+    "localize --dicom": ("--out", "results", "--weights", "{weights}", "--method", "saliency", "--dicom", "--fhir"),
     "explain": ("--out", "results", "--model", "own:make", "--method", "saliency", "--no-trust"),
 }
 
