@@ -2,12 +2,13 @@
 
 import random
 
+import imagecodecs
 import numpy as np
 import pydicom.uid as uids
 import pytest
 from helpers.command_line import command
 from helpers.dicom_bombs import PIXELS, jpeg_2000, start, with_frame, with_pixels
-from helpers.dicom_files import COMPRESSED, SYNTAXES, content_as, jpeg, photograph
+from helpers.dicom_files import COMPRESSED, SYNTAXES, content, content_as, encapsulated, jpeg, photograph
 from helpers.image_files import refusal
 from pydicom.pixels.decoders.base import Decoder
 
@@ -124,6 +125,18 @@ def test_damage_in_a_compressed_frame_is_noticed(tmp_path, kind):
         except InputError:
             noticed += 1
     assert noticed >= 16
+
+
+def test_the_decoder_under_the_gpl_is_named_where_it_is_needed(tmp_path, monkeypatch):
+    deep = (EYE[..., 1].astype(np.uint16) << 4) + 7
+    made = photograph(deep, BitsStored=12, HighBit=11)
+    stream = imagecodecs.jpeg8_encode(deep, lossless=True, predictor=1, bitspersample=12)
+    path = tmp_path / "eye.dcm"
+    path.write_bytes(content(encapsulated(made, stream), uids.JPEGLosslessSV1))
+    np.testing.assert_array_equal(read_image(path).pixels[..., 0], np.rint(deep * (255 / 4095)).astype(np.uint8))
+    monkeypatch.setattr(Decoder, "available_plugins", property(lambda _: ("pillow",)))
+    assert "needs a plugin that is not installed (pylibjpeg" in refusal(path)
+    assert refusal(path).endswith("pip install 'retina-xai[dicom-gpl]'")
 
 
 @pytest.mark.parametrize("kind", COMPRESSED)

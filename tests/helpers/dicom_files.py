@@ -74,7 +74,8 @@ def content(made: Dataset, syntax: str = uids.ExplicitVRLittleEndian) -> bytes:
     return stream.getvalue()
 
 
-def _encapsulated(made: Dataset, *streams: bytes) -> Dataset:
+def encapsulated(made: Dataset, *streams: bytes) -> Dataset:
+    """The data set with compressed frames."""
     made.PixelData = encapsulate(list(streams))
     made["PixelData"].VR = "OB"
     made["PixelData"].is_undefined_length = True
@@ -92,7 +93,7 @@ def _by_pydicom(made: Dataset, syntax: str) -> Dataset:
     frame = np.frombuffer(made.PixelData, f"u{made.BitsAllocated // 8}")
     shape = (made.Rows, made.Columns, made.SamplesPerPixel)[: 2 if made.SamplesPerPixel == 1 else 3]
     options = {name: getattr(made, _KEYWORDS[name]) for name in _KEYWORDS if _KEYWORDS[name] in made}
-    return _encapsulated(made, get_encoder(syntax).encode(frame.reshape(shape), **options, number_of_frames=1))
+    return encapsulated(made, get_encoder(syntax).encode(frame.reshape(shape), **options, number_of_frames=1))
 
 
 _KEYWORDS = {
@@ -111,12 +112,12 @@ def _baseline(made: Dataset, _: str) -> Dataset:
     pixels = np.frombuffer(made.PixelData, np.uint8).reshape(made.Rows, made.Columns, 3)
     made.PhotometricInterpretation, made.LossyImageCompression = "YBR_FULL", "01"
     made.LossyImageCompressionRatio, made.LossyImageCompressionMethod = "5", "ISO_10918_1"
-    return _encapsulated(made, jpeg(pixels))
+    return encapsulated(made, jpeg(pixels))
 
 
 def _lossless(made: Dataset, _: str) -> Dataset:
     pixels = np.frombuffer(made.PixelData, np.uint8).reshape(made.Rows, made.Columns, 3)
-    return _encapsulated(
+    return encapsulated(
         made, imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
     )
 

@@ -128,8 +128,15 @@ def test_every_optional_module_is_known_to_the_message():
 
 def test_all_is_every_extra_for_users():
     extras = set(PROJECT["optional-dependencies"])
-    assert distributions_of("all") == set().union(*(distributions_of(name) for name in extras - {"all", "dev", "docs"}))
+    others = {"all", "dev", "docs", "dicom-gpl"}
+    assert distributions_of("all") == set().union(*(distributions_of(name) for name in extras - others))
     assert set(EXTRA_OF.values()) <= extras
+
+
+def test_what_is_under_the_gpl_is_installed_on_request_only():
+    (gpl,) = distributions_of("dicom-gpl")
+    assert gpl == "pylibjpeg-libjpeg"
+    assert gpl not in distributions_of("all") | distributions_of("dicom") | BASE
 
 
 OF_EXTRAS = (

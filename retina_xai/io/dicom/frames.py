@@ -45,6 +45,9 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
 SUBSAMPLED = "YBR_FULL_422"
 COLOUR = ("RGB", "YBR_FULL", SUBSAMPLED, "YBR_ICT", "YBR_RCT")
+GPL_EXTRA = "dicom-gpl"
+"""The extra with the decoder of JPEG of more than 8 bits, whose licence is GPL 3."""
+
 PREFERRED = ("pyjpegls", "pylibjpeg", "pydicom")
 """Plugins of pydicom, those first that notice damage; Pillow is not used."""
 NO_COLOUR_TRANSFORM = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
@@ -180,8 +183,9 @@ def _decoder(file: DicomFile) -> Decoder:
         raise InputError(f"{file.path}: {name} cannot be read; export the photograph as PNG or TIFF") from error
     if decoder.UID.is_encapsulated and not _plugin(decoder):
         needed = [text for text in decoder.missing_dependencies if text.startswith(PREFERRED)] or ["pylibjpeg"]
+        extra = GPL_EXTRA if file.syntax in JPEG_SYNTAXES else "dicom"
         raise InputError(
-            f"{file.path}: {name} needs a plugin that is not installed ({needed[0]}); pip install 'retina-xai[dicom]'"
+            f"{file.path}: {name} needs a plugin that is not installed ({needed[0]}); pip install 'retina-xai[{extra}]'"
         )
     return decoder
 
