@@ -14,6 +14,7 @@ from retina_xai.app.batch.photographs import PhotographReader
 from retina_xai.app.readings.model import ImageFile, Reading
 from retina_xai.app.readings.pdf_report import Report, pdf_bytes
 from retina_xai.errors import UsageError
+from retina_xai.fundus.retinal_scale import retinal_scale
 from retina_xai.io.dicom_extra import looks_like_dicom
 from retina_xai.lesions.annotation import MAX_ANNOTATIONS
 from retina_xai.localization import Localization
@@ -72,5 +73,6 @@ def report_of(result: Localization, facts: Mapping[str, Any], made: datetime) ->
         verdict=result.verdict,
         lesions=result.lesions[:MAX_ANNOTATIONS],
     )
+    scale = retinal_scale(photograph, result.fundus.aperture)
     overlay = None if result.explanation is None else drawing.overlay(photograph.pixels, result.evidence)
-    return Report(reading, photograph.pixels, overlay, facts, made, by_reader=False)
+    return Report(reading, photograph.pixels, overlay, facts, made, False, scale)

@@ -20,6 +20,7 @@ from retina_xai.app.readings.model import MARKS, Reading
 from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
 from retina_xai.drawing import LESION_COLOURS
 from retina_xai.errors import UsageError
+from retina_xai.fundus.retinal_scale import RetinalScale
 from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
@@ -30,7 +31,14 @@ GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
 READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
-COLUMNS = {"No.": 9, "type": 28, "mark": 59, "centre x, y": 24, "size": 22, "score": 13, "effect": 13, "id": 14}
+SIZE = "size"
+COLUMNS = {"No.": 9, "type": 28, "mark": 79, "size": 26, "score": 13, "effect": 13, "id": 14}
+
+ESTIMATED_SCALE = (
+    "DD: disc diameters, estimated. The optic disc is taken for a seventh of the field of view, as in a camera of 45 "
+    "degrees; it can be a third off."
+)
+NO_SCALE = "Sizes are not known: the file has no pixel spacing, and no field of view was found."
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,7 @@ class Report:
 
     `photograph` and `overlay` (H, W, 3) uint8 RGB of the reading's width and height; `overlay` is None where nothing
     was explained. `run` is `records.run_facts` of the weights and method. `made` has a time zone. Without `by_reader`
-    no person has read the photograph, and the report says nothing of a reader.
+    no person has read the photograph, and the report says nothing of a reader. Without `scale` it shows no sizes.
     """
 
     reading: Reading
@@ -48,6 +56,7 @@ class Report:
     run: Mapping[str, Any]
     made: datetime
     by_reader: bool = True
+    scale: RetinalScale | None = None
 
 
 def pdf_bytes(report: Report) -> bytes:
@@ -142,7 +151,8 @@ def _write_lesions(sheet: Sheet, report: Report) -> None:
     if report.by_reader:
         _write_counts(sheet, lesions, report.reading.not_reviewed)
     if lesions:
-        _write_table(sheet, lesions[:ROWS])
+        _write_table(sheet, lesions[:ROWS], report.scale)
+        _write_scale(sheet, report.scale)
     if len(lesions) > ROWS:
         sheet.style(SMALL, colour=GREY)
         sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
@@ -211,7 +221,7 @@ def _write_counts(sheet: Sheet, lesions: list[Annotation], not_reviewed: int) ->
     sheet.ln(1)
 
 
-def _write_table(sheet: Sheet, lesions: list[Annotation]) -> None:
+def _write_table(sheet: Sheet, lesions: list[Annotation], scale: RetinalScale | None) -> None:
     sheet.style(SMALL)
     sheet.set_draw_color(*PALE)
     sheet.set_fill_color(255)
@@ -220,14 +230,24 @@ def _write_table(sheet: Sheet, lesions: list[Annotation]) -> None:
         col_widths=tuple(COLUMNS.values()),
         borders_layout="HORIZONTAL_LINES",
         line_height=4.2,
-        text_align=("RIGHT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
+        text_align=("RIGHT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
         padding=(0.4, 1.5),
     )
     with table as rows:
-        rows.row(tuple(COLUMNS))
+        unit = "" if scale is None else f" ({scale.unit})"
+        rows.row(tuple(f"{name}{unit}" if name == SIZE else name for name in COLUMNS))
         for number, lesion in enumerate(lesions, start=1):
             sheet.set_text_color(*(GREY if lesion.status == "deleted" else DARK))
-            rows.row(_cells(sheet, number, lesion))
+            rows.row(_cells(sheet, number, lesion, scale))
+
+
+def _write_scale(sheet: Sheet, scale: RetinalScale | None) -> None:
+    """What the sizes of the table rest on."""
+    if scale is not None and not scale.estimated:
+        return
+    text = NO_SCALE if scale is None else ESTIMATED_SCALE
+    sheet.style(SMALL, colour=GREY)
+    sheet.multi_cell(0, 4, text, new_x="LMARGIN", new_y="NEXT")
 
 
 def _write_model(sheet: Sheet, report: Report) -> None:
@@ -246,15 +266,13 @@ def _write_model(sheet: Sheet, report: Report) -> None:
     )
 
 
-def _cells(sheet: Sheet, number: int, lesion: Annotation) -> list[str]:
-    """A row of the table; positions and sizes in pixels of the file."""
-    (x, y), (left, top, right, bottom) = lesion.shape.centroid, lesion.shape.box
+def _cells(sheet: Sheet, number: int, lesion: Annotation, scale: RetinalScale | None) -> list[str]:
+    """A row of the table; where a lesion is, the numbers in the picture say."""
     return [
         str(number),
         _words(lesion.type),
         MARKS.get((lesion.origin, lesion.status), lesion.origin),
-        f"{x:.0f}, {y:.0f}",
-        f"{right - left:.0f} x {bottom - top:.0f}",
+        "" if scale is None else " x ".join(f"{side:.2f}" for side in scale.size(lesion.shape.box)),
         "" if lesion.score is None else f"{lesion.score:.3f}",
         "" if lesion.effect is None else f"{lesion.effect:.2f}",
         sheet.shown(lesion.id),

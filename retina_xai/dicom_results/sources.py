@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from retina_xai import __version__
 from retina_xai.errors import InputError
+from retina_xai.fundus.retinal_scale import RetinalScale, retinal_scale
 from retina_xai.io.dicom.headers import open_dicom
 from retina_xai.localization import Localization
 
@@ -39,9 +40,10 @@ class ResultSource:
     identified: bool
 
     @property
-    def spacing(self) -> list[float] | None:
-        """Millimetres between pixels, down and across; None where the photograph has none."""
-        return self.localization.fundus.photograph.metadata.get("pixel_spacing_mm")
+    def scale(self) -> RetinalScale | None:
+        """Millimetres or disc diameters per pixel; None where neither is known."""
+        fundus = self.localization.fundus
+        return retinal_scale(fundus.photograph, fundus.aperture)
 
     @property
     def frame(self) -> int | None:

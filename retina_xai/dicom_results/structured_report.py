@@ -2,10 +2,9 @@
 
 Candidates are regions of the photograph in its coordinates, in which the corner of the first pixel is (0, 0) and its
 centre (0.5, 0.5); ours have the centre at (0, 0). Areas and diameters are in millimetres where the photograph says its
-pixel spacing, otherwise in pixels.
+pixel spacing, otherwise in estimated disc diameters (`fundus.retinal_scale`); without a field of view there are none.
 """
 
-import math
 from typing import Any
 
 import highdicom
@@ -18,11 +17,19 @@ from pydicom.sr.coding import Code
 from retina_xai import __version__
 from retina_xai.dicom_results import codes as own
 from retina_xai.dicom_results.sources import DEVICE, ResultSource, finished
+from retina_xai.fundus.retinal_scale import DISC_DIAMETERS, MILLIMETRES, RetinalScale
 from retina_xai.lesions.annotation import Annotation
 
 LISTED = 100
 """Candidates with a group of their own, those with the most evidence first; their number counts all."""
-PIXELS = Code("{pixels}", "UCUM", "pixels")
+UNITS = {
+    MILLIMETRES: (codes.UCUM.SquareMillimeter, codes.UCUM.Millimeter),
+    DISC_DIAMETERS: (
+        Code("{disc_area}", "UCUM", "estimated disc areas"),
+        Code("{disc_diameter}", "UCUM", "estimated disc diameters"),
+    ),
+}
+"""Of areas and lengths, by the unit of the scale."""
 
 
 def structured_report(source: ResultSource) -> Dataset:
@@ -100,18 +107,18 @@ def _candidate(source: ResultSource, lesion: Annotation) -> sr.PlanarROIMeasurem
         finding_type=own.LESIONS[lesion.type],
         algorithm_id=_algorithm(source),
         finding_sites=[sr.FindingSite(own.RETINA)],
-        measurements=[*measured, *_sizes(lesion, source.spacing)],
+        measurements=[*measured, *_sizes(lesion, source.scale)],
     )
 
 
-def _sizes(lesion: Annotation, spacing: list[float] | None) -> list[sr.Measurement]:
-    if spacing is None:
-        return [sr.Measurement(own.AREA, float(lesion.shape.area), PIXELS)]
-    area = lesion.shape.area * spacing[0] * spacing[1]
-    diameter = 2 * math.sqrt(area / math.pi)
+def _sizes(lesion: Annotation, scale: RetinalScale | None) -> list[sr.Measurement]:
+    if scale is None:
+        return []
+    area_unit, length_unit = UNITS[scale.unit]
+    pixels = lesion.shape.area
     return [
-        sr.Measurement(own.AREA, float(f"{area:.6g}"), codes.UCUM.SquareMillimeter),
-        sr.Measurement(own.DIAMETER, float(f"{diameter:.6g}"), codes.UCUM.Millimeter),
+        sr.Measurement(own.AREA, scale.area(pixels), area_unit),
+        sr.Measurement(own.DIAMETER, scale.diameter(pixels), length_unit),
     ]
 
 

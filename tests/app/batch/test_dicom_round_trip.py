@@ -182,7 +182,7 @@ def test_a_photograph_without_spacing_and_with_a_chosen_frame(classifier, tmp_pa
     assert found["report"].SourceInstanceSequence[0].ReferencedFrameNumber == 2
     record = json.loads((tmp_path / "out" / f"{name}.json").read_text())
     units = {item.CodeValue for item in _items(found["findings"], "MeasurementUnitsCodeSequence")}
-    assert units == ({"1", "{pixels}"} if record["lesions"] else {"1"})
+    assert units == ({"1", "{disc_area}", "{disc_diameter}"} if record["lesions"] else {"1"})
 
 
 def test_identified_objects_belong_to_the_patient_and_others_to_nobody(classifier, tmp_path, results):

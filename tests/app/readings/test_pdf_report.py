@@ -11,9 +11,10 @@ import pytest
 from helpers.readings import IMAGE, LESIONS, MODEL, READING
 
 from retina_xai.app.readings.export import deidentified
-from retina_xai.app.readings.pdf_report import ROWS, Report, pdf_bytes
+from retina_xai.app.readings.pdf_report import ESTIMATED_SCALE, NO_SCALE, ROWS, Report, pdf_bytes
 from retina_xai.errors import UsageError
 from retina_xai.fundus.quality import Gradability
+from retina_xai.fundus.retinal_scale import RetinalScale
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.outlines import outline_of
 from retina_xai.lesions.shapes import Disk
@@ -39,11 +40,14 @@ def picture_of(height, width, colour):
     return np.full((height, width, 3), colour, np.uint8)
 
 
+SCALE = RetinalScale("mm", 0.02, 0.01)
+
+
 def report_of(reading=READING, overlay=(0, 200, 0)):
     """A report of plain pictures: a red photograph, a green overlay."""
     height, width = reading.image.height, reading.image.width
     covered = None if overlay is None else picture_of(height, width, overlay)
-    return Report(reading, picture_of(height, width, (200, 0, 0)), covered, RUN, MADE)
+    return Report(reading, picture_of(height, width, (200, 0, 0)), covered, RUN, MADE, scale=SCALE)
 
 
 def pages_of(content):
@@ -75,9 +79,9 @@ def test_the_facts_are_in_the_text():
         "Settings method retina, threshold 0.04",
         "Versions retina_xai 0.1.0, torch 2.11.0",
         "hard exudates 1 haemorrhages 1 rejected 1; candidates of the system that were not reviewed: 0",
-        "1 hard exudates drawn by the reader 23, 33 20 x 40 d1",
-        "2 haemorrhages found by the system, accepted by the reader 100, 80 24 x 24 0.750 c1",
-        "3 unspecified found by the system, rejected by the reader 200, 90 10 x 10 0.500 c2",
+        "1 hard exudates drawn by the reader 0.20 x 0.80 d1",
+        "2 haemorrhages found by the system, accepted by the reader 0.24 x 0.48 0.750 c1",
+        "3 unspecified found by the system, rejected by the reader 0.10 x 0.20 0.500 c2",
         "Page 2 of 2",
     ):
         assert fact in text
@@ -173,6 +177,22 @@ def test_a_long_comment_runs_over_pages():
     assert [int(number) for number in re.findall(r"line (\d+)", text)] == list(range(300))
 
 
+@pytest.mark.parametrize(
+    ("scale", "head", "row", "said"),
+    [
+        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80 d1", None),
+        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.20 x 0.40 d1", ESTIMATED_SCALE),
+        (None, "size score", "drawn by the reader d1", NO_SCALE),
+    ],
+)
+def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, head, row, said):
+    text = text_of(replace(report_of(), scale=scale))
+    assert head in text
+    assert row in text
+    assert [one for one in (ESTIMATED_SCALE, NO_SCALE) if one in text] == ([] if said is None else [said])
+    assert re.findall(r"[^.]*pixel[^.]*", text.replace("(400 x 320 pixels)", "").replace(NO_SCALE, "")) == []
+
+
 def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
     lesions = [
         Annotation(f"c{number}", "unspecified", Disk(number % 400, 300, 2), "candidate", "kept", number / 1000)
@@ -180,7 +200,7 @@ def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
     ]
     text = text_of(report_of(replace(READING, lesions=(*lesions, LESIONS[2]))))
     assert "1 hard exudates drawn by the reader" in text
-    assert f"2 unspecified found by the system, accepted by the reader {899 % 400}, 300 4 x 4 0.899 c899" in text
+    assert "2 unspecified found by the system, accepted by the reader 0.04 x 0.08 0.899 c899" in text
     assert f"{ROWS} unspecified found by the system, accepted" in text
     assert f"{ROWS + 1} unspecified found" not in text
     assert f"and {901 - ROWS} more: see the CSV or JSON export" in text
