@@ -31,6 +31,7 @@ GAP = 4.0
 HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
 HALO = (20, 20, 20)
 READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
+MARK_WITHOUT_READER = "found by the system"
 SIZE = "size"
 COLUMNS = {"No.": 9, "type": 28, "mark": 79, "size": 26, "score": 13, "effect": 13, "id": 14}
 
@@ -151,7 +152,7 @@ def _write_lesions(sheet: Sheet, report: Report) -> None:
     if report.by_reader:
         _write_counts(sheet, lesions, report.reading.not_reviewed)
     if lesions:
-        _write_table(sheet, lesions[:ROWS], report.scale)
+        _write_table(sheet, lesions[:ROWS], report)
         _write_scale(sheet, report.scale)
     if len(lesions) > ROWS:
         sheet.style(SMALL, colour=GREY)
@@ -221,7 +222,7 @@ def _write_counts(sheet: Sheet, lesions: list[Annotation], not_reviewed: int) ->
     sheet.ln(1)
 
 
-def _write_table(sheet: Sheet, lesions: list[Annotation], scale: RetinalScale | None) -> None:
+def _write_table(sheet: Sheet, lesions: list[Annotation], report: Report) -> None:
     sheet.style(SMALL)
     sheet.set_draw_color(*PALE)
     sheet.set_fill_color(255)
@@ -234,11 +235,11 @@ def _write_table(sheet: Sheet, lesions: list[Annotation], scale: RetinalScale | 
         padding=(0.4, 1.5),
     )
     with table as rows:
-        unit = "" if scale is None else f" ({scale.unit})"
+        unit = "" if report.scale is None else f" ({report.scale.unit})"
         rows.row(tuple(f"{name}{unit}" if name == SIZE else name for name in COLUMNS))
         for number, lesion in enumerate(lesions, start=1):
             sheet.set_text_color(*(GREY if lesion.status == "deleted" else DARK))
-            rows.row(_cells(sheet, number, lesion, scale))
+            rows.row(_cells(sheet, number, lesion, report))
 
 
 def _write_scale(sheet: Sheet, scale: RetinalScale | None) -> None:
@@ -266,12 +267,14 @@ def _write_model(sheet: Sheet, report: Report) -> None:
     )
 
 
-def _cells(sheet: Sheet, number: int, lesion: Annotation, scale: RetinalScale | None) -> list[str]:
+def _cells(sheet: Sheet, number: int, lesion: Annotation, report: Report) -> list[str]:
     """A row of the table; where a lesion is, the numbers in the picture say."""
+    scale = report.scale
+    mark = MARKS.get((lesion.origin, lesion.status), lesion.origin) if report.by_reader else MARK_WITHOUT_READER
     return [
         str(number),
         _words(lesion.type),
-        MARKS.get((lesion.origin, lesion.status), lesion.origin),
+        mark,
         "" if scale is None else " x ".join(f"{side:.2f}" for side in scale.size(lesion.shape.box)),
         "" if lesion.score is None else f"{lesion.score:.3f}",
         "" if lesion.effect is None else f"{lesion.effect:.2f}",

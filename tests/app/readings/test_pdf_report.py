@@ -193,6 +193,13 @@ def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, h
     assert re.findall(r"[^.]*pixel[^.]*", text.replace("(400 x 320 pixels)", "").replace(NO_SCALE, "")) == []
 
 
+def test_a_report_without_a_reader_says_nothing_of_one():
+    candidates = tuple(replace(lesion, status="kept") for lesion in LESIONS if lesion.origin == "candidate")
+    text = text_of(replace(report_of(replace(READING, lesions=candidates)), by_reader=False))
+    assert text.count("found by the system") == len(candidates) > 0
+    assert [word for word in ("accepted", "rejected", "the reader") if word in text] == []
+
+
 def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
     lesions = [
         Annotation(f"c{number}", "unspecified", Disk(number % 400, 300, 2), "candidate", "kept", number / 1000)
