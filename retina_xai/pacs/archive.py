@@ -129,8 +129,8 @@ class Archive(Protocol):
     def store(self, path: Path) -> None:
         """Send a DICOM file; returns when the archive has confirmed it."""
 
-    def close(self) -> None:
-        """End the connection."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the connection; `at_once` without waiting for the archive."""
 
 
 def _dimse(address: ServerAddress, settings: ArchiveSettings) -> Archive:
@@ -170,8 +170,10 @@ def open_archive(text: str, settings: ArchiveSettings) -> Iterator[Archive]:
             archive = ARCHIVES[address.scheme](address, settings)
             try:
                 yield archive
-            finally:
-                archive.close()
+            except BaseException:  # an interrupt must not wait for a silent server
+                archive.close(at_once=True)
+                raise
+            archive.close()
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -66,7 +66,7 @@ class WebArchive:
             reason = int(failed[0].get("FailureReason") or 0)
             raise InputError(f"{self._address}: STOW-RS failed (0x{reason:04X}); the object was not stored")
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         """See `archive.Archive`."""
         self._session.close()
 

@@ -124,8 +124,10 @@ class DimseArchive:
             said = _said(status, STORAGE_SERVICE_CLASS_STATUS)
             raise InputError(f"{self._address}: C-STORE failed ({said}); the object was not stored")
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         """See `archive.Archive`."""
+        if at_once and self._held is not None:
+            self._held[1].abort()
         self._release()
         if self._receiver is not None:
             self._receiver.shutdown()

@@ -1,5 +1,6 @@
 """A small archive (PACS) on 127.0.0.1 in the process of the test, made of pynetdicom."""
 
+from collections.abc import Callable
 from io import BytesIO
 
 from pydicom import dcmread
@@ -16,6 +17,7 @@ LEVELS = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "
 class SmallArchive:
     """Holds data sets by SOP Instance UID; `asked` counts operations, `refuse` maps an operation to a status.
 
+    during_get: called before C-GET is answered.
     dies_after: retrievals after which it aborts the association. without: part of the names of classes that it refuses.
     """
 
@@ -25,6 +27,7 @@ class SmallArchive:
         self.refuse: dict[str, int] = {}
         self.dies_after: int | None = None
         self.move_to = move_to
+        self.during_get: Callable[[], object] = lambda: None
         entity = AE(ae_title=TITLE)
         entity.require_called_aet = True
         for one in (FIND, GET, MOVE):
@@ -82,6 +85,7 @@ class SmallArchive:
             yield 1
             yield status, None
             return
+        self.during_get()
         if self.dies_after is not None and self.asked["get"] > self.dies_after:
             event.assoc.abort()
             return

@@ -1,7 +1,11 @@
 """Pull a study from an archive, localize it, push the results, find them again; every fault is one line."""
 
+import os
 import shutil
+import signal
 import socket
+import threading
+import time
 
 import numpy as np
 import pydicom
@@ -107,6 +111,22 @@ def test_a_server_that_dies_is_one_line_and_the_pull_goes_on_later(archive, call
     code, out, _ = call(*pull)
     assert (code, out.count("done before"), archive.asked["get"]) == (0, 2, 5)
     assert len(list(tmp_path.glob("*.dcm"))) == 4
+
+
+def test_an_interrupt_does_not_wait_for_a_server_that_is_silent(archive, call, tmp_path):
+    answer = threading.Event()
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        answer.wait(30)
+
+    archive.during_get, begin = interrupt, time.monotonic()
+    code, _, err = call("pull", "--from", archive.url, "--study", STUDY, "--out", tmp_path, "--timeout", "30")
+    assert time.monotonic() - begin < 20
+    answer.set()
+    assert code == 130
+    assert "interrupted; what is done is kept" in one_line(err)
+    assert not list(tmp_path.glob("*.dcm"))
 
 
 def test_an_object_that_is_refused_fails_and_the_others_are_pulled(archive, call, tmp_path):
