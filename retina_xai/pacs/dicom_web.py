@@ -19,7 +19,9 @@ from pydicom.dataset import Dataset
 from retina_xai.errors import InputError, ServerError
 from retina_xai.pacs.archive import ArchiveSettings, RemoteObject, ServerAddress, StudyQuery
 
-TOKEN = "RETINA_XAI_DICOMWEB_TOKEN"
+BEARER = "RETINA_XAI_DICOMWEB_TOKEN"
+"""The variable of the environment that holds a bearer token."""
+
 REFUSED = {401: "needs a user or token", 403: "refuses this user", 404: "has no DICOMweb service at this path"}
 """Answers that concern the whole server."""
 
@@ -30,7 +32,7 @@ class WebArchive:
     def __init__(self, address: ServerAddress, settings: ArchiveSettings) -> None:
         self._address, self._settings = address, settings
         self._session = requests.Session()
-        if token := os.environ.get(TOKEN):
+        if token := os.environ.get(BEARER):
             self._session.headers["Authorization"] = f"Bearer {token}"
         self._client = DICOMwebClient(address.url, self._session, timeout=settings.timeout)
         self._client.set_http_retry_params(retry=False)
