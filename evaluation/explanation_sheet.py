@@ -5,10 +5,11 @@ import torch
 from torch import Tensor
 
 from retina_xai import drawing
-from retina_xai.evaluation.plots import Tile, sheet
+from retina_xai.evaluation.plots import DOTS, Tile, rendered
 from retina_xai.explainers.explainer import Explanation
 from retina_xai.models.network import Network
 from retina_xai.models.scores import score_spec
+from retina_xai.plotting import plot
 from retina_xai.records import EVIDENCE_SCALE
 
 
@@ -22,7 +23,7 @@ def pictures_of(network: Network, image: Tensor, result: Explanation) -> dict[st
     found = {
         "evidence": np.rint(evidence * EVIDENCE_SCALE).astype(np.uint16),
         "heatmap": drawing.heatmap(evidence),
-        "panel": sheet([list(tiles_of(network, image, result).values())]),
+        "panel": rendered(plot(result, images=image, network=network, dpi=DOTS)),
     }
     if result.mask is not None and result.explained is not None:
         found |= {

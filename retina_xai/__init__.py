@@ -1,12 +1,13 @@
 """Visual explanations (FGVis and others) of retinal and ImageNet classifiers, and metrics of their quality.
 
-    from retina_xai import FGVis, load_network, read_image, trust
+    from retina_xai import FGVis, load_network, plot, read_image, trust
 
     network = load_network("squeezenet1_0", "squeezenet1_0.safetensors")
     image = network.input_of(read_image("dog.jpg"))
     explain = FGVis(game="deletion", lam=1e-8, iterations=100)
     result = explain(network.model, image)                            # an Explanation
     quality = trust(network.model, image[0], result, explainer=explain)
+    plot(result, "dog.pdf", images=image, network=network)
 
 A fundus photograph:
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from retina_xai.metrics.trust import trust
     from retina_xai.models.checkpoint import load_classifier
     from retina_xai.models.network import load_network
+    from retina_xai.plotting import plot
 
 __version__ = "0.2.0.dev1"
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "load_classifier",
     "load_network",
     "localize",
+    "plot",
     "read_image",
     "trust",
 ]
@@ -57,6 +60,7 @@ _HOMES = {
     "load_classifier": "models.checkpoint",
     "load_network": "models.network",
     "localize": "localization",
+    "plot": "plotting",
     "read_image": "io.images",
     "trust": "metrics.trust",
 }
