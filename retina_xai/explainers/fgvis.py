@@ -13,7 +13,7 @@ The theory is in `games.game` (objectives), `games.defence`, `games.engine` (the
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -59,6 +59,9 @@ class FGVis(Explainer):
         iterations: maximum number of steps of one game.
         stop_score: end a deletion or repression game when the target's score falls below this, in (0, 1].
         stop_ratio: the same, as a share of the original image's score. If both are set, the higher score applies.
+        judged_at_end: the stop ends no game, but says whether its result is a success (A4.1: p_c(e) < 0.02 p_c(x) after
+            all steps). A game that ends at the first dip below the stop takes few steps, and most pixels of its mask
+            are as they were at the start.
         defence: a key of `games.defence.DEFENCES`: "fgvis" (the paper's bounds), "reference" (bounds that contain the
             reference image), "staged" (first the one, then the other) or "none".
         strict_steps: steps under the paper's bounds if `defence` is "staged".
@@ -87,6 +90,7 @@ class FGVis(Explainer):
     iterations: int = 500
     stop_score: float | None = None
     stop_ratio: float | None = None
+    judged_at_end: bool = field(default=False, kw_only=True)
     defence: str = "fgvis"
     strict_steps: int = 40
     scale: str = "max"
@@ -134,6 +138,8 @@ class FGVis(Explainer):
             raise UsageError(
                 f"stop_score and stop_ratio apply to deletion and repression only, not to {self.game}: leave them out"
             )
+        if self.judged_at_end and not stops:
+            raise UsageError("judged_at_end without a stop: give stop_score or stop_ratio too")
         if stops and self.score == "logit":
             raise UsageError("stop_score and stop_ratio with score 'logit', which has no range: leave them out")
 
@@ -207,7 +213,7 @@ class FGVis(Explainer):
         target = resolve_targets(targets, check_logits(logits))
         before = self.scores_of(logits, target)
         position = Position(images, references, starts[0], target, torch.zeros_like(before), self._stop(before))
-        settings = Settings(self.lr, self.iterations, self.scale)
+        settings = Settings(self.lr, self.iterations, self.scale, stop_ends=not self.judged_at_end)
         played = [
             line_search(network, game, replace(position, mask=start), bounds, settings, self._lams, on_step)
             for start in starts
@@ -242,6 +248,8 @@ class FGVis(Explainer):
         values["lam"] = list(self._lams) if len(self._lams) > 1 else self._lams[0]
         if not isinstance(self.reference, str):
             values["reference"] = "tensor" if isinstance(self.reference, Tensor) else repr(self.reference)
+        if not self.judged_at_end:
+            del values["judged_at_end"]  # records of earlier versions do not name it
         return values
 
     def _start_masks(self, images: Tensor, start: Tensor | None) -> list[Tensor]:

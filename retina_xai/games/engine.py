@@ -4,9 +4,10 @@ One step, per image: g is the (defended) gradient of the similarity term with re
 of the lambda term; g <- clamp(g / s, -1, 1); m <- clamp(m - lr * g, 0, 1). The scale s is max|g| (the paper's), or the
 99th percentile of |g| ("q99", ours), which one outlier does not rule. If max|g| is 0, the mask does not change.
 
-A game ends when the score falls below its stop (the result is the mask that reached it, not the next one), when a step
-leaves the mask unchanged (a fixed point: all later steps would too, unless the bounds still change), at a look at which
-`Game.succeeded` holds (`Settings.judged_every`), or after the given number of iterations.
+A game ends when the score falls below its stop (the result is the mask that reached it, not the next one; not with
+`Settings.stop_ends` False), when a step leaves the mask unchanged (a fixed point: all later steps would too, unless the
+bounds still change), at a look at which `Game.succeeded` holds (`Settings.judged_every`), or after the given number of
+iterations.
 """
 
 import math
@@ -29,12 +30,14 @@ class Settings:
     """Learning rate in mask units per step, maximum number of steps, and a key of `SCALES`.
 
     judged_every: after so many steps each, a game whose goal is reached ends; None: no game ends for that.
+    stop_ends: whether a game ends at the first step below its stop; otherwise the stop judges the result only.
     """
 
     lr: float = 0.1
     iterations: int = 500
     scale: str = "max"
     judged_every: int | None = None
+    stop_ends: bool = True
 
     def looks(self, step: int) -> bool:
         """Whether a game ends at this step if its goal is reached; never before the first step."""
@@ -75,7 +78,7 @@ def play(
         stopped = score < position.stop
         last = step == settings.iterations
         proposal = mask if last else _step(game, position, mask, (explained, logits), settings)
-        done = stopped | last
+        done = (stopped & settings.stop_ends) | last
         if not last and (bounds is None or bounds.final(step)):
             done |= _unchanged(proposal, mask)
         success = torch.where(position.stop.isinf(), game.succeeded(logits.detach(), position.targets), stopped)

@@ -57,9 +57,11 @@ class CurveSettings:
         seed: of the order of ties, and of random references.
         batch: images per forward pass, None for the device's default; it changes the result by rounding only.
         score: a key of `models.scores.SCORES`, or a function.
+        step: pixels moved in each step, None for the steps of the module docstring. RISE's own curves move one row of
+            pixels (224) at a time; with steps that divide the number of pixels, the area is that of its CausalMetric.
 
     Raises:
-        UsageError: another mode or score, or a batch below 1.
+        UsageError: another mode or score, or a batch or step below 1.
     """
 
     mode: str = "deletion"
@@ -67,9 +69,12 @@ class CurveSettings:
     seed: int = 0
     batch: int | None = None
     score: Score = "softmax"
+    step: int | None = None
 
     def __post_init__(self) -> None:
         score_spec(self.score)
+        if self.step is not None and self.step < 1:
+            raise UsageError(f"step {self.step}: give at least 1 pixel, or None for the published steps")
         if self.mode not in MODES:
             raise UsageError(f"unknown mode {self.mode!r}: choose one of {', '.join(MODES)}")
         if self.batch is not None and self.batch < 1:
@@ -78,7 +83,10 @@ class CurveSettings:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """`fractions` (176,) of the pixels moved, from 0 to 1, `scores` (176,) after each step, and `original`, p_c(x)."""
+    """`fractions` (K,) of the pixels moved, from 0 to 1, `scores` (K,) after each step, and `original`, p_c(x).
+
+    K is 176, or follows from `CurveSettings.step`.
+    """
 
     fractions: Array
     scores: Array
@@ -115,7 +123,7 @@ def removal_curve(
     order = removal_order(evidence, settings.seed).to(image.device)
     place = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=image.device))
     place = place.reshape(1, 1, *evidence.shape)
-    counts = removal_counts(evidence.numel())
+    counts = removal_counts(evidence.numel(), settings.step)
     images = image.detach()[None]
     reference = reference_for(settings.reference, images, settings.seed)
     parts = []
@@ -130,8 +138,10 @@ def removal_curve(
     return Curve(counts / evidence.numel(), scores, float(scores[ORIGINAL_STEP[settings.mode]]))
 
 
-def removal_counts(pixels: int) -> npt.NDArray[np.int64]:
-    """Number of pixels removed after each step, (176,): steps of 0.25 % up to 25 %, then of 1 %."""
+def removal_counts(pixels: int, step: int | None = None) -> npt.NDArray[np.int64]:
+    """Number of pixels removed after each step, (176,): steps of 0.25 % up to 25 %, then of 1 %; or equal steps."""
+    if step is not None:
+        return np.append(np.arange(0, pixels, step), pixels)
     fine = np.arange(FINE_STEPS + 1)
     coarse = FINE_STEPS + 4 * np.arange(1, COARSE_STEPS + 1)
     return np.rint(np.concatenate([fine, coarse]) * pixels / QUARTERS_OF_A_PERCENT).astype(np.int64)

@@ -210,3 +210,29 @@ def test_a_wide_slack_plays_as_if_undefended_and_no_slack_cuts_more():
         FGVis(slack=-1.0)
     with pytest.raises(UsageError, match="slack 1e-05, starts 0"):
         FGVis(starts=0)
+
+
+def test_a_game_that_is_judged_at_its_end_takes_all_steps_and_says_whether_it_succeeded():
+    images, model = smooth_images(2, 24), TinyNet().eval()
+    with torch.no_grad():
+        before = model(images).softmax(1).max(dim=1).values
+    settings = {"lam": 0.0, "lr": 0.05, "iterations": 40, "defence": "none", "stop_ratio": 0.99}
+    stopped, judged = FGVis(**settings)(model, images), FGVis(**settings, judged_at_end=True)(model, images)
+    plain = FGVis(**(settings | {"stop_ratio": None}))(model, images)
+    assert (stopped.iterations < 40).all()
+    assert (judged.iterations == 40).all()
+    assert torch.equal(judged.mask, plain.mask)
+    assert torch.equal(judged.converged, judged.score_after < 0.99 * before)
+    assert not FGVis(**(settings | {"stop_ratio": 1e-6}), judged_at_end=True)(model, images).converged.any()
+    assert judged.settings["judged_at_end"] is True
+    assert "judged_at_end" not in stopped.settings
+    with pytest.raises(UsageError, match="judged_at_end without a stop: give stop_score or stop_ratio too"):
+        FGVis(judged_at_end=True)
+
+
+def test_the_search_goes_on_until_the_end_of_a_game_is_a_success():
+    images, model = smooth_images(1, 24), TinyNet().eval()
+    settings = {"lr": 0.05, "iterations": 40, "defence": "none", "stop_ratio": 0.99, "lam": (1.0, 0.0)}
+    found = FGVis(**settings, judged_at_end=True)(model, images)
+    assert found.converged.all()
+    assert float(found.lam) == 0.0

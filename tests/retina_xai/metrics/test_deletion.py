@@ -201,3 +201,39 @@ def test_settings_out_of_range_are_refused():
         CurveSettings("erasure")
     with pytest.raises(UsageError, match="batch 0: give at least 1"):
         CurveSettings(batch=0)
+
+
+def causal_metric(model, image, evidence, target, mode, step):
+    """RISE's deletion or insertion area (Petsiuk et al., 2018), by its definition: `step` pixels at a time.
+
+    The published code divides by the number of steps: AUC = (sum of scores - half of the first and last) / steps.
+    """
+    pixels = evidence.numel()
+    order = np.argsort(evidence.numpy().ravel())[::-1]
+    start, finish = (image, torch.zeros_like(image)) if mode == "deletion" else (torch.zeros_like(image), image)
+    current, scores = start.clone().flatten(1), []
+    for number in range(-(-pixels // step) + 1):
+        with torch.no_grad():
+            scores.append(float(model(current.reshape(1, *image.shape)).softmax(1)[0, target]))
+        moved = order[step * number : step * (number + 1)].copy()
+        current[:, moved] = finish.flatten(1)[:, moved]
+    values = np.array(scores)
+    return (values.sum() - values[0] / 2 - values[-1] / 2) / (len(values) - 1)
+
+
+@pytest.mark.parametrize("mode", ["deletion", "insertion"])
+@pytest.mark.parametrize("side", [16, 32])
+def test_the_area_is_that_of_rises_causal_metric_on_its_own_steps(mode, side):
+    model, image = TinyNet().eval(), smooth_images(1, side)[0]
+    evidence = noise(side, side, 3)
+    curve = removal_curve(model, image, evidence, 2, CurveSettings(mode, step=side))
+    assert len(curve.scores) == side + 1
+    assert np.ptp(curve.scores) > 0.01
+    assert curve.auc == pytest.approx(causal_metric(model, image, evidence, 2, mode, side), abs=1e-5)
+
+
+def test_a_last_step_of_fewer_pixels_counts_by_its_own_width():
+    assert removal_counts(10, 4).tolist() == [0, 4, 8, 10]
+    assert removal_counts(8, 4).tolist() == [0, 4, 8]
+    with pytest.raises(UsageError, match="step 0: give at least 1 pixel"):
+        CurveSettings(step=0)
