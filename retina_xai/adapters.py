@@ -67,7 +67,7 @@ class ExplainerAttribution(Attribution):  # type: ignore[misc]
             raise UsageError(f"{len(inputs)} inputs: an explainer takes one tensor of images")
         images = inputs[0] if isinstance(inputs, tuple) else inputs
         found = values_of(self.explainer(self.forward_func, images, target=target), images, self.values)
-        found = found.expand(-1, images.shape[1], *found.shape[2:])
+        found = found.expand(-1, images.shape[1], *found.shape[2:]).contiguous()  # Captum's metrics use `view`
         return (found,) if several else found
 
 
@@ -150,7 +150,7 @@ class CaptumExplainer(GradientExplainer):
         return {**super().settings(), "make": made, "options": repr(dict(self.options))}
 
     def _attribution(self, scores: "ClassScoreModule", image: Tensor) -> Tensor:
-        with _seeded(self.seed, image.device):
+        with seeded_globally(self.seed, image.device):
             found = self.make(scores).attribute(leaf_of(image), **self.options)
         values = found[0] if isinstance(found, tuple) else found
         if not isinstance(values, Tensor) or values.ndim != image.ndim or len(values) != 1:
@@ -174,7 +174,7 @@ class ClassScoreModule(nn.Module):
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded_globally(seed: int, device: torch.device) -> Iterator[None]:
     """The global generators with this seed, and as they were at the end."""
     state = np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -57,7 +57,7 @@ STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlottedImage:
     """One image of one explanation: its name, its row in the batch, and the pixels of the photograph if known."""
 
     label: str
@@ -85,9 +85,9 @@ class PanelSpec:
     """A kind of panel: its title, whether it can be drawn, the function that draws it, and the text of its figures."""
 
     title: str
-    fits: Callable[[Shown], bool]
-    draw: Callable[[Axes, Shown], None]
-    detail: Callable[[Shown], str] = lambda shown: ""
+    fits: Callable[[PlottedImage], bool]
+    draw: Callable[[Axes, PlottedImage], None]
+    detail: Callable[[PlottedImage], str] = lambda shown: ""
 
 
 def plot(
@@ -137,11 +137,11 @@ def _grid(
     pixels: Sequence[npt.NDArray[np.uint8] | None],
     network: Network | None,
     panels: Sequence[str] | None,
-) -> list[list[tuple[PanelSpec, Shown]]]:
+) -> list[list[tuple[PanelSpec, PlottedImage]]]:
     """The panels, row by row."""
     rows = []
     for row, picture in enumerate(pixels):
-        shown = [Shown(label, result, row, picture, network) for label, result in named.items()]
+        shown = [PlottedImage(label, result, row, picture, network) for label, result in named.items()]
         if len(shown) == 1:
             rows.append([(_panel(key, shown[0]), shown[0]) for key in panels or _telling(shown[0])])
         else:
@@ -152,7 +152,7 @@ def _grid(
     return rows
 
 
-def _telling(shown: Shown) -> list[str]:
+def _telling(shown: PlottedImage) -> list[str]:
     """The panels of one explanation: its mask, or its values with their sign."""
     wanted = (
         ("photograph", "mask", "complement", "explained", "evidence")
@@ -162,7 +162,7 @@ def _telling(shown: Shown) -> list[str]:
     return [key for key in wanted if PANELS[key].fits(shown)]
 
 
-def _panel(key: str, shown: Shown) -> PanelSpec:
+def _panel(key: str, shown: PlottedImage) -> PanelSpec:
     if key not in PANELS:
         raise UsageError(f"unknown panel {key!r}: choose of {', '.join(PANELS)}")
     if not PANELS[key].fits(shown):
@@ -170,7 +170,7 @@ def _panel(key: str, shown: Shown) -> PanelSpec:
     return PANELS[key]
 
 
-def _drawn(grid: Sequence[Sequence[tuple[PanelSpec, Shown]]], dpi: int) -> Figure:
+def _drawn(grid: Sequence[Sequence[tuple[PanelSpec, PlottedImage]]], dpi: int) -> Figure:
     columns = max(map(len, grid))
     side = min(LARGEST, WIDTH / columns)
     height = (side - BAR_WIDTH + LABEL_HEIGHT) * len(grid)
@@ -185,7 +185,7 @@ def _drawn(grid: Sequence[Sequence[tuple[PanelSpec, Shown]]], dpi: int) -> Figur
     return figure
 
 
-def _caption(panel: PanelSpec, shown: Shown) -> str:
+def _caption(panel: PanelSpec, shown: PlottedImage) -> str:
     """Two lines: what the panel is, or of which method, and its figures."""
     if panel is PANELS["photograph"]:
         return f"{shown.target}\n{shown.score.split()[0]} {float(shown.result.score_before[shown.row]):.3f}"
@@ -195,30 +195,30 @@ def _caption(panel: PanelSpec, shown: Shown) -> str:
     return f"{shown.label}\n{', '.join(filter(None, [panel.title, detail]))}"
 
 
-def _size(shown: Shown) -> str:
+def _size(shown: PlottedImage) -> str:
     return " x ".join(map(str, shown.result.attribution.shape[2:]))
 
 
-def _mean(shown: Shown) -> str:
+def _mean(shown: PlottedImage) -> str:
     return "" if shown.result.mask is None else f"mean {float(shown.result.mask[shown.row].mean()):.3f}"
 
 
-def _draw_photograph(axes: Axes, shown: Shown) -> None:
+def _draw_photograph(axes: Axes, shown: PlottedImage) -> None:
     axes.imshow(np.asarray(shown.pixels), interpolation="none")
 
 
-def _draw_overlay(axes: Axes, shown: Shown) -> None:
+def _draw_overlay(axes: Axes, shown: PlottedImage) -> None:
     evidence = _evidence(shown)
     axes.imshow(drawing.overlay(np.asarray(shown.pixels), evidence), interpolation="none")
     _bar(axes, mpl.cm.ScalarMappable(mpl.colors.Normalize(0, float(evidence.max()) or 1), "viridis"))
 
 
-def _draw_evidence(axes: Axes, shown: Shown) -> None:
+def _draw_evidence(axes: Axes, shown: PlottedImage) -> None:
     evidence = _evidence(shown)
     _bar(axes, axes.imshow(evidence, cmap="viridis", vmin=0, vmax=float(evidence.max()) or 1, interpolation="none"))
 
 
-def _draw_attribution(axes: Axes, shown: Shown) -> None:
+def _draw_attribution(axes: Axes, shown: PlottedImage) -> None:
     values = shown.result.attribution[shown.row].detach().float().sum(dim=0).cpu().numpy()
     largest = float(np.abs(values).max())
     end = float(np.quantile(np.abs(values), SIGNED_END)) or largest or 1.0
@@ -226,15 +226,15 @@ def _draw_attribution(axes: Axes, shown: Shown) -> None:
     _bar(axes, picture, "both" if largest > end else "neither")
 
 
-def _draw_mask(axes: Axes, shown: Shown) -> None:
+def _draw_mask(axes: Axes, shown: PlottedImage) -> None:
     axes.imshow(_mask(shown), interpolation="none")
 
 
-def _draw_complement(axes: Axes, shown: Shown) -> None:
+def _draw_complement(axes: Axes, shown: PlottedImage) -> None:
     axes.imshow(1 - _mask(shown), interpolation="none")
 
 
-def _draw_explained(axes: Axes, shown: Shown) -> None:
+def _draw_explained(axes: Axes, shown: PlottedImage) -> None:
     if shown.network is not None and shown.result.explained is not None:
         axes.imshow(shown.network.preprocessing.to_pixels(shown.result.explained[shown.row]), interpolation="none")
 
@@ -247,11 +247,11 @@ def _bar(axes: Axes, values: mpl.cm.ScalarMappable, extend: str = "neither") -> 
     bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
 
 
-def _evidence(shown: Shown) -> npt.NDArray[np.float32]:
+def _evidence(shown: PlottedImage) -> npt.NDArray[np.float32]:
     return shown.result.evidence[shown.row].detach().float().cpu().numpy()
 
 
-def _mask(shown: Shown) -> npt.NDArray[np.float32]:
+def _mask(shown: PlottedImage) -> npt.NDArray[np.float32]:
     """The mask (H, W, 3), a mask of one channel as grey values."""
     if shown.result.mask is None:
         return np.zeros((1, 1, 3), np.float32)
@@ -259,15 +259,15 @@ def _mask(shown: Shown) -> npt.NDArray[np.float32]:
     return mask.expand(3, *mask.shape[1:]).permute(1, 2, 0).numpy()
 
 
-def _has_pixels(shown: Shown) -> bool:
+def _has_pixels(shown: PlottedImage) -> bool:
     return shown.pixels is not None
 
 
-def _has_mask(shown: Shown) -> bool:
+def _has_mask(shown: PlottedImage) -> bool:
     return shown.result.mask is not None and shown.result.mask.shape[1] in (1, 3)
 
 
-def _has_explained(shown: Shown) -> bool:
+def _has_explained(shown: PlottedImage) -> bool:
     return shown.network is not None and shown.result.explained is not None
 
 

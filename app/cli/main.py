@@ -11,6 +11,7 @@ import typer
 from retina_xai import __version__
 from retina_xai.app.cli import archive_commands, dicom_options, labels, path_options, prepared
 from retina_xai.app.cli.calibrate import calibrate
+from retina_xai.app.cli.compare import compare
 from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.export_model import export
 from retina_xai.app.cli.train_quality import train_quality
@@ -32,6 +33,7 @@ app.command()(calibrate)
 app.command()(export)
 app.command()(archive_commands.pull)
 app.command()(archive_commands.push)
+app.command()(compare)
 
 
 class Device(StrEnum):

@@ -28,7 +28,7 @@ import pandas as pd
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.tables import markdown
-from retina_xai.io.files import parse_json, sha256_of, write_json, write_text
+from retina_xai.io.files import parse_json, sha256_of, write_bytes, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.io.names import shown_name
 from retina_xai.io.versions import versions
@@ -131,7 +131,8 @@ class Measurement:
 class Findings:
     """The result of an experiment: figures, a table of texts with its caption, pictures by file name.
 
-    frames: further tables by file name; they are written as CSV, without their index.
+    frames: further tables by file name; they are written as CSV, without their index. documents: further files by name
+    with ending.
     """
 
     figures: Mapping[str, float]
@@ -139,6 +140,7 @@ class Findings:
     caption: str
     pictures: Mapping[str, Pixels] = field(default_factory=dict)
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    documents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,8 @@ def _write(
 ) -> None:
     for name, pixels in findings.pictures.items():
         write_png(out / f"{name}.png", pixels)
+    for name, content in findings.documents.items():
+        write_bytes(out / name, content)
     for name, frame in findings.frames.items():
         write_text(out / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(out / "table.md", f"# {experiment.title}\n\n{markdown(findings.table)}\n\n{findings.caption}\n")

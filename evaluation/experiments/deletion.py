@@ -89,8 +89,7 @@ class Faithfulness(Experiment):
             "rise": {"masks": self.masks},
             "lime": {"samples": self.samples},
         }
-        made = {key: explainer_named(key).factory(**own.get(key, {})) for key in self.methods}
-        return {key: explainer.with_seed(seed) or explainer for key, explainer in made.items()}
+        return seeded(self.methods, own, seed)
 
     def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """Both curves of every method on one photograph."""
@@ -149,6 +148,16 @@ class Faithfulness(Experiment):
     def _difference(self, values: np.ndarray, name: str, seed: int) -> dict[str, float]:
         interval = bootstrap(lambda drawn: float(values[drawn].mean()), len(values), self.resamples, seed)
         return {name: float(values.mean()), f"{name}.low": interval.low, f"{name}.high": interval.high}
+
+
+def seeded(methods: Sequence[str], own: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Explainer]:
+    """The methods by key, with their own settings; every source of randomness has this seed.
+
+    Raises:
+        UsageError: an unknown method, or settings that it refuses.
+    """
+    made = {key: explainer_named(key).factory(**own.get(key, {})) for key in methods}
+    return {key: explainer.with_seed(seed) or explainer for key, explainer in made.items()}
 
 
 def _column(records: Sequence[Mapping[str, Any]], mode: str, name: str) -> np.ndarray:

@@ -17,10 +17,11 @@ import pandas as pd
 
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
+from retina_xai.evaluation.experiments.deletion import seeded
 from retina_xai.evaluation.plots import bars
 from retina_xai.evaluation.tables import mean_of, named, number
 from retina_xai.explainers.explainer import Explainer
-from retina_xai.explainers.registry import EXPLAINERS, explainer_named
+from retina_xai.explainers.registry import EXPLAINERS
 from retina_xai.metrics.intervals import bootstrap
 from retina_xai.metrics.trust import TrustSettings, trust
 
@@ -57,8 +58,7 @@ class Randomisation(Experiment):
     def explainers(self, seed: int) -> dict[str, Explainer]:
         """The methods by key, with this seed where they have one."""
         own: dict[str, dict[str, Any]] = {FGVIS: {"lam": self.lam, "lr": self.lr, "iterations": self.iterations}}
-        made = {key: explainer_named(key).factory(**own.get(key, {})) for key in self.methods}
-        return {key: explainer.with_seed(seed) or explainer for key, explainer in made.items()}
+        return seeded(self.methods, own, seed)
 
     def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
         """The rank correlations of every method on one photograph."""

@@ -176,6 +176,24 @@ def trust(
     return Trust(**figures)
 
 
+def correlation_without_weights(
+    model: nn.Module, image: Tensor, explanation: Explanation, explainer: Explainer, stage: str, seed: int = 0
+) -> float:
+    """`Trust.randomised_*` of one image (C, H, W) for one stage, a key of `RANDOMISED`; NaN where undefined.
+
+    Raises:
+        UsageError: unknown stage.
+    """
+    if stage not in RANDOMISED:
+        raise UsageError(f"unknown stage {stage!r}: choose one of {', '.join(RANDOMISED)}")
+    check_one(image, explanation)
+
+    def again(method: Explainer, network: nn.Module) -> Tensor:
+        return method(network, image[None], explanation.target).evidence[0]
+
+    return _without_weights(again, explainer, model, explanation, (stage, seed))
+
+
 def sufficiency(model: nn.Module, image: Tensor, explanation: Explanation) -> float:
     """`Trust.alone`, in [0, 1], of the explanation of one image (C, H, W); NaN for methods without a mask."""
     check_one(image, explanation)
@@ -300,14 +318,23 @@ def _seed_sensitivity(
 def _randomisation_test(
     again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation, settings: TrustSettings
 ) -> dict[str, float]:
-    figures = {}
-    for name, share in RANDOMISED.items():
-        for draw in range(MAX_DRAWS):
-            random_model = randomised(model, share, settings.seed + draw)
-            figures[f"randomised_{name}"] = _correlation_with(again, explainer, random_model, explanation)
-            if not math.isnan(figures[f"randomised_{name}"]):
-                break
-    return figures
+    return {
+        f"randomised_{stage}": _without_weights(again, explainer, model, explanation, (stage, settings.seed))
+        for stage in RANDOMISED
+    }
+
+
+def _without_weights(
+    again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation, drawn: tuple[str, int]
+) -> float:
+    """The correlation for a stage and a seed; another network is drawn while it is undefined."""
+    stage, seed = drawn
+    found = math.nan
+    for draw in range(MAX_DRAWS):
+        found = _correlation_with(again, explainer, randomised(model, RANDOMISED[stage], seed + draw), explanation)
+        if not math.isnan(found):
+            break
+    return found
 
 
 def _correlation_with(again: Again, explainer: Explainer, model: nn.Module, explanation: Explanation) -> float:

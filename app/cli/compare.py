@@ -1,0 +1,54 @@
+"""`retina-xai compare`: every explanation method on the same photographs, with every metric and its cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retina_xai.app.cli import path_options
+
+Images = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of photographs.")]
+Methods = Annotated[str, typer.Option(help="all, or names separated by commas; a random map is always added.")]
+Metrics = Annotated[
+    str,
+    typer.Option(
+        help="Groups or metrics separated by commas (faithfulness, controls, complexity, randomisation, robustness), "
+        "or all; by default those that do not explain a photograph again."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A setting of the comparison, such as iterations=100 or masks=1000."
+    ),
+]
+
+
+def compare(  # noqa: PLR0913
+    images: Images,
+    model: Annotated[str, typer.Option(help="As of `explain`.")],
+    out: path_options.Out,
+    weights: Annotated[Path | None, typer.Option(help="As of `explain`.")] = None,
+    methods: Methods = "all",
+    metrics: Metrics = "",
+    limit: Annotated[int | None, typer.Option(help="At most so many photographs, drawn by the seed.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
+    settings: Settings = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Compare explanation methods on any network and photographs: metrics, controls, chance and cost on one page."""
+    from retina_xai.app.batch.comparison import CompareRequest, prepare_comparison
+    from retina_xai.app.batch.photographs import reporter
+    from retina_xai.app.cli.console import show_experiment
+    from retina_xai.app.cli.options import Given
+    from retina_xai.app.cli.progress import progress_over
+    from retina_xai.evaluation.experiments.base import run_experiment
+
+    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device)
+    chosen, subject = prepare_comparison(request, Given({}, settings or ()))
+    cases = chosen.cases(subject)
+    with progress_over(len(cases), "comparing") as progress:
+        report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
+        outcome = run_experiment(chosen, subject, out, report, cases)
+    show_experiment(chosen.title, outcome, out)
+    outcome.cases.raise_failures()

@@ -1,0 +1,192 @@
+"""Every method on the same photographs, judged by every metric, with its cost.
+
+A case is one method on one photograph, so an interrupted run loses one explanation at most. The settings of a method
+are part of the identity of its cases and the list of methods is no setting: a second run with more methods or
+photographs in the same folder adds to it, and one with other settings is refused. Cases of cheap methods come first.
+The figures are of the photographs that every method has.
+
+FGVis plays as the supplement says (A4.1): deletion, lr 0.3, four values of lambda, and a game is a success if
+p_c(e) < 0.02 p_c(x) after all its steps; no game ends before (`FGVis.judged_at_end`). The experiment `deletion` repeats
+table 2 with the score as a stop and clipped maps. Both use the curves of `metrics.deletion`; it is no special case of
+this one, because its recorded figures are those of that protocol.
+
+A network that a method refuses (CAM without global pooling) is no failure: the method is listed as not applicable.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from retina_xai.errors import ModelError, UsageError
+from retina_xai.evaluation.comparison.cost import costed
+from retina_xai.evaluation.comparison.maps import ExplainedCase
+from retina_xai.evaluation.comparison.page import findings_of
+from retina_xai.evaluation.comparison.registry import METRICS, chosen_metrics
+from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
+from retina_xai.evaluation.experiments.deletion import seeded
+from retina_xai.evaluation.plots import DOTS, rendered
+from retina_xai.explainers.explainer import Explainer, Explanation
+from retina_xai.explainers.registry import COMPARED, EXPLAINERS, explainer_named
+from retina_xai.models.network import Network
+from retina_xai.plotting import plot
+
+CHANCE = "random"
+UNDEFENDED = "fgvis-undefended"
+CHEAP_FIRST = ("control", "gradient", "architecture", "perturbation", "ablation", "game")
+"""Categories by rising cost."""
+
+
+def all_methods() -> tuple[str, ...]:
+    """Keys of the methods that can explain a photograph of any network, cheap ones first."""
+    wanted = {*COMPARED, "architecture"}
+    keys = [key for key, spec in EXPLAINERS.items() if spec.category in wanted or key == UNDEFENDED]
+    return in_order(keys)
+
+
+def in_order(keys: Sequence[str]) -> tuple[str, ...]:
+    """Each key once, with that of chance, cheap methods first.
+
+    Raises:
+        UsageError: an unknown method, or one that is not for photographs of any network.
+    """
+    for key in keys:
+        if explainer_named(key).category not in CHEAP_FIRST:
+            raise UsageError(f"method {key!r} cannot be compared on any network: choose of {', '.join(all_methods())}")
+    places = {key: CHEAP_FIRST.index(EXPLAINERS[key].category) for key in {*keys, CHANCE}}
+    return tuple(sorted(places, key=lambda key: (places[key], list(EXPLAINERS).index(key))))
+
+
+@dataclass(frozen=True)
+class ComparedCase(ExperimentCase):
+    """One method on one photograph; `photograph_id` is the SHA-256 of the photograph."""
+
+    method: str = ""
+    photograph_id: str = ""
+
+    @property
+    def seed(self) -> int:
+        """That of the photograph: the same for all methods."""
+        return replace(self.plain, identity=self.photograph_id).seed
+
+    @property
+    def plain(self) -> ExperimentCase:
+        """The photograph as a case of an experiment."""
+        return ExperimentCase(self.name, self.photograph_id, self.number, self.path)
+
+    def photograph(self) -> Any:
+        """Read the file; raises InputError where it cannot be read."""
+        return self.plain.photograph()
+
+
+@dataclass(frozen=True)
+class Comparison(Experiment):
+    """The comparison.
+
+    Args:
+        methods: keys of `EXPLAINERS`; chance is always among them. Default: all for networks of any kind.
+        metrics: keys of `METRICS`.
+        lr, lam, iterations, stop_ratio: of FGVis, with and without the defence.
+        masks: of RISE. samples: of LIME.
+        resamples: of the bootstrap.
+        shown: number of photographs of which a picture is written for each method.
+
+    Raises:
+        UsageError: an unknown method or metric, settings that a method refuses, or no resamples.
+    """
+
+    name: ClassVar[str] = "comparison"
+    title: ClassVar[str] = "Comparison of explanation methods"
+    methods: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    lr: float = 0.3
+    lam: tuple[float, ...] = (1e-7, 1e-8, 1e-9, 1e-10)
+    iterations: int = 500
+    stop_ratio: float = 0.02
+    masks: int = 4000
+    samples: int = 1000
+    resamples: int = 2000
+    shown: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", in_order(self.methods or all_methods()))
+        object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=False))
+        if self.resamples < 1:
+            raise UsageError(f"resamples {self.resamples}: give at least 1")
+        self.explainers(0)
+
+    def settings(self) -> dict[str, Any]:
+        """What every figure depends on; the settings of a method are in the identity of its cases."""
+        kept = ("metrics", "resamples")
+        return {key: value for key, value in super().settings().items() if key in kept}
+
+    def explainers(self, seed: int) -> dict[str, Explainer]:
+        """The methods by key; every source of randomness has this seed."""
+        game = {
+            "game": "deletion",
+            "lam": self.lam,
+            "lr": self.lr,
+            "iterations": self.iterations,
+            "stop_ratio": self.stop_ratio,
+            "judged_at_end": True,
+        }
+        own: dict[str, dict[str, Any]] = {"rise": {"masks": self.masks}, "lime": {"samples": self.samples}}
+        return seeded(self.methods, own | {"fgvis": game, UNDEFENDED: game}, seed)
+
+    def cases(self, subject: Subject) -> Sequence[ExperimentCase]:
+        """Every method on every chosen photograph, method by method."""
+        photographs = subject.photographs()
+        described = {key: json.dumps(one.settings(), sort_keys=True) for key, one in self.explainers(0).items()}
+        return [
+            ComparedCase(f"{one.name} {key}", f"{one.identity} {key} {text}", one.number, one.path, key, one.identity)
+            for key, text in described.items()
+            for one in photographs
+        ]
+
+    def measure(self, subject: Subject, case: ExperimentCase) -> Measurement:
+        """One method on one photograph."""
+        if not isinstance(case, ComparedCase):
+            raise UsageError(f"{case.name}: expected a case of this comparison; use its `cases`")
+        network, key = subject.network, case.method
+        image = network.input_of(case.photograph())
+        target = int(network.logits(image).argmax())
+        seed = (case.seed + subject.seed) % 2**31
+        explainer = self.explainers(seed)[key]
+        record: dict[str, Any] = {"method": key, "photograph": case.photograph_id, "class": network.classes[target]}
+        try:
+            result, cost = costed(network, image, lambda: explainer(network.model, image, target))
+        except ModelError as error:
+            if EXPLAINERS[key].category != "architecture":
+                raise
+            return Measurement({**record, "refused": str(error)})
+        made = ExplainedCase(network, image, explainer, result, seed, self.truth_of(case))
+        record |= {
+            "score": float(result.score_before),
+            "converged": bool(result.converged),
+            "iterations": int(result.iterations),
+            "values": {name: plain(METRICS[name].measure(made)) for name in self.metrics},
+            "seconds": plain(cost.seconds),
+            "passes": plain(cost.passes),
+            "memory": plain(cost.memory),
+        }
+        return Measurement(record, _panel(network, image, result) if case.number < self.shown else {})
+
+    def truth_of(self, case: ComparedCase) -> Tensor | None:
+        """Where the object is in the input of the network, (H, W) bool; None without annotations."""
+        return None
+
+    def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
+        """Means with intervals, differences to the best method, and the page."""
+        return findings_of(records, subject, self.metrics, self.resamples)
+
+
+def plain(value: float) -> float | None:
+    """A value for a record: seven digits, None where it is undefined."""
+    return None if math.isnan(value) else float(f"{value:.7g}")
+
+
+def _panel(network: Network, image: Tensor, result: Explanation) -> dict[str, Any]:
+    return {"panel": rendered(plot(result, images=image, network=network, dpi=DOTS))}
