@@ -23,6 +23,7 @@ class CompareRequest:
     limit: int | None
     seed: int
     device: str
+    boxes: Path | None = None
 
 
 def prepare_comparison(request: CompareRequest, given: Given) -> tuple[Comparison, Subject]:
@@ -34,7 +35,8 @@ def prepare_comparison(request: CompareRequest, given: Given) -> tuple[Compariso
         ModelError: a network or weights that cannot be used.
     """
     methods = names_in(request.methods)
-    base = Comparison(methods=() if ALL in methods else methods, metrics=names_in(request.metrics))
+    boxes = "" if request.boxes is None else str(request.boxes)
+    base = Comparison(methods=() if ALL in methods else methods, metrics=names_in(request.metrics), boxes=boxes)
     comparison = configured(base, "compare", given)
     images = images_below(request.images)
     weights = [] if request.weights is None else [request.weights]

@@ -12,8 +12,15 @@ Methods = Annotated[str, typer.Option(help="all, or names separated by commas; a
 Metrics = Annotated[
     str,
     typer.Option(
-        help="Groups or metrics separated by commas (faithfulness, controls, complexity, randomisation, robustness), "
-        "or all; by default those that do not explain a photograph again."
+        help="Groups or metrics separated by commas (faithfulness, controls, localisation, complexity, "
+        "randomisation, robustness), or all; by default those that do not explain a photograph again."
+    ),
+]
+Boxes = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path_options.path,
+        help="Boxes of the objects, for the metrics of localisation: a CSV file, or a folder of Pascal VOC XML files.",
     ),
 ]
 Settings = Annotated[
@@ -31,6 +38,7 @@ def compare(  # noqa: PLR0913
     weights: Annotated[Path | None, typer.Option(help="As of `explain`.")] = None,
     methods: Methods = "all",
     metrics: Metrics = "",
+    boxes: Boxes = None,
     limit: Annotated[int | None, typer.Option(help="At most so many photographs, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
     settings: Settings = None,
@@ -44,7 +52,7 @@ def compare(  # noqa: PLR0913
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
 
-    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device)
+    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device, boxes)
     chosen, subject = prepare_comparison(request, Given({}, settings or ()))
     cases = chosen.cases(subject)
     with progress_over(len(cases), "comparing") as progress:

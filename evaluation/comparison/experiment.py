@@ -17,6 +17,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -28,6 +29,7 @@ from retina_xai.evaluation.comparison.page import findings_of
 from retina_xai.evaluation.comparison.registry import METRICS, chosen_metrics
 from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.experiments.deletion import seeded
+from retina_xai.evaluation.objects.boxes import boxes_of, fingerprint, mask_of
 from retina_xai.evaluation.plots import DOTS, rendered
 from retina_xai.explainers.explainer import Explainer, Explanation
 from retina_xai.explainers.registry import COMPARED, EXPLAINERS, explainer_named
@@ -92,6 +94,8 @@ class Comparison(Experiment):
         lr, lam, iterations, stop_ratio: of FGVis, with and without the defence.
         masks: of RISE. samples: of LIME.
         resamples: of the bootstrap.
+        boxes: CSV file or folder of Pascal VOC XML files with the boxes of the objects (`objects.boxes`), which the
+            metrics of localisation need; those of the explained class where it is among their labels, otherwise all.
         shown: number of photographs of which a picture is written for each method.
 
     Raises:
@@ -109,11 +113,12 @@ class Comparison(Experiment):
     masks: int = 4000
     samples: int = 1000
     resamples: int = 2000
+    boxes: str = ""
     shown: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", in_order(self.methods or all_methods()))
-        object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=False))
+        object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=bool(self.boxes)))
         if self.resamples < 1:
             raise UsageError(f"resamples {self.resamples}: give at least 1")
         self.explainers(0)
@@ -121,7 +126,8 @@ class Comparison(Experiment):
     def settings(self) -> dict[str, Any]:
         """What every figure depends on; the settings of a method are in the identity of its cases."""
         kept = ("metrics", "resamples")
-        return {key: value for key, value in super().settings().items() if key in kept}
+        settings = {key: value for key, value in super().settings().items() if key in kept}
+        return {**settings, "boxes": fingerprint(Path(self.boxes))} if self.boxes else settings
 
     def explainers(self, seed: int) -> dict[str, Explainer]:
         """The methods by key; every source of randomness has this seed."""
@@ -151,10 +157,12 @@ class Comparison(Experiment):
         if not isinstance(case, ComparedCase):
             raise UsageError(f"{case.name}: expected a case of this comparison; use its `cases`")
         network, key = subject.network, case.method
-        image = network.input_of(case.photograph())
+        photograph = case.photograph()
+        image = network.input_of(photograph)
         target = int(network.logits(image).argmax())
         seed = (case.seed + subject.seed) % 2**31
         explainer = self.explainers(seed)[key]
+        truth = self.truth_of(network, case, photograph.pixels.shape, network.classes[target])
         record: dict[str, Any] = {"method": key, "photograph": case.photograph_id, "class": network.classes[target]}
         try:
             result, cost = costed(network, image, lambda: explainer(network.model, image, target))
@@ -162,7 +170,7 @@ class Comparison(Experiment):
             if EXPLAINERS[key].category != "architecture":
                 raise
             return Measurement({**record, "refused": str(error)})
-        made = ExplainedCase(network, image, explainer, result, seed, self.truth_of(case))
+        made = ExplainedCase(network, image, explainer, result, seed, truth)
         record |= {
             "score": float(result.score_before),
             "converged": bool(result.converged),
@@ -174,9 +182,14 @@ class Comparison(Experiment):
         }
         return Measurement(record, _panel(network, image, result) if case.number < self.shown else {})
 
-    def truth_of(self, case: ComparedCase) -> Tensor | None:
-        """Where the object is in the input of the network, (H, W) bool; None without annotations."""
-        return None
+    def truth_of(self, network: Network, case: ComparedCase, shape: tuple[int, ...], target: str) -> Tensor | None:
+        """Where the object is in the input of the network, (H, W) bool; None without boxes."""
+        if not self.boxes or case.path is None:
+            return None
+        found = boxes_of(Path(self.boxes), case.path)
+        rules = network.preprocessing
+        wanted = [box for box in found if box.label == target] or found
+        return mask_of([box.in_input((shape[0], shape[1]), rules) for box in wanted], rules.size)
 
     def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
         """Means with intervals, differences to the best method, and the page."""

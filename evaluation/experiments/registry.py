@@ -38,6 +38,9 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
     "colour-bias": ExperimentSpec("colour-bias", "colour_bias:ColourBias", "FGVis A3"),
     "deletion": ExperimentSpec("deletion", "deletion:Faithfulness", "FGVis table 2"),
     "gallery": ExperimentSpec("gallery", "gallery:Gallery", "FGVis figures A2 and A10 to A15"),
+    "localization": ExperimentSpec(
+        "localization", "box_localization:BoxLocalization", "Simonyan et al., 2014; Selvaraju et al., 2017"
+    ),
     "randomisation": ExperimentSpec("randomisation", "randomisation:Randomisation", "Adebayo et al., 2018"),
     "reference-entropy": ExperimentSpec("reference-entropy", "reference_entropy:ReferenceEntropy", "FGVis table A2"),
     "stability": ExperimentSpec("stability", "stability:StabilityOfMaps", "ours"),

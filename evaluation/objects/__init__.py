@@ -1,0 +1,1 @@
+"""Photographs with boxes around their objects, and boxes made from evidence."""
