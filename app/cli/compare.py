@@ -47,7 +47,7 @@ def compare(  # noqa: PLR0913
     """Compare explanation methods on any network and photographs: metrics, controls, chance and cost on one page."""
     from retina_xai.app.batch.comparison import CompareRequest, prepare_comparison
     from retina_xai.app.batch.photographs import reporter
-    from retina_xai.app.cli.console import show_experiment
+    from retina_xai.app.cli.console import show_comparison
     from retina_xai.app.cli.options import Given
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
@@ -58,5 +58,5 @@ def compare(  # noqa: PLR0913
     with progress_over(len(cases), "comparing") as progress:
         report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
         outcome = run_experiment(chosen, subject, out, report, cases)
-    show_experiment(chosen.title, outcome, out)
+    show_comparison(chosen.title, outcome, out)
     outcome.cases.raise_failures()

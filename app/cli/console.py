@@ -142,6 +142,14 @@ def show_experiment(title: str, outcome: "ExperimentOutcome", out: Path) -> None
     show_line(f"results: {out / 'result.json'}")
 
 
+def show_comparison(title: str, outcome: "ExperimentOutcome", out: Path) -> None:
+    """The first columns of a comparison and its bare passes, which fit a terminal, and where its page is."""
+    table = outcome.findings.table
+    print_table(table[[*table.columns[:2], "bare passes"]], title)
+    console.print(outcome.findings.caption, style="dim", highlight=False)
+    show_line(f"results: {out / 'comparison.html'}")
+
+
 def show_data(folder: Path, split: str, consensus: str | None) -> None:
     """Counts of a folder of graded photographs in a layout that training knows, or else of an annotated data set."""
     from retina_xai.grades.layouts import layout_of

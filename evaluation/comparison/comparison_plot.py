@@ -16,6 +16,12 @@ from retina_xai.plotting import NO_DATE, STYLE, WIDTH
 
 CHANCE = "random"
 COLUMNS = 3
+DECADES = 20
+"""A cost whose largest value is more than so many times the smallest has a logarithmic axis."""
+
+ARROWS = {"lower": "\N{DOWNWARDS ARROW}", "higher": "\N{UPWARDS ARROW}"}
+"""Which direction is better."""
+
 COST_TITLES = {"seconds": "seconds per photograph", "passes": "bare passes", "memory": "memory (MiB)"}
 BEST, TIED, OTHER = "#00796b", "#4db6ac", "0.45"
 
@@ -48,14 +54,16 @@ def _draw_metric(axes: Axes, summary: ComparisonSummary, name: str) -> None:
         axes.plot(one.value, place, marker="o", markersize=3, color=colour)
     if CHANCE in result.means and not math.isnan(chance := result.means[CHANCE].value):
         axes.axvline(chance, color="0.6", linestyle="--", linewidth=0.6, zorder=0)
-    _finish(axes, f"{spec.label} ({spec.better} is better)")
+    _finish(axes, f"{spec.label} {ARROWS[spec.better]}")
 
 
 def _draw_cost(axes: Axes, summary: ComparisonSummary, name: str) -> None:
     values = [summary.costs[key][name] for key in reversed(summary.methods)]
     axes.barh(range(len(values)), np.nan_to_num(values), height=0.6, color=OTHER)
-    if name != "memory" and max(values) > 0:
+    defined = [value for value in values if value > 0]
+    if defined and max(defined) > DECADES * min(defined):
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
     _finish(axes, COST_TITLES[name])
 
 

@@ -24,6 +24,9 @@ from retina_xai.models.network import Network
 GRANULARITY = 8 / 224
 """Standard deviation of the blur as a share of the longer side: 8 pixels of 224."""
 
+NOISE_SEED = 1_000_003
+"""Distance of the seed of the noise from that of the methods: with the same, noise and random map would be equal."""
+
 
 @dataclass(frozen=True)
 class ExplainedCase:
@@ -59,7 +62,7 @@ class ExplainedCase:
     @property
     def times_noise(self) -> Tensor:
         """Evidence times white noise, (H, W)."""
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.seed + NOISE_SEED)
         return self.evidence.cpu() * torch.rand(self.evidence.shape, generator=generator)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from retina_xai.evaluation.comparison.comparison_plot import COST_TITLES, drawn
+from retina_xai.evaluation.comparison.comparison_plot import ARROWS, COST_TITLES, drawn
 from retina_xai.evaluation.comparison.registry import METRICS
 from retina_xai.evaluation.comparison.summary import PLAIN, ComparisonSummary, Mean, frame_of, summary_of
 from retina_xai.evaluation.experiments.base import Findings, Subject
@@ -19,7 +19,6 @@ from retina_xai.evaluation.tables import number
 from retina_xai.explainers.registry import EXPLAINERS
 
 SIGNS = {"best": " *", "tied": " ~", "": ""}
-ARROWS = {"lower": "\N{DOWNWARDS ARROW}", "higher": "\N{UPWARDS ARROW}"}
 
 
 def findings_of(

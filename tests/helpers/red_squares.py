@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from helpers.tiny_network import tiny_network
+from helpers.tiny_network import RULES, tiny_network
 from torch import nn
 
 from retina_xai.evaluation.objects.boxes import Box
@@ -10,7 +10,7 @@ from retina_xai.io.images import write_png
 from retina_xai.models.imagenet import MEAN, STD
 
 
-def red_network():
+def red_model():
     """Classes "nothing" and "square": the score of the second is the mean redness."""
     colours, head = nn.Conv2d(3, 1, 1), nn.Linear(1, 2)
     model = nn.Sequential(colours, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
@@ -19,7 +19,13 @@ def red_network():
         colours.weight[0, :, 0, 0] = weight * torch.tensor(STD)
         colours.bias[0] = float((weight * torch.tensor(MEAN)).sum()) - 0.3
         head.weight[:, 0], head.bias[:] = torch.tensor([0.0, 90.0]), torch.tensor([0.0, -3.0])
-    return tiny_network(model, ("nothing", "square"), "red")
+    model.preprocessing, model.classes = RULES, ["nothing", "square"]
+    return model
+
+
+def red_network():
+    """The same as a `Network`."""
+    return tiny_network(red_model(), ("nothing", "square"), "red")
 
 
 def draw_squares(folder, boxes):

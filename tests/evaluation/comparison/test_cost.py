@@ -1,8 +1,8 @@
 """Seconds, bare passes and memory of a call."""
 
 import math
-import time
 
+import pytest
 import torch
 from helpers.tiny_network import tiny_network
 
@@ -12,12 +12,19 @@ IMAGE = torch.zeros(1, 3, 32, 32)
 
 
 def test_seconds_are_told_in_bare_passes(monkeypatch):
-    network = tiny_network()
-    monkeypatch.setattr(cost, "_bare_pass", lambda network, image: time.sleep(0.01))
-    result, found = cost.costed(network, IMAGE, lambda: time.sleep(0.1) or "done")
+    clock = {"now": 5.0}
+
+    def takes(seconds):
+        clock["now"] += seconds
+        return "done"
+
+    bare = iter([0.5, 0.01, 0.02])
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: clock["now"])
+    monkeypatch.setattr(cost, "_bare_pass", lambda network, image: takes(next(bare)))
+    result, found = cost.costed(tiny_network(), IMAGE, lambda: takes(0.4))
     assert result == "done"
-    assert 0.1 <= found.seconds < 0.3
-    assert 3 < found.passes < 15
+    assert found.seconds == pytest.approx(0.4)
+    assert found.passes == pytest.approx(0.4 / 0.02), "the median of three passes"
 
 
 def test_a_bare_pass_is_forward_and_backward_and_leaves_the_network_alone():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from helpers.red_squares import BOXES, draw_squares, write_csv_boxes
 from helpers.tiny_network import photographs, tiny_network
 from torch import nn
 from typer.testing import CliRunner
@@ -80,8 +81,7 @@ def test_the_page_holds_its_figure_and_needs_no_other_file(ran):
 def test_an_interrupted_run_goes_on_and_more_methods_add_to_it(ran, tmp_path, monkeypatch):
     subject, _, _ = ran
     fewer, more = (
-        Comparison(names, ("deletion", "robustness"), resamples=20)
-        for names in (["saliency"], ["saliency", "grad-cam"])
+        Comparison(names, ("sparseness", "robustness"), shown=0) for names in (["saliency"], ["saliency", "grad-cam"])
     )
     calls = []
     monkeypatch.setattr(page, "drawn", lambda summary: {".png": b"", ".pdf": b""})
@@ -143,6 +143,19 @@ def test_options_become_a_comparison(tmp_path):
     assert (subject.images, subject.limit, subject.seed) == (files, 1, 4)
     with pytest.raises(UsageError, match="compare has no setting 'speed'"):
         prepare_comparison(request, Given({}, ["speed=1"]))
+
+
+def test_the_command_writes_the_page_and_shows_the_first_columns(tmp_path):
+    draw_squares(tmp_path / "in", BOXES[:2])
+    table, out = write_csv_boxes(tmp_path / "boxes.csv"), tmp_path / "out"
+    given = ["compare", "--images", str(tmp_path / "in"), "--model", "helpers.red_squares:red_model"]
+    given += ["--methods", "saliency", "--metrics", "deletion,pointing,mass", "--boxes", str(table), "--out", str(out)]
+    outcome = CliRunner().invoke(app, given)
+    assert outcome.exit_code == 0, outcome.output
+    assert "comparison.html" in outcome.output
+    cases = json.loads((out / "result.json").read_text())["cases"]
+    assert [case["method"] for case in cases] == ["random", "random", "saliency", "saliency"]
+    assert all(case["values"]["pointing"] == 1.0 for case in cases[2:])
 
 
 def test_an_unknown_method_is_one_line_and_exit_code_2(tmp_path):

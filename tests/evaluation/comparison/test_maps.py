@@ -1,5 +1,7 @@
 """The map that is ranked, and the same map under the controls."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from helpers.tiny_network import tiny_network
@@ -7,6 +9,7 @@ from helpers.tiny_network import tiny_network
 from retina_xai.evaluation.comparison.maps import ExplainedCase, dense_ranks, largest_tie
 from retina_xai.evaluation.comparison.registry import METRICS
 from retina_xai.explainers.occlusion import Occlusion
+from retina_xai.explainers.random_map import RandomMap
 from retina_xai.metrics.deletion import CurveSettings, removal_curve, removal_order
 
 
@@ -50,6 +53,13 @@ def test_noise_scatters_the_evidence_and_leaves_zeros_alone():
     assert torch.equal(noisy == 0, case.evidence == 0)
     assert (noisy <= case.evidence).all()
     assert torch.equal(noisy, case.times_noise), "the same noise for every metric and method"
+
+
+def test_the_noise_is_not_that_of_the_random_map():
+    case = occluded()
+    random = RandomMap(seed=case.seed)
+    flat = replace(case, explainer=random, explanation=random(case.network.model, case.image, 0))
+    assert not torch.equal(removal_order(flat.times_noise), removal_order(flat.evidence))
 
 
 def test_the_blur_keeps_the_sum_and_removes_single_pixels():
