@@ -10,7 +10,7 @@ Controls: the evidence times white noise U(0, 1), which scatters it without addi
 Gaussian blur with the same scale for every method, so that all have the same granularity; the clipped evidence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from retina_xai.adapters import values_of
 from retina_xai.explainers.explainer import Explainer, Explanation
 from retina_xai.games.smoothing import gaussian_blur
+from retina_xai.metrics.deletion import CurveSettings, removal_curve, removal_order
 from retina_xai.models.network import Network
 
 GRANULARITY = 8 / 224
@@ -33,7 +34,8 @@ class ExplainedCase:
     """One photograph with its explanation: what a metric is computed from.
 
     image: (1, C, H, W) in the network's normalised space. seed: of everything random in the metrics, the same for all
-    methods. truth: (H, W) bool, where the object is; None without annotations.
+    methods. truth: (H, W) bool, where the object is; None without annotations. areas: those computed so far, by the
+    order of the pixels and the settings of the curve: the controls of many methods have the order of the map itself.
     """
 
     network: Network
@@ -42,6 +44,15 @@ class ExplainedCase:
     explanation: Explanation
     seed: int
     truth: Tensor | None = None
+    areas: dict[tuple[bytes, CurveSettings], float] = field(default_factory=dict, repr=False, compare=False)
+
+    def area(self, ranked: Tensor, settings: CurveSettings) -> float:
+        """Area under the curve of `metrics.deletion` while pixels are moved by a map (H, W)."""
+        key = removal_order(ranked, settings.seed).numpy().tobytes(), settings
+        if key not in self.areas:
+            curve = removal_curve(self.network.model, self.image[0], ranked, self.target, settings)
+            self.areas[key] = curve.auc
+        return self.areas[key]
 
     @property
     def target(self) -> int:

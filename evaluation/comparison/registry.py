@@ -15,7 +15,7 @@ from retina_xai.errors import UsageError
 from retina_xai.evaluation.comparison.maps import ExplainedCase, largest_tie
 from retina_xai.games.references import Blur
 from retina_xai.metrics.complexity import complexity, sparseness
-from retina_xai.metrics.deletion import CurveSettings, removal_curve
+from retina_xai.metrics.deletion import CurveSettings
 from retina_xai.metrics.pointing import mass_accuracy, pointing_hit, rank_accuracy
 from retina_xai.metrics.trust import correlation_without_weights
 
@@ -49,7 +49,7 @@ class MetricSpec:
 def area(case: ExplainedCase, mode: str = "deletion", blurred: bool = False, of: str = "ranking") -> float:
     """Area under a curve of `metrics.deletion` for one of the maps of the case."""
     settings = CurveSettings(mode, Blur() if blurred else "zero", score=case.explanation.score)
-    return removal_curve(case.network.model, case.image[0], getattr(case, of), case.target, settings).auc
+    return case.area(getattr(case, of), settings)
 
 
 def without_weights(case: ExplainedCase, stage: str) -> float:

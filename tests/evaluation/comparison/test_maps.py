@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from helpers.tiny_network import tiny_network
 
+from retina_xai.evaluation.comparison import maps
 from retina_xai.evaluation.comparison.maps import ExplainedCase, dense_ranks, largest_tie
 from retina_xai.evaluation.comparison.registry import METRICS
 from retina_xai.explainers.occlusion import Occlusion
@@ -45,6 +46,20 @@ def test_deletion_is_that_of_the_unclipped_ranking_and_its_control_that_of_the_e
     assert METRICS["deletion"].measure(case) != METRICS["deletion-clipped"].measure(case)
     assert METRICS["insertion"].measure(case) != METRICS["deletion"].measure(case)
     assert METRICS["deletion-blur"].measure(case) != METRICS["deletion"].measure(case)
+
+
+def test_a_curve_of_the_same_order_is_computed_once(monkeypatch):
+    case = occluded()
+    random = RandomMap(seed=1)
+    distinct = replace(case, explainer=random, explanation=random(case.network.model, case.image, 0), areas={})
+    calls = []
+    monkeypatch.setattr(maps, "removal_curve", lambda *given: calls.append(given) or removal_curve(*given))
+    plain, clipped = (METRICS[key].measure(distinct) for key in ("deletion", "deletion-clipped"))
+    assert plain == clipped
+    assert len(calls) == 1
+    assert METRICS["insertion"].measure(distinct) != plain
+    assert METRICS["deletion-blur"].measure(distinct) != plain
+    assert len(calls) == 3
 
 
 def test_noise_scatters_the_evidence_and_leaves_zeros_alone():
