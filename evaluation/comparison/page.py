@@ -18,6 +18,9 @@ from retina_xai.evaluation.experiments.base import Findings, Subject
 from retina_xai.evaluation.tables import number
 from retina_xai.explainers.registry import EXPLAINERS
 
+FEW = 15
+"""Of fewer photographs, the percentile bootstrap covers less than it says."""
+
 SIGNS = {"best": " *", "tied": " ~", "": ""}
 
 
@@ -81,6 +84,11 @@ def caption_of(summary: ComparisonSummary, network: str, resamples: int) -> str:
         "random map cannot be the best. Pixels are ranked by their evidence, ties by the signed attribution, then in a "
         "random order from a fixed seed; 'largest tie' is the share of pixels that is left to it. One bare pass is a "
         "forward and backward pass of one image. The best is chosen on the same photographs."
+        + (
+            f" With {summary.photographs} photographs the intervals are too narrow."
+            if summary.photographs < FEW
+            else ""
+        )
         + (f" Games that reached their goal after all steps: {games}." if games else "")
     )
 
@@ -89,9 +97,10 @@ def verdicts_of(summary: ComparisonSummary) -> list[str]:
     """What noise on the map does to the deletion area of every method, one sentence each."""
     sentences = []
     for key, one in summary.noise_effect.items():
-        effect = "does not change" if one.includes_zero else "lowers" if one.value < 0 else "raises"
+        effect = "lowers" if one.value < 0 else "raises"
         told = f"{one.value:+.4f} ({one.interval.low:+.4f} to {one.interval.high:+.4f})"
-        sentences.append(f"{EXPLAINERS[key].label}: noise on the map {effect} the deletion area, {told}.")
+        ending = "; the interval includes 0." if one.includes_zero else "."
+        sentences.append(f"{EXPLAINERS[key].label}: noise on the map {effect} the deletion area, {told}{ending}")
     return sentences
 
 

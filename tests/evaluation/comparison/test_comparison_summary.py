@@ -5,7 +5,7 @@ import math
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.evaluation.comparison.page import table_of, verdicts_of
+from retina_xai.evaluation.comparison.page import caption_of, table_of, verdicts_of
 from retina_xai.evaluation.comparison.registry import METRICS, chosen_metrics
 from retina_xai.evaluation.comparison.summary import frame_of, summary_of
 
@@ -93,6 +93,18 @@ def test_a_refused_method_is_named_and_does_not_remove_photographs():
 
 def test_the_effect_of_noise_is_told_with_its_interval(found):
     assert verdicts_of(found)[0] == ("FGVis: noise on the map lowers the deletion area, -0.1000 (-0.1000 to -0.1000).")
+
+
+def test_an_effect_that_is_not_certain_and_few_photographs_are_told():
+    records = records_of(AREAS)
+    for number, one in enumerate(records):
+        one["values"]["deletion-noise"] = one["values"]["deletion"] + (0.1 if number % 2 else -0.1)
+    uncertain = summary_of(records, NAMES, 200, 0)
+    assert verdicts_of(uncertain)[0].endswith("; the interval includes 0.")
+    assert "With 4 photographs the intervals are too narrow." in caption_of(uncertain, "net", 200)
+    many = summary_of(records_of({key: areas * 4 for key, areas in AREAS.items()}), NAMES, 50, 0)
+    assert many.photographs == 16
+    assert "too narrow" not in caption_of(many, "net", 50)
 
 
 def test_table_and_frame_hold_every_method_and_metric(found):
