@@ -5,6 +5,7 @@ from collections.abc import Sequence
 EXTRA_OF = {
     "train": "train",
     "evaluate": "evaluate",
+    "compare": "evaluate",
     "experiment": "evaluate",
     "check-data": "evaluate",
     "demo": "all",

@@ -173,6 +173,7 @@ MISSING = [
     ("typer", ["train", "--data", "x", "--out", "y"], "train", "train"),
     ("typer", ["--version"], "retina-xai", "app"),
     ("typer", ["experiment", "deletion"], "experiment", "evaluate"),
+    ("typer", ["compare", "--methods", "all"], "compare", "evaluate"),
     ("streamlit", ["view", "{folder}"], "view", "app"),
     ("typer", ["localize", "{folder}", "--out", "y"], "localize", "app"),
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
