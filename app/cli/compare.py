@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from retina_xai.app.cli import path_options
+from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
 Images = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of photographs.")]
 Methods = Annotated[str, typer.Option(help="all, or names separated by commas; a random map is always added.")]
@@ -33,16 +34,16 @@ Settings = Annotated[
 
 def compare(  # noqa: PLR0913
     images: Images,
-    model: Annotated[str, typer.Option(help="As of `explain`.")],
+    model: Annotated[str, typer.Option(help=MODEL)],
     out: path_options.Out,
-    weights: Annotated[Path | None, typer.Option(help="As of `explain`.")] = None,
+    weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     methods: Methods = "all",
     metrics: Metrics = "",
     boxes: Boxes = None,
     limit: Annotated[int | None, typer.Option(help="At most so many photographs, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
     settings: Settings = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: OnDevice = Device.AUTO,
 ) -> None:
     """Compare explanation methods on any network and photographs: metrics, controls, chance and cost on one page."""
     from retina_xai.app.batch.comparison import CompareRequest, prepare_comparison
@@ -52,7 +53,7 @@ def compare(  # noqa: PLR0913
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
 
-    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device, boxes)
+    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device.value, boxes)
     chosen, subject = prepare_comparison(request, Given({}, settings or ()))
     cases = chosen.cases(subject)
     with progress_over(len(cases), "comparing") as progress:

@@ -48,14 +48,10 @@ def page() -> None:
     state.collect()
     items = state.items(served)
     keys = listed_keys(state, served)
-    if state.current is None:
-        state.current = st.query_params.get(ADDRESS)
-    if state.current not in items:
-        state.current = next(iter(keys or items), None)
-    if state.current is None:
+    item = _open_item(state, items, keys)
+    if item is None:
         st.info("No photograph yet: add some on the worklist page.")
         return
-    item = items[state.current]
     st.query_params[ADDRESS] = item.key
     try:
         opened, views, fault = _opened(state, item, served), state.pictures.views(item, served.encoder), ""
@@ -92,6 +88,15 @@ def take(state: Session, asked: Opening) -> None:
     state.asked = asked.id
     if asked.former == state.current and asked.image in state.items(services()):
         state.current = asked.image
+
+
+def _open_item(state: Session, items: Mapping[str, Item], keys: Sequence[str]) -> Item | None:
+    """The photograph that is open: in this session, by the address, or the first of the list."""
+    if state.current is None:
+        state.current = st.query_params.get(ADDRESS)
+    if state.current not in items:
+        state.current = next(iter(keys or items), None)
+    return None if state.current is None else items[state.current]
 
 
 def _opened(state: Session, item: Item, served: Services) -> OpenPhotograph:

@@ -15,6 +15,7 @@ QUICK = {
     "adversarial-evidence": ("--iterations", "4"),
     "black-image": ("--iterations", "4", "--limit", "2"),
     "colour-bias": (),
+    "localization": None,  # it needs boxes: tests/evaluation/objects
     "deletion": None,  # its methods take too long: tests/evaluation/experiments/test_deletion.py
     "gallery": ("--iterations", "3", "--game", "deletion", "--game", "repression", "--lam", "1e-6"),
     "randomisation": ("--limit", "2", "--iterations", "3", "--set", "resamples=50"),
