@@ -91,8 +91,12 @@ class Comparison(Experiment):
     Args:
         methods: keys of `EXPLAINERS`; chance is always among them. Default: all for networks of any kind.
         metrics: keys of `METRICS`.
-        lr, lam, iterations, stop_ratio: of FGVis, with and without the defence.
-        masks: of RISE. samples: of LIME.
+        lr: step size of FGVis, with and without the defence.
+        lam: weights of the regularizer of FGVis, largest first.
+        iterations: upper bound of the steps of FGVis.
+        stop_ratio: score at which FGVis stops, as a share of the first score.
+        masks: number of masks of RISE.
+        samples: number of perturbed images of LIME.
         resamples: of the bootstrap.
         boxes: CSV file or folder of Pascal VOC XML files with the boxes of the objects (`objects.boxes`), which the
             metrics of localisation need; those of the explained class where it is among their labels, otherwise all.

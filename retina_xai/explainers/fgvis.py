@@ -248,8 +248,6 @@ class FGVis(Explainer):
         values["lam"] = list(self._lams) if len(self._lams) > 1 else self._lams[0]
         if not isinstance(self.reference, str):
             values["reference"] = "tensor" if isinstance(self.reference, Tensor) else repr(self.reference)
-        if not self.judged_at_end:
-            del values["judged_at_end"]  # records of earlier versions do not name it
         return values
 
     def _start_masks(self, images: Tensor, start: Tensor | None) -> list[Tensor]:

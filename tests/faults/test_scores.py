@@ -35,7 +35,7 @@ def odd_score(monkeypatch, request):
         asked.append(images)
         return torch.tensor([request.param if len(asked) == 2 else 0.9])
 
-    monkeypatch.setattr("retina_xai.models.checkpoint._self_test", lambda classifier: 0.5)
+    monkeypatch.setattr("retina_xai.models.checkpoint.self_test_score", lambda classifier: 0.5)
     monkeypatch.setattr("retina_xai.models.checkpoint._check_self_test", lambda path, classifier, stored: None)
     monkeypatch.setattr(RdrClassifier, "scores", scores)
     return request.param

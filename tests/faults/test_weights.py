@@ -75,7 +75,7 @@ def test_another_score_of_the_self_test_is_refused(tmp_path, monkeypatch):
     save_weights(path, RdrNet(width=1 / 8), ModelFacts("rdr5x5", 1 / 8, Preprocessing(96)))
     stored = content_of(path)["self_test"]
     load_classifier(path)
-    monkeypatch.setattr(checkpoint, "_self_test", lambda classifier: stored + 0.011)
+    monkeypatch.setattr(checkpoint, "self_test_score", lambda classifier: stored + 0.011)
     with pytest.raises(ModelError, match=rf"self-test gives {stored + 0.011:.4f}, expected {stored:.4f}"):
         load_classifier(path)
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from helpers.red_squares import write_csv_boxes
 from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.evaluation.experiments.base import Subject
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
+from retina_xai.evaluation.objects.boxes import Box
 from retina_xai.explainers.fgvis import FGVis
 
 QUICK = {
@@ -14,6 +16,7 @@ QUICK = {
     "black-image": {"iterations": 3, "judged_every": 1, "shown": 0},
     "deletion": {"iterations": 3, "masks": 6, "samples": 6, "shown": 0},
     "gallery": {"iterations": 3, "game": ("deletion",), "lam": (1e-6,)},
+    "localization": {"iterations": 3},
     "stability": {"game": FGVis(lam=1e-8, iterations=3), "starts": (1,)},
     "trade-off": {"configurations": ("fgvis:max:1e-5",), "iterations": 3, "black_classes": 0},
     "two-objects": {"iterations": 3},
@@ -24,7 +27,10 @@ UNSEEDED = {"colour-bias"}
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_another_seed_changes_what_is_measured_and_the_same_seed_does_not(name, tmp_path):
-    experiment = EXPERIMENTS[name].load()(**QUICK.get(name, {}))
+    quick = dict(QUICK.get(name, {}))
+    if name == "localization":
+        quick["boxes"] = write_csv_boxes(tmp_path / "boxes.csv", [Box(20, 20, 60, 60, "cat")])
+    experiment = EXPERIMENTS[name].load()(**quick)
     subject = Subject((tiny_network(),), photographs(tmp_path, ("a",)), limit=1)
     case = experiment.cases(subject)[0]
     first, again, other = (experiment.measure(replace(subject, seed=seed), case).record for seed in (0, 0, 1))
