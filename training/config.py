@@ -68,7 +68,8 @@ class DataSettings(Section):
 
     The fields up to `usage` are those of `LabelOptions`. `folds` and `fold`: the validation set is fold `fold` of
     `folds` (5 gives 80/20). Patients are shuffled by `split_seed`, not by the seed of the training, so that trainings
-    with different seeds have the same validation set. `split`: a split.csv to use instead. `cache`: folder of prepared
+    with different seeds have the same validation set. `test_fold`: a fold that is neither learned from nor validated
+    on, but scored at the end (scores.csv). `split`: a split.csv to use instead. `cache`: folder of prepared
     photographs; default: OUT/cache.
     """
 
@@ -83,6 +84,7 @@ class DataSettings(Section):
     usage: Literal["all", "Public", "Private"] = "all"
     folds: int = Field(default=5, ge=2)
     fold: int = Field(default=0, ge=0)
+    test_fold: int | None = Field(default=None, ge=0)
     split_seed: Seed = 0
     split: UsablePath | None = None
     cache: UsablePath | None = None
@@ -92,6 +94,10 @@ class DataSettings(Section):
     def _fits(self) -> Self:
         if self.fold >= self.folds:
             raise ValueError(f"fold {self.fold} of {self.folds}: folds are counted from 0")
+        if self.test_fold is not None and (self.test_fold >= self.folds or self.test_fold == self.fold):
+            raise ValueError(f"test_fold {self.test_fold}: give another fold than {self.fold}, below {self.folds}")
+        if self.test_fold is not None and self.folds < 3:
+            raise ValueError("test_fold: give at least 3 folds, so that one is left to learn from")
         self.options()
         return self
 
@@ -126,6 +132,7 @@ class StageSettings(Section):
     `draws`: samples per epoch; default: the number of photographs.
     `drawn`: share of the referable samples that are disease-free photographs with synthetic lesions, multiplied by
     `drawn_decay` after every epoch; for stages of photographs only.
+    `least_side`: photographs whose file has a shorter side below this number of pixels are left out of this stage.
     """
 
     kind: Literal["photographs", "patches"] = "photographs"
@@ -136,6 +143,7 @@ class StageSettings(Section):
     draws: Positive | None = None
     drawn: Share = 0.0
     drawn_decay: Share = 1.0
+    least_side: int = Field(default=0, ge=0, le=MAX_COUNT)
     lr: Rate | None = None
 
     @model_validator(mode="after")

@@ -3,8 +3,9 @@
     retina-xai train --data DIR [--data DIR] --out DIR [--labels FILE.csv] [--config FILE.toml] [--resume]
     torchrun --nproc-per-node 8 -m retina_xai.app.cli.main train ...        # or srun: many processes, one shared OUT
 
-OUT contains rdr.safetensors, metrics.json, roc.png, calibration.png, learning_curve.png, log.csv, split.csv,
-left_out.csv (unreadable or ungradable photographs), config.toml (all settings), cache/, and state/ (checkpoints).
+OUT contains rdr.safetensors, metrics.json, scores.csv (of the validation and the test part), roc.png, calibration.png,
+learning_curve.png, log.csv, split.csv, left_out.csv (unreadable or ungradable photographs), config.toml (all settings),
+cache/, and state/ (checkpoints).
 
 Resuming: after every epoch, a checkpoint with the whole state is written atomically, so a killed run loses at most the
 current epoch. Every random number is a function of (seed, stage, epoch, position), so a resumed run repeats that epoch
@@ -37,7 +38,7 @@ from retina_xai.runner import NO_MEMORY
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.data.cache import Cache, CacheRequest, fill_cache
 from retina_xai.training.data.loading import StageData, check_parts
-from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients
+from retina_xai.training.data.split import LEARNING, PARTS, check_disjoint, read_split, split_patients
 from retina_xai.training.hardware import check_hardware, quiet, trainer_arguments
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import RdrModule
@@ -106,26 +107,28 @@ def _train(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress:
         return TrainingResult(run.weights, {})
     trained = Trained(net, config, found, photographs.parts, photographs.cache.left_out, history)
     last = StageData(photographs.parts, photographs.cache, config, len(config.stages) - 1)
-    return TrainingResult(run.weights, write_results(run, trained, last.val_dataloader()))
+    return TrainingResult(run.weights, write_results(run, trained, last))
 
 
 def _prepare(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingData:
     """Fill the cache (the other processes wait for the first), split the readable photographs, and record both."""
     run.wait_for_first_process()
     sizes = tuple(sorted({stage.photograph_size for stage in config.stages}))
-    request = CacheRequest(config.data.cache or run.folder / "cache", sizes, config.data.drop_ungradable)
+    folder, by_side = config.data.cache or run.folder / "cache", any(stage.least_side for stage in config.stages)
+    request = CacheRequest(folder, sizes, config.data.drop_ungradable, by_side)
     cache = fill_cache(found.photographs, request, progress)
     usable = [photo for photo in found.photographs if photo.image in cache.hashes]
     if config.data.split is None:
-        parts = split_patients(usable, config.data.folds, config.data.fold, config.data.split_seed)
+        chosen = config.data
+        parts = split_patients(usable, chosen.folds, chosen.fold, chosen.split_seed, chosen.test_fold)
     else:
         parts = read_split(config.data.split, usable)
     check_disjoint(parts, usable, "split.csv")
     run.record_data(usable, parts, cache)
     sides = {side: [photo for photo in usable if parts[photo.image] == side] for side in PARTS}
-    if empty := [side for side, photos in sides.items() if not photos]:
+    if empty := [side for side in LEARNING if not sides[side]]:
         raise InputError(f"{run.folder}: no photograph is left for {empty[0]}; see left_out.csv and the split")
-    check_parts(sides, config)
+    check_parts(sides, cache, config)
     return TrainingData(cache, sides)
 
 

@@ -3,7 +3,8 @@
 All metrics are computed on the validation set, which was also used to choose the epoch and the threshold. So they are
 optimistic; use an independent test set (`retina-xai evaluate grades`). The threshold on p(RDR) is the operating point
 of the largest Youden's J, or of the highest sensitivity with a specificity of at least 0.9 (`threshold` in the
-settings). It is 0.5 if the validation set has only one class.
+settings). It is 0.5 if the validation set has only one class. scores.csv holds the score of every photograph of the
+validation and the test part (see `evaluation.grades.folds`).
 """
 
 from collections import Counter
@@ -19,14 +20,17 @@ import torch
 import retina_xai
 from retina_xai.curves import draw_calibration, draw_roc
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
-from retina_xai.io.files import write_json
+from retina_xai.io.files import write_csv, write_json
 from retina_xai.metrics.classification import OPERATING_POINTS, calibration, roc_curve
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
 from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.curves import draw_learning
+from retina_xai.training.data.loading import StageData
 from retina_xai.training.state import BestCheckpoint, RunFolder
+
+SCORE_COLUMNS = ("image", "patient", "level", "part", "score")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ class Trained:
     history: list[BestCheckpoint]
 
 
-def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> dict[str, Any]:
-    """Measure the network on the validation loader, write all results, and return the content of metrics.json."""
-    photographs = trained.parts["validation"]
+def write_results(run: RunFolder, trained: Trained, data: StageData) -> dict[str, Any]:
+    """Measure the network on the last stage's data, write all results, and return the content of metrics.json."""
+    photographs = data.chosen("validation")
     labels, patients = [photo.positive for photo in photographs], [photo.patient for photo in photographs]
-    sample = ScoredPhotographs.of(labels, _scores(trained, loader), patients, trained.config.seed)
+    scores = _scores(trained, data.plain("validation"))
+    sample = ScoredPhotographs.of(labels, scores, patients, trained.config.seed)
+    _write_scores(run, trained, data, scores)
     point = OPERATING_POINTS[trained.config.threshold](sample.labels, sample.scores)
     threshold = 0.5 if point is None or not 0 <= point.threshold <= 1 else point.threshold
     metrics = {
@@ -63,6 +69,18 @@ def write_results(run: RunFolder, trained: Trained, loader: Iterable[Any]) -> di
     draw_learning(run.folder / "learning_curve.png", [best.scores for best in trained.history])
     write_json(run.folder / "metrics.json", metrics)
     return metrics
+
+
+def _write_scores(run: RunFolder, trained: Trained, data: StageData, validation: np.ndarray) -> None:
+    """scores.csv: the validation and the test part; no figure of the test part is computed here."""
+    tests = data.chosen("test")
+    parts = {"validation": validation, "test": _scores(trained, data.plain("test")) if tests else np.empty(0)}
+    rows = [
+        (photo.image, photo.patient, photo.level, part, repr(float(score)))
+        for part, scores in parts.items()
+        for photo, score in zip(data.chosen(part), scores, strict=True)
+    ]
+    write_csv(run.folder / "scores.csv", SCORE_COLUMNS, rows)
 
 
 def _scores(trained: Trained, loader: Iterable[Any]) -> np.ndarray:

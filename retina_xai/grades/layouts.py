@@ -7,11 +7,15 @@ IDRiD (Porwal et al., Indian Diabetic Retinopathy Image Dataset, Data 2018): gra
 `Retinopathy grade` and `Risk of macular edema ` (with a trailing space; the official files have further columns without
 a name). The official training and test sets use the same names for different eyes, so each needs its own folder.
 
-In both layouts, the photographs may be in any sub-folder, named as in the labels with an image suffix.
+Mexico (Hughes-Cano et al., photographs of three institutes with several cameras): labels.csv with the columns Name
+(patient_eye_f_number), DR (0, NPDR, PDR, or - for unknown) and DME (macular oedema, 0 or 1). NPDR is not divided into
+mild and moderate. It counts as grade 2 here, and so does macular oedema where DR is unknown; PDR counts as grade 4.
+
+In all layouts, the photographs may be in any sub-folder, named as in the labels with an image suffix.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +32,8 @@ class Layout:
     """One layout: label files by part ("" is always read), columns, and the pattern of names with an example.
 
     usage_column: names the leaderboard of each row; without this column, all rows are read.
+    grade_of: the grade of a row where the label column holds something else.
+    header: how a file of so common a name begins.
     """
 
     title: str
@@ -37,6 +43,28 @@ class Layout:
     names: re.Pattern[str]
     example: str
     usage_column: str | None = None
+    grade_of: Callable[[Mapping[str, str]], str] | None = None
+    header: str = ""
+
+    def is_of(self, folder: Path) -> bool:
+        """Whether the folder has a label file of this layout."""
+        present = [folder / name for name in self.files.values() if (folder / name).is_file()]
+        return any(not self.header or _first_line(path).startswith(self.header) for path in present)
+
+    def grade(self, row: Mapping[str, str]) -> str:
+        """The grade of a row, as text."""
+        return row[self.label_column] if self.grade_of is None else self.grade_of(row)
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(1000)
+
+
+def _mexican_grade(row: Mapping[str, str]) -> str:
+    if row["DR"] == "-":
+        return "2" if row["DME"] == "1" else row["DR"]
+    return {"NPDR": "2", "PDR": "4"}.get(row["DR"], row["DR"])
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -57,13 +85,22 @@ LAYOUTS: dict[str, Layout] = {
         names=OFFICIAL_NAMES["idrid"],
         example="IDRiD_001",
     ),
+    "mexico": Layout(
+        title="Mexico",
+        files={"": "labels.csv"},
+        image_column="Name",
+        label_column="DR",
+        names=OFFICIAL_NAMES["mexico"],
+        example="0012_OI_f_1",
+        grade_of=_mexican_grade,
+        header="Name,DME,DR",
+    ),
 }
 
 
 def layout_of(folder: Path) -> Layout | None:
     """The layout of a folder, or None if it has no label file of any layout."""
-    present = (one for one in LAYOUTS.values() if any((folder / name).is_file() for name in one.files.values()))
-    return next(present, None)
+    return next((one for one in LAYOUTS.values() if one.is_of(folder)), None)
 
 
 def official_labels(folder: Path, layout: Layout, options: LabelOptions) -> dict[str, str]:
@@ -94,7 +131,7 @@ def labels_in(path: Path, layout: Layout, usage: str = "all") -> dict[str, str]:
     """
     grades: dict[str, str] = {}
     for line, row in rows_of(path, (layout.image_column, layout.label_column)):
-        name, grade = row[layout.image_column], row[layout.label_column]
+        name, grade = row[layout.image_column], layout.grade(row)
         if layout.names.fullmatch(name) is None:
             raise InputError(
                 f"{path}: line {line}: image {name!r}; expected a name like {layout.example}, without folder or suffix"

@@ -18,8 +18,12 @@ from retina_xai.io.results import without_results
 
 GRADES = tuple("01234")
 REFERABLE = 2
-OFFICIAL_NAMES = {"eyepacs": re.compile(r"(\d+)_(?:left|right)"), "idrid": re.compile(r"IDRiD_(\d+)")}
-PATIENTS = {"eyepacs": "eyepacs:{}", "idrid": "idrid:{:03}"}
+OFFICIAL_NAMES = {
+    "eyepacs": re.compile(r"(\d+)_(?:left|right)"),
+    "idrid": re.compile(r"IDRiD_(\d+)"),
+    "mexico": re.compile(r"(\d+)_(?:OD|OI)_[fo]_\d+", re.IGNORECASE),
+}
+PATIENTS = {"eyepacs": "eyepacs:{}", "idrid": "idrid:{:03}", "mexico": "mexico:{:04}"}
 
 
 @dataclass(frozen=True)

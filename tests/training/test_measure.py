@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from retina_xai.metrics.classifier_figures import ScoredPhotographs, figures_at
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
+from retina_xai.training.data.loading import StageData
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import EpochScore
 from retina_xai.training.state import BestCheckpoint, RunFolder
@@ -31,6 +32,21 @@ def _photographs(levels: list[int]) -> list[LabelledPhotograph]:
     return [LabelledPhotograph(*name, level, Path("x")) for name, level in zip(names, levels, strict=True)]
 
 
+class GivenImages:
+    """Stands for the last stage's data: the images of the validation part, and no test part."""
+
+    def __init__(self, parts: dict[str, list[LabelledPhotograph]], images: torch.Tensor) -> None:
+        self.parts, self.images = parts, images
+
+    def chosen(self, part: str) -> list[LabelledPhotograph]:
+        """All photographs of the part."""
+        return self.parts.get(part, [])
+
+    def plain(self, part: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The images in batches of four."""
+        return [(self.images[start : start + 4], torch.zeros(4)) for start in range(0, len(self.chosen(part)), 4)]
+
+
 def _measured(folder: Path, levels: list[int], config: TrainingConfig = CONFIG) -> tuple[dict[str, Any], np.ndarray]:
     """The content of metrics.json, and the scores (N,) by the weights that were written."""
     torch.manual_seed(0)
@@ -40,8 +56,7 @@ def _measured(folder: Path, levels: list[int], config: TrainingConfig = CONFIG) 
     parts = {"training": photographs[:1], "validation": photographs}
     found = LabelledSet(tuple(photographs), 0, 0)
     trained = Trained(RdrNet(width=0.05), config, found, parts, {}, [checkpoint])
-    loader = [(images[start : start + 4], torch.zeros(4)) for start in range(0, len(levels), 4)]
-    write_results(RunFolder(folder), trained, loader)
+    write_results(RunFolder(folder), trained, cast(StageData, GivenImages(parts, images)))
     scores = load_classifier(folder / "rdr.safetensors").scores(images).double().numpy()
     return json.loads((folder / "metrics.json").read_text()), scores
 

@@ -10,7 +10,7 @@ import io
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -32,11 +32,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cache:
-    """Prepared photographs: folder, hash by image name, and the reason by image name for those left out."""
+    """Prepared photographs: folder, hash by image name, and the reason by image name for those left out.
+
+    sides: shorter side of the file in pixels by image name, where it was asked for.
+    """
 
     folder: Path
     hashes: Mapping[str, str]
     left_out: Mapping[str, str]
+    sides: Mapping[str, int] = field(default_factory=dict)
 
     def path(self, image: str, size: int) -> Path:
         """The prepared copy of an image at an input size."""
@@ -45,11 +49,12 @@ class Cache:
 
 @dataclass(frozen=True)
 class CacheRequest:
-    """The folder of the cache, sizes in pixels, and whether ungradable photographs are left out."""
+    """The folder of the cache, sizes in pixels, whether ungradable photographs are left out and sides are wanted."""
 
     folder: Path
     sizes: tuple[int, ...]
     drop_ungradable: bool = False
+    sides: bool = False
 
 
 def fill_cache(photographs: Sequence[LabelledPhotograph], request: CacheRequest, progress: bool = False) -> Cache:
@@ -72,7 +77,8 @@ def fill_cache(photographs: Sequence[LabelledPhotograph], request: CacheRequest,
                 hashes[photograph.image] = digest
     finally:
         pool.shutdown(cancel_futures=True)
-    return Cache(request.folder, hashes, left_out)
+    sides = {image: int(_side_note(request, digest).read_text()) for image, digest in hashes.items() if request.sides}
+    return Cache(request.folder, hashes, left_out, sides)
 
 
 def _outcome(request: CacheRequest, labelled: LabelledPhotograph) -> tuple[str, str]:
@@ -103,8 +109,11 @@ def _prepare(request: CacheRequest, labelled: LabelledPhotograph) -> tuple[str, 
     wanted = {size: copy for size, copy in copies.items() if not copy.is_file()}
     note = request.folder / "gradability" / f"{digest}.txt"
     judged = not request.drop_ungradable or note.is_file()
-    if wanted or not judged:
+    measured = not request.sides or _side_note(request, digest).is_file()
+    if wanted or not judged or not measured:
         photograph = read_image(labelled.path)
+        if not measured:
+            write_text(_side_note(request, digest), str(min(photograph.pixels.shape[:2])))
         for size, copy in wanted.items():
             _save(copy, prepare(photograph, size).pixels)
         if not judged:
@@ -112,6 +121,10 @@ def _prepare(request: CacheRequest, labelled: LabelledPhotograph) -> tuple[str, 
             write_text(note, f"{verdict.verdict}: {verdict.reason}")
     text = note.read_text(encoding="utf-8") if request.drop_ungradable else ""
     return digest, text if text.startswith("ungradable") else ""
+
+
+def _side_note(request: CacheRequest, digest: str) -> Path:
+    return request.folder / "sides" / f"{digest}.txt"
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

@@ -4,7 +4,7 @@ Every draw has its own generator, seeded by (seed, stage, epoch, position, index
 of draws. So the number of worker processes and interruptions do not change the training data.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from retina_xai.grades.photographs import REFERABLE, LabelledPhotograph
 from retina_xai.training.augment import Augment, contrast, draw_weights, normalise
 from retina_xai.training.config import BalanceSettings, StageSettings, TrainingConfig
 from retina_xai.training.data.cache import Cache
-from retina_xai.training.data.split import PARTS
+from retina_xai.training.data.split import LEARNING
 from retina_xai.training.synthesis.drawn_lesions import draw_lesions, referable_plan
 from retina_xai.training.synthesis.dust import dusty
 from retina_xai.training.synthesis.patches import VALIDATION_PATCHES, Draw, Patches
@@ -127,7 +127,7 @@ class StageData(LightningDataModule):
         """Augmented draws; a smaller last batch is dropped, because batch norm needs several images."""
         former = self.config.stages[: self.stage]
         earlier = sum(stage.epochs for stage in former if stage.kind == "photographs")
-        photographs = [(photo.level, photo.source) for photo in self._chosen("training")]
+        photographs = [(photo.level, photo.source) for photo in self.chosen("training")]
         seed = (self.config.seed, self.stage)
         sampler = BalancedSampler(photographs, self.config.balance, seed, earlier, self.settings)
         sampler.set_epoch(self.epoch)
@@ -136,7 +136,11 @@ class StageData(LightningDataModule):
 
     def val_dataloader(self) -> Loader:
         """The validation photographs without augmentation, or fixed patches of them; divided among the processes."""
-        samples = self._samples("validation")
+        return self.plain("validation")
+
+    def plain(self, part: str) -> Loader:
+        """The photographs of a part in the order of `chosen`, as `val_dataloader` does."""
+        samples = self._samples(part)
         count = len(samples) if self.settings.kind == "photographs" else VALIDATION_PATCHES
         rank, world = self._place()
         return self._loader(Subset(samples, range(rank, count, world)), None, drop_last=False)
@@ -146,14 +150,16 @@ class StageData(LightningDataModule):
         """The settings of this stage."""
         return self.config.stages[self.stage]
 
-    def _chosen(self, part: str) -> list[LabelledPhotograph]:
-        """The photographs of the stage: for patches the disease-free ones."""
+    def chosen(self, part: str) -> list[LabelledPhotograph]:
+        """The photographs of the stage: for patches the disease-free ones; only those that are large enough."""
+        least, sides = self.settings.least_side, self.cache.sides
+        large = [photo for photo in self.parts[part] if not least or sides[photo.image] >= least]
         if self.settings.kind == "photographs":
-            return self.parts[part]
-        return [photo for photo in self.parts[part] if photo.level == 0]
+            return large
+        return [photo for photo in large if photo.level == 0]
 
     def _samples(self, part: str) -> Samples:
-        chosen, size = self._chosen(part), self.settings.photograph_size
+        chosen, size = self.chosen(part), self.settings.photograph_size
         files = [self.cache.path(photo.image, size) for photo in chosen]
         augment = Augment(self.config.preprocessing.at(size), self.config.augmentation)
         if self.settings.kind == "patches":
@@ -178,22 +184,26 @@ class StageData(LightningDataModule):
         )
 
 
-def check_parts(parts: Mapping[str, Sequence[LabelledPhotograph]], config: TrainingConfig) -> None:
-    """Check that there are disease-free photographs for all stages with synthetic lesions.
+def check_parts(parts: dict[str, list[LabelledPhotograph]], cache: Cache, config: TrainingConfig) -> None:
+    """Check that every stage has photographs, and disease-free ones where it draws lesions.
 
     Raises:
         InputError: there are none; the message names part and stage.
     """
     for number, stage in enumerate(config.stages, start=1):
-        wanted, remedy = {
-            "patches": (PARTS, "leave that stage out"),
-            "photographs": (PARTS[:1] if stage.drawn else (), "set its drawn to 0"),
-        }[stage.kind]
-        for part in wanted:
-            if all(photo.level > 0 for photo in parts[part]):
+        data = StageData(parts, cache, config, number - 1)
+        for part in LEARNING:
+            chosen = data.chosen(part)
+            drawn = stage.kind == "patches" or (stage.drawn and part == "training")
+            if drawn and all(photo.level > 0 for photo in chosen):
+                remedy = "leave that stage out" if stage.kind == "patches" else "set its drawn to 0"
                 raise InputError(
                     f"{part}: no disease-free photograph (grade 0), but stage {number} draws lesions on them;"
                     f" add some, or {remedy}"
+                )
+            if not chosen:
+                raise InputError(
+                    f"{part}: no photograph of {stage.least_side} pixels for stage {number}; lower least_side"
                 )
 
 

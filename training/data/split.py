@@ -1,8 +1,9 @@
-"""Training and validation parts, split by patient.
+"""Training, validation and test parts, split by patient.
 
 Patients are shuffled by the seed, sorted by data set and worst grade, and assigned to `folds` folds in turn (our
-choice). One fold is the validation set. The number of patients of a data set and grade differs by at most one between
-folds. Five folds give an 80/20 split, or a five-fold cross-validation.
+choice). One fold is the validation set; another one can be a test part, which no choice depends on. The number of
+patients of a data set and grade differs by at most one between folds. Five folds give an 80/20 split, or a five-fold
+cross-validation.
 """
 
 from collections import defaultdict
@@ -16,11 +17,14 @@ from retina_xai.grades.photographs import LabelledPhotograph, official_patient
 from retina_xai.grades.tables import rows_of
 from retina_xai.io.files import write_csv
 
-PARTS = ("training", "validation")
+LEARNING = ("training", "validation")
+PARTS = (*LEARNING, "test")
 
 
-def split_patients(photographs: Sequence[LabelledPhotograph], folds: int, fold: int, seed: int) -> dict[str, str]:
-    """Part ("training" or "validation") of each image name, by the rule of the module docstring.
+def split_patients(
+    photographs: Sequence[LabelledPhotograph], folds: int, fold: int, seed: int, test_fold: int | None = None
+) -> dict[str, str]:
+    """Part (one of `PARTS`) of each image name, by the rule of the module docstring; without `test_fold`, none is test.
 
     Raises:
         InputError: fewer patients than folds.
@@ -37,8 +41,10 @@ def split_patients(photographs: Sequence[LabelledPhotograph], folds: int, fold: 
     patients = np.array(sorted(worst))
     shuffled = np.random.default_rng(seed).permutation(patients)
     dealt = sorted(shuffled.tolist(), key=lambda patient: (source[patient], worst[patient]))
-    validation = set(dealt[fold::folds])
-    return {photo.image: PARTS[photo.patient in validation] for photo in photographs}
+    held = dict.fromkeys(dealt[fold::folds], "validation")
+    if test_fold is not None:
+        held |= dict.fromkeys(dealt[test_fold::folds], "test")
+    return {photo.image: held.get(photo.patient, "training") for photo in photographs}
 
 
 def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[str, str]:
@@ -47,13 +53,13 @@ def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[st
     Rows of other images are allowed; if their names are official, their patients are checked too.
 
     Raises:
-        InputError: an unreadable file, an unknown part, an image twice, a patient in both parts, or a photograph
+        InputError: an unreadable file, an unknown part, an image twice, a patient in two parts, or a photograph
             without a row.
     """
     parts: dict[str, str] = {}
     for line, row in rows_of(path, ("image", "part")):
         if row["part"] not in PARTS:
-            raise InputError(f"{path}: line {line}: part {row['part']!r}; expected training or validation")
+            raise InputError(f"{path}: line {line}: part {row['part']!r}; expected {', '.join(PARTS)}")
         if not row["image"] or row["image"] in parts:
             raise InputError(f"{path}: line {line}: image {row['image']!r} is empty or appears twice; delete this row")
         parts[row["image"]] = row["part"]
@@ -65,10 +71,10 @@ def read_split(path: Path, photographs: Sequence[LabelledPhotograph]) -> dict[st
 
 
 def check_disjoint(parts: Mapping[str, str], photographs: Sequence[LabelledPhotograph], name: str) -> None:
-    """Check that no patient is in both parts.
+    """Check that no patient is in two parts.
 
     Raises:
-        InputError: a patient is in both parts; the message names the first one and two of the images.
+        InputError: a patient is in two parts; the message names the first one and two of the images.
     """
     patients = {photo.image: photo.patient for photo in photographs}
     seen: dict[str, str] = {}
@@ -78,7 +84,7 @@ def check_disjoint(parts: Mapping[str, str], photographs: Sequence[LabelledPhoto
         former = seen.setdefault(patient, image)
         if parts[former] != part:
             raise InputError(
-                f"{name}: patient {patient} is in training and in validation ({former}, {image});"
+                f"{name}: patient {patient} is in {parts[former]} and in {part} ({former}, {image});"
                 " put all photographs of a patient in one part"
             )
 

@@ -99,12 +99,40 @@ def test_an_image_in_both_label_files_is_refused(tmp_path: Path) -> None:
         read_labelled([tmp_path])
 
 
+def test_the_mexican_layout_has_grades_and_patients(tmp_path: Path) -> None:
+    rows = "Name,DME,DR\n0004_OD_f_1,1,-\n0012_OI_f_1,0,NPDR\n0012_od_f_2,1,PDR\n1_OD_f_1,0,0\n"
+    _csv(tmp_path, rows, "labels.csv")
+    _touch(tmp_path, *(f"images/{name}.jpg" for name in ("0004_OD_f_1", "0012_OI_f_1", "0012_od_f_2", "1_OD_f_1")))
+    found = {photo.image: (photo.patient, photo.level) for photo in read_labelled([tmp_path]).photographs}
+    assert found == {
+        "0004_OD_f_1": ("mexico:0004", 2),
+        "0012_OI_f_1": ("mexico:0012", 2),
+        "0012_od_f_2": ("mexico:0012", 4),
+        "1_OD_f_1": ("mexico:0001", 0),
+    }
+    _csv(tmp_path, "Name,DME,DR\n0004_OD_f_1,0,-\n", "labels.csv")
+    with pytest.raises(InputError, match=r"labels.csv: line 2: grade '-'; expected 0 to 4"):
+        read_labelled([tmp_path])
+
+
+def test_a_table_of_a_common_name_is_no_layout(tmp_path: Path) -> None:
+    _csv(tmp_path, "file,diagnosis\na,0\n", "labels.csv")
+    _touch(tmp_path, "0/a.png", "2/b.png")
+    assert [photo.level for photo in read_labelled([tmp_path]).photographs] == [0, 2]
+
+
 def test_a_folder_without_labels_or_photographs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no trainLabels\.csv or retinopathy_solution\.csv"):
         read_labelled([tmp_path])
     _csv(tmp_path, "image,level\n1_left,0\n")
     with pytest.raises(InputError, match="no photograph has a label"):
         read_labelled([tmp_path], allow_missing=True)
+
+
+def test_the_real_mexican_set(real_data: Path) -> None:
+    photographs = read_labelled([real_data / "mexico"]).photographs
+    assert (len(photographs), len({photo.patient for photo in photographs})) == (685, 401)
+    assert [sum(photo.level == level for photo in photographs) for level in (0, 2, 4)] == [352, 286, 47]
 
 
 def test_the_real_label_files(real_data: Path) -> None:

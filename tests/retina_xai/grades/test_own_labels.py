@@ -63,10 +63,10 @@ def test_patients_by_pattern_official_name_or_photograph(tmp_path: Path) -> None
     found = _set(tmp_path / "1", rows, images)
     assert [photo.patient for photo in found.photographs] == ["eyepacs:7", "eyepacs:7", "clinic:x"]
     assert found.patient_rule == "one photograph = one patient for 1, official names"
-    found = _set(tmp_path / "2", "0004_OD_f_1,0\n0004_OI_f_2,2\n", ("0004_OD_f_1.jpg", "0004_OI_f_2.jpg"))
+    found = _set(tmp_path / "2", "0004_R1,0\n0004_L1,2\n", ("0004_R1.jpg", "0004_L1.jpg"))
     assert found.patient_rule == "one photograph = one patient"
     options = {"patient_pattern": r"(\d+)_.*"}
-    found = _set(tmp_path / "3", "0004_OD_f_1,0\n0004_OI_f_2,2\n", ("0004_OD_f_1.jpg", "0004_OI_f_2.jpg"), **options)
+    found = _set(tmp_path / "3", "0004_R1,0\n0004_L1,2\n", ("0004_R1.jpg", "0004_L1.jpg"), **options)
     assert {photo.patient for photo in found.photographs} == {"clinic:0004"}
     with pytest.raises(InputError, match=r"line 2: image 'a' does not fit the pattern"):
         _set(tmp_path / "4", "a,0\n", ("a.jpg",), **options)

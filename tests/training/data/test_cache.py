@@ -72,3 +72,11 @@ def test_a_folder_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, no folder")
     with pytest.raises(InputError, match="cannot write"):
         fill_cache([_photograph(tmp_path, "1_left")], CacheRequest(tmp_path / "cache", (32,)))
+
+
+def test_the_shorter_side_of_a_photograph_is_kept_beside_its_copy(tmp_path: Path) -> None:
+    photo = _photograph(tmp_path, "1_left")
+    side = min(read_image(photo.path).pixels.shape[:2])
+    assert fill_cache([photo], CacheRequest(tmp_path / "cache", (32,))).sides == {}
+    for _ in range(2):
+        assert fill_cache([photo], CacheRequest(tmp_path / "cache", (32,), sides=True)).sides == {"1_left": side}

@@ -21,6 +21,7 @@ from retina_xai.training.synthesis.patches import Draw, Patches
 LEVELS = [0] * 700 + [1] * 70 + [2] * 150 + [3] * 40 + [4] * 40
 PHOTOGRAPHS = [(level, "eyepacs") for level in LEVELS]
 TWO_SETS = [(level, "eyepacs") for level in LEVELS] + [(level, "idrid") for level in [0] * 30 + [2] * 70]
+NO_CACHE = Cache(Path("x"), {}, {})
 EVEN = BalanceSettings(start=(1,) * 5, end=(1,) * 5)
 
 
@@ -198,17 +199,32 @@ def test_drawing_lesions_without_disease_free_photographs_is_refused(
     config = TrainingConfig.from_mapping({"stages": stages})
     healthy, sick = (LabelledPhotograph(f"{n}_left", f"eyepacs:{n}", n, Path("x")) for n in (0, 1))
     parts = {"training": [healthy, sick], "validation": [healthy, sick]}
-    check_parts(parts, config)
+    check_parts(parts, NO_CACHE, config)
     with pytest.raises(InputError, match=message):
-        check_parts({**parts, lacking: [sick]}, config)
+        check_parts({**parts, lacking: [sick]}, NO_CACHE, config)
 
 
 def test_stages_without_drawn_lesions_need_no_disease_free_photograph() -> None:
     sick = [LabelledPhotograph("1_left", "eyepacs:1", 1, Path("x"))]
-    check_parts({"training": sick, "validation": sick}, TrainingConfig.from_mapping({"stages": [PLAIN]}))
+    check_parts({"training": sick, "validation": sick}, NO_CACHE, TrainingConfig.from_mapping({"stages": [PLAIN]}))
     drawn = TrainingConfig.from_mapping({"stages": [PLAIN | {"drawn": 0.5}]})
     healthy = [LabelledPhotograph("0_left", "eyepacs:0", 0, Path("x"))]
-    check_parts({"training": healthy, "validation": sick}, drawn)
+    check_parts({"training": healthy, "validation": sick}, NO_CACHE, drawn)
+
+
+def test_small_photographs_are_left_out_of_a_stage_by_its_least_side(tmp_path: Path) -> None:
+    data = _stage(tmp_path)
+    sides = {photo.image: 250 + 10 * number for number, photo in enumerate(data.parts["training"])}
+    cache = Cache(tmp_path, data.cache.hashes, {}, sides)
+    stages = [{"size": 32, "epochs": 1}, {"size": 32, "epochs": 1, "least_side": 300}]
+    config = TrainingConfig.from_mapping({"stages": stages, "hardware": {"workers": 0}})
+    first, second = (StageData(data.parts, cache, config, number) for number in (0, 1))
+    assert [len(first.chosen(part)) for part in ("training", "validation")] == [11, 5]
+    assert [photo.image for photo in second.chosen("training")] == [f"{n}_left" for n in range(5, 11)]
+    assert len(second.train_dataloader().dataset) == 6
+    with pytest.raises(InputError, match="validation: no photograph of 300 pixels for stage 2; lower least_side"):
+        check_parts(data.parts, cache, config)
+    check_parts({**data.parts, "validation": data.parts["training"]}, cache, config)
 
 
 def test_a_plain_index_is_not_augmented_and_a_draw_is(tmp_path: Path) -> None:

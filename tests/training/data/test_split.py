@@ -8,7 +8,7 @@ import pytest
 
 from retina_xai.errors import InputError
 from retina_xai.grades.photographs import LabelledPhotograph
-from retina_xai.training.data.split import PARTS, check_disjoint, read_split, split_patients, write_split
+from retina_xai.training.data.split import LEARNING, PARTS, check_disjoint, read_split, split_patients, write_split
 
 SHARES = [0.7, 0.1, 0.1, 0.06, 0.04]
 
@@ -49,6 +49,19 @@ def test_split_depends_on_the_seed_and_not_on_the_order() -> None:
     assert split_patients(cohort, 5, 0, 1) != split_patients(cohort, 5, 0, 2)
 
 
+def test_a_test_fold_is_the_same_in_every_fold_and_never_learned_from() -> None:
+    cohort = _cohort()
+    folds = [split_patients(cohort, 6, fold, seed=4, test_fold=5) for fold in range(5)]
+    tests = [{image for image, part in parts.items() if part == "test"} for parts in folds]
+    assert all(one == tests[0] for one in tests) and 60 < len(tests[0]) < 75
+    held = [{image for image, part in parts.items() if part == "validation"} for parts in folds]
+    assert set.union(*held) | tests[0] == {photo.image for photo in cohort}
+    assert sum(map(len, held)) + len(tests[0]) == len(cohort)
+    for parts in folds:
+        check_disjoint(parts, cohort, "split")
+        assert set(parts.values()) == set(PARTS)
+
+
 def test_too_few_patients_are_refused() -> None:
     with pytest.raises(InputError, match="2 patients cannot be split into 5 folds"):
         split_patients(_cohort(2), 5, 0, 0)
@@ -59,7 +72,7 @@ def test_a_written_split_is_read_back(tmp_path: Path) -> None:
     parts = split_patients(cohort, 5, 0, 0)
     write_split(tmp_path / "split.csv", cohort, parts)
     assert read_split(tmp_path / "split.csv", cohort) == parts
-    assert set(parts.values()) == set(PARTS)
+    assert set(parts.values()) == set(LEARNING)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +83,7 @@ def test_a_written_split_is_read_back(tmp_path: Path) -> None:
             r"patient eyepacs:1 is in training and in validation \(1_left, 1_right\)",
         ),
         ("1_left,training\n01_right,validation\n", r"patient eyepacs:1 is in training and in validation"),
-        ("1_left,test\n", r"line 2: part 'test'; expected training or validation"),
+        ("1_left,tests\n", r"line 2: part 'tests'; expected training, validation, test"),
         ("1_left,training\n1_left,training\n", r"line 3: image '1_left'"),
         ("1_left,training\n", r"1 photographs have no part \(first 1_right\)"),
     ],
