@@ -10,7 +10,7 @@ from typing import Any
 
 from retina_xai.app.batch.photographs import PhotographReader
 from retina_xai.io.files import write_csv
-from retina_xai.io.identity import Identity, numbered
+from retina_xai.io.identity import numbered, study_numbers
 from retina_xai.io.images import identity_of
 from retina_xai.runner import WorkItem
 
@@ -43,18 +43,3 @@ def write_patients(
         rows.append((*row, one.patient, one.study, one.acquired) if reader.identified else row)
     rows.sort(key=lambda row: tuple("" if value is None else f"{value!s:>20}" for value in row[:4]))
     write_csv(path, COLUMNS + (IDENTIFIED_COLUMNS if reader.identified else ()), rows)
-
-
-def study_numbers(identities: Sequence[Identity]) -> dict[tuple[str, str], int]:
-    """Numbers from 1 for the studies of each patient, earliest first, by patient and study; none without a patient."""
-    earliest: dict[tuple[str, str], str] = {}
-    for one in identities:
-        if one.patient and one.study:
-            key = one.patient, one.study
-            earliest[key] = min(earliest.get(key, one.acquired), one.acquired)
-    numbers: dict[tuple[str, str], int] = {}
-    counts: dict[str, int] = {}
-    for key in sorted(earliest, key=lambda key: (earliest[key], key)):
-        counts[key[0]] = counts.get(key[0], 0) + 1
-        numbers[key] = counts[key[0]]
-    return numbers

@@ -307,6 +307,12 @@ def view(  # noqa: PLR0913
     ] = 3,
     port: Annotated[int, typer.Option(help="On 127.0.0.1; other machines cannot reach it.", min=1, max=65535)] = 8501,
     device: OnDevice = Device.AUTO,
+    identified: Annotated[
+        bool,
+        typer.Option(
+            "--identified", help="Show patient and date of DICOM files, and export them in DICOM objects; never stored."
+        ),
+    ] = False,
 ) -> None:
     """Read photographs in the browser: worklist, examination, games."""
     from retina_xai.app.viewer.server import view as serve
@@ -315,7 +321,7 @@ def view(  # noqa: PLR0913
     found = (*(paths or ()), *(data or ()))
     networks = imagenet_model, imagenet_weights
     given = ViewSettings(found, weights, method, readings, tuple(results or ()), device.value, *networks, ahead=ahead)
-    serve(given, port)
+    serve(replace(given, identified=identified), port)
 
 
 @app.callback(invoke_without_command=True)

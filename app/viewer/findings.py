@@ -12,10 +12,11 @@ from retina_xai.app.viewer.jobs import Job
 from retina_xai.checks import check_share
 from retina_xai.errors import InputError
 from retina_xai.explainers.registry import fundus_explainer
+from retina_xai.games.engine import OnStep
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import lesion_candidates
-from retina_xai.localization import localize, with_effects
+from retina_xai.localization import Localization, localize, with_effects
 from retina_xai.metrics.trust import sufficiency
 from retina_xai.models.checkpoint import CLASSES, RdrClassifier
 
@@ -37,7 +38,7 @@ class Evidence:
     `settings` are those of the method. Candidates begin at `candidate_fraction` of the maximum. The scores are of the
     target: of the photograph, without its evidence, and of the evidence alone; NaN where a method has none. `earlier`
     says that it was read from an earlier run. `remarks` has a line for each candidate, by id, of which that run said
-    that other eyes have one at the same place of the sensor.
+    that other eyes have one at the same place of the sensor. `localization`: what was computed, for DICOM photographs.
     """
 
     question: Question
@@ -52,6 +53,7 @@ class Evidence:
     converged: bool = True
     earlier: bool = False
     remarks: Mapping[str, str] = field(default_factory=dict)
+    localization: Localization | None = None
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:
@@ -61,12 +63,16 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
         UsageError: unknown method or class.
     """
     job.check()
-    explainer = fundus_explainer(question.method)
-    target = CLASSES.index(question.target)
-    found = localize(photograph, classifier, explainer, target=target, ungradable=True, on_step=job.on_step)
-    found = with_effects(found, classifier)
+    found = localized(photograph, classifier, question, job.on_step)
     explanation = found.explanation
-    plain = Evidence(question, found.evidence, found.lesions, explainer.settings(), found.candidate_fraction)
+    plain = Evidence(
+        question,
+        found.evidence,
+        found.lesions,
+        fundus_explainer(question.method).settings(),
+        found.candidate_fraction,
+        localization=found if photograph.identity is not None else None,
+    )
     if explanation is None:
         return plain
     return replace(
@@ -77,6 +83,19 @@ def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Q
         iterations=int(explanation.iterations[0]),
         converged=bool(torch.all(explanation.converged)),
     )
+
+
+def localized(
+    photograph: Photograph, classifier: RdrClassifier, question: Question, on_step: OnStep | None = None
+) -> Localization:
+    """The result from which evidence is made.
+
+    Raises:
+        UsageError: unknown method or class.
+    """
+    explainer, target = fundus_explainer(question.method), CLASSES.index(question.target)
+    found = localize(photograph, classifier, explainer, target=target, ungradable=True, on_step=on_step)
+    return with_effects(found, classifier)
 
 
 def evidence_of_record(

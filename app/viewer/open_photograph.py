@@ -6,7 +6,8 @@ from typing import Any
 from retina_xai.app.readings.compose import Shown
 from retina_xai.app.readings.model import ImageFile
 from retina_xai.app.viewer.findings import Evidence
-from retina_xai.app.viewer.worklist import Item, Scored
+from retina_xai.app.viewer.items import Item
+from retina_xai.app.viewer.worklist import Scored
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.thresholds import FLOOR
@@ -21,6 +22,11 @@ class OpenPhotograph:
     scored: Scored | None
     found: Evidence | None
 
+    @property
+    def stored_name(self) -> str:
+        """The name in the store and in exports: that of the page, or the pseudonym where a file names its patient."""
+        return self.item.name if self.photograph.identity is None else self.photograph.name
+
     def shown(self, threshold: float, model_sha256: str) -> Shown:
         """What a reading rests on, with candidates of at least `threshold`.
 
@@ -29,7 +35,7 @@ class OpenPhotograph:
         """
         if self.scored is None or self.scored.verdict is None:
             raise InputError(f"{self.item.name}: not scored yet; store the reading when the verdict is there")
-        image = ImageFile.of(Photograph(self.photograph.pixels, self.item.name, self.photograph.sha256))
+        image = ImageFile.of(Photograph(self.photograph.pixels, self.stored_name, self.photograph.sha256))
         shown = Shown(image, model_sha256, self.scored.verdict)
         if self.found is None:
             return shown

@@ -4,10 +4,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from retina_xai.app.viewer.encoding import first_view, other_views
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.jobs import SOON, Job, Worker
 from retina_xai.app.viewer.kept import keep
-from retina_xai.app.viewer.worklist import Item
-from retina_xai.io.images import Photograph, read_image
+from retina_xai.fundus.retinal_scale import RetinalScale, retinal_scale
+from retina_xai.io.images import Photograph
 
 KEPT = 3
 
@@ -16,9 +17,10 @@ Views = dict[str, bytes]
 
 @dataclass(eq=False)
 class Pictures:
-    """By key of the photograph: pixels with their hash, encoded views, and the jobs that make them."""
+    """By key of the photograph: pixels with their hash, scale, encoded views, and the jobs that make them."""
 
     photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
+    scales: OrderedDict[str, RetinalScale | None] = field(default_factory=OrderedDict)
     encoded: OrderedDict[str, Views] = field(default_factory=OrderedDict)
     encoding: dict[str, Job] = field(default_factory=dict)
     fetching: dict[str, Job] = field(default_factory=dict)
@@ -30,8 +32,18 @@ class Pictures:
             InputError: it cannot be read.
         """
         known = self.photographs.get(item.key)
-        keep(self.photographs, item.key, known or read_image(item.path), KEPT)
+        keep(self.photographs, item.key, known or item.read(), KEPT)
         return self.photographs[item.key]
+
+    def scale(self, item: Item) -> RetinalScale | None:
+        """Millimetres or disc diameters per pixel, found once.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if item.key not in self.scales:
+            keep(self.scales, item.key, retinal_scale(self.photograph(item)), KEPT)
+        return self.scales[item.key]
 
     def views(self, item: Item, encoder: Worker) -> Views:
         """Its encoded views: at first the colour view alone, the others when they are made.
@@ -53,7 +65,7 @@ class Pictures:
             return
 
         def work(_: Job) -> tuple[Photograph, Views]:
-            photograph = read_image(item.path)
+            photograph = item.read()
             return photograph, {**first_view(photograph), **other_views(photograph)}
 
         self.fetching[item.key] = encoder.submit(work, SOON)

@@ -13,9 +13,9 @@ import platformdirs
 
 from retina_xai.app.readings.store import ReadingStore, open_store
 from retina_xai.app.viewer.earlier_results import Earlier, find_earlier
+from retina_xai.app.viewer.items import Folder, Item, items_of
 from retina_xai.app.viewer.jobs import Worker
 from retina_xai.app.viewer.score_cache import ScoreCache
-from retina_xai.app.viewer.worklist import Folder, Item, items_of
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase
 from retina_xai.evaluation.datasets.registry import detect_dataset
@@ -39,7 +39,8 @@ class ViewSettings:
 
     paths: photographs, folders of them, annotated data sets. results: folders of earlier results. readings: the
     store, in the user's data folder by default. cache: folder of scores, the user's cache folder by default. ahead: of
-    how many photographs the evidence is searched before it is asked for, the open one included.
+    how many photographs the evidence is searched before it is asked for, the open one included. identified: pages show
+    the patient's number and the date that DICOM files hold, and DICOM objects that are exported hold them too.
     """
 
     paths: tuple[Path, ...] = ()
@@ -52,6 +53,7 @@ class ViewSettings:
     imagenet_weights: Path | None = None
     cache: Path | None = None
     ahead: int = AHEAD
+    identified: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ def open_services(settings: ViewSettings) -> Services:
     if settings.imagenet_weights is not None and settings.imagenet_model is None:
         raise UsageError("--imagenet-weights without --imagenet-model: name the network as well")
     photographs, results = _photographs_and_results(settings)
-    folder, cases = _photographs(photographs)
+    folder, cases = _photographs(photographs, settings.identified)
     weights = settings.weights or default_weights()
     classifier = load_classifier(weights, device_named(settings.device))
     return Services(
@@ -137,7 +139,7 @@ def _photographs_and_results(settings: ViewSettings) -> tuple[list[Path], list[P
     return [path for path in settings.paths if path not in named], [*settings.results, *named]
 
 
-def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, AnnotatedCase]]:
+def _photographs(paths: Sequence[Path], identified: bool) -> tuple[Folder, dict[Path, AnnotatedCase]]:
     cases: dict[Path, AnnotatedCase] = {}
     plain = []
     for path in paths:
@@ -146,7 +148,7 @@ def _photographs(paths: Sequence[Path]) -> tuple[Folder, dict[Path, AnnotatedCas
         else:
             plain.append(path)
     found = find_images(plain) if plain else []
-    return items_of([*cases, *found], list(paths)), cases
+    return items_of([*cases, *found], list(paths), identified), cases
 
 
 def _network(settings: ViewSettings) -> Network | None:

@@ -22,15 +22,15 @@ from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.game_comparison import GameComparison
+from retina_xai.app.viewer.items import Item, uploads_of
 from retina_xai.app.viewer.jobs import PATIENT, Job
 from retina_xai.app.viewer.pictures import Pictures
 from retina_xai.app.viewer.searches import Place, Search, Searches
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.uploads import upload_folder
-from retina_xai.app.viewer.worklist import Filter, Item, Scored, upload_of
+from retina_xai.app.viewer.worklist import Filter, Scored
 from retina_xai.errors import InputError, RetinaXaiError
-from retina_xai.io.files import sha256_of
-from retina_xai.io.images import Photograph, read_image
+from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import CLASSES
@@ -130,15 +130,15 @@ class Session:
         self.own = ("", 0.0, StoredReadings())
         return stored
 
-    def upload(self, name: str, content: bytes) -> Item:
+    def upload(self, name: str, content: bytes) -> tuple[Item, ...]:
         """Take an upload into the worklist.
 
         Raises:
             OutputError: it cannot be kept, as on a full disk.
         """
-        item = upload_of(name, content, Path(self.folder.name))
-        self.uploads[item.key] = item
-        return item
+        items = uploads_of(name, content, Path(self.folder.name))
+        self.uploads |= {item.key: item for item in items}
+        return items
 
     def score(self, items: Iterable[Item], served: Services, urgency: int = PATIENT) -> None:
         """Have photographs scored that are neither scored nor waiting for it."""
@@ -212,7 +212,7 @@ class Session:
 
         def work(job: Job) -> Evidence:
             try:
-                photograph = decoded or read_image(item.path)
+                photograph = decoded or item.read()
             except InputError as error:
                 raise InputError(line_of(error, item)) from error
             return find_evidence(photograph, served.classifier, question, job)
@@ -242,7 +242,7 @@ def _scoring(item: Item, decoded: Photograph | None, served: Services) -> Callab
         if known is not None:
             return Scored(sha256, known)
         try:
-            verdict = predict(decoded or read_image(item.path, sha256=sha256), served.classifier)
+            verdict = predict(decoded or item.read(sha256), served.classifier)
         except InputError as error:
             raise InputError(line_of(error, item)) from error
         if not item.uploaded:
@@ -253,8 +253,8 @@ def _scoring(item: Item, decoded: Photograph | None, served: Services) -> Callab
 
 
 def _content(item: Item) -> str:
-    """SHA-256 of the file."""
+    """`Item.content`."""
     try:
-        return sha256_of(item.path)
+        return item.content()
     except OSError as error:
         raise InputError(f"{item.name}: cannot be opened ({error.strerror}); check path and permissions") from error

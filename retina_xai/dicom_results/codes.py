@@ -28,6 +28,12 @@ AREA = codes.SCT.Area
 DIAMETER = Code("DIAMETER", OWN, "Diameter of the disk of the same area")
 
 
+FINDING = Code("READER_FINDING", OWN, "Finding of the reader")
+GRADE = Code("ICDR_GRADE", OWN, "Grade of diabetic retinopathy, international scale, 0 to 4")
+OEDEMA = Code("MACULAR_OEDEMA", OWN, "Macular oedema")
+MARK = Code("MARK", OWN, "Whose the lesion is")
+
+
 def own(meaning: str) -> Code:
     """A value of our own scheme, such as a decision."""
     return Code(meaning.upper().replace(" ", "_")[:16], OWN, meaning)

@@ -43,10 +43,15 @@ def write_objects(record: Path, source: ResultSource, pdf: bytes, made_at: datet
     *places, last = object_paths(record)
     with quiet_pydicom():
         for place, make in zip(places, KINDS.values(), strict=True):
-            _write(place, make(source))
-        _write(last, encapsulated_pdf(source, pdf, made_at))
+            write_object(place, make(source))
+        write_object(last, encapsulated_pdf(source, pdf, made_at))
 
 
-def _write(path: Path, made: Dataset) -> None:
+def write_object(path: Path, made: Dataset) -> None:
+    """Write one object (atomic).
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     with replacing(path) as partial:
         made.save_as(partial, enforce_file_format=True)

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from retina_xai import __version__
 from retina_xai.errors import InputError
+from retina_xai.fundus.preprocessing import FundusImage
 from retina_xai.fundus.retinal_scale import RetinalScale, retinal_scale
 from retina_xai.io.dicom.headers import open_dicom
 from retina_xai.localization import Localization
@@ -27,28 +28,27 @@ KEPT = ("SOPInstanceUID", "SeriesInstanceUID", "ImageLaterality", "PatientOrient
 
 
 @dataclass(frozen=True, eq=False)
-class ResultSource:
+class PhotographSource:
     """What all objects of one photograph are made of.
 
-    header: the copy. localization: the result. run: `records.run_facts`. identified: whether the copy holds the
-    patient's data.
+    header: the copy. fundus: the photograph. run: `records.run_facts`. identified: whether the copy holds the patient's
+    data.
     """
 
     header: Dataset
-    localization: Localization
+    fundus: FundusImage
     run: dict[str, Any]
     identified: bool
 
     @property
     def scale(self) -> RetinalScale | None:
         """Millimetres or disc diameters per pixel; None where neither is known."""
-        fundus = self.localization.fundus
-        return retinal_scale(fundus.photograph, fundus.aperture)
+        return retinal_scale(self.fundus.photograph, self.fundus.aperture)
 
     @property
     def frame(self) -> int | None:
         """The number of the frame from 1, of a photograph with several."""
-        frame = self.localization.fundus.photograph.metadata.get("frame")
+        frame = self.fundus.photograph.metadata.get("frame")
         return None if frame is None else frame + 1
 
     @property
@@ -75,8 +75,25 @@ class ResultSource:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class ResultSource(PhotographSource):
+    """With what the algorithm found."""
+
+    localization: Localization
+
+
 def result_source(path: Path, localization: Localization, run: dict[str, Any], identified: bool) -> ResultSource:
     """The source of a photograph's results.
+
+    Raises:
+        InputError: as `photograph_source`.
+    """
+    plain = photograph_source(path, localization.fundus, run, identified)
+    return ResultSource(plain.header, plain.fundus, run, identified, localization)
+
+
+def photograph_source(path: Path, fundus: FundusImage, run: dict[str, Any], identified: bool) -> PhotographSource:
+    """The source of what a reader says of a photograph.
 
     Raises:
         InputError: the file has no UIDs, which results would reference.
@@ -92,11 +109,11 @@ def result_source(path: Path, localization: Localization, run: dict[str, Any], i
                 setattr(header, name, found[name].value)
         for name in IDENTIFYING:
             setattr(header, name, found.get(name, "") if identified else "")
-    header.Rows, header.Columns = localization.evidence_rows.shape
-    return ResultSource(header, localization, run, identified)
+    header.Rows, header.Columns = fundus.photograph.pixels.shape[:2]
+    return PhotographSource(header, fundus, run, identified)
 
 
-def finished(made: Dataset, source: ResultSource) -> Dataset:
+def finished(made: Dataset, source: PhotographSource) -> Dataset:
     """An object with the frame that it is about, the orientation, and the mark of de-identification."""
     if "Rows" in made:
         made.PatientOrientation = source.header.get("PatientOrientation") or ["L", "F"]
@@ -111,14 +128,14 @@ def finished(made: Dataset, source: ResultSource) -> Dataset:
     return made
 
 
-def reference_to(source: ResultSource) -> Dataset:
+def reference_to(source: PhotographSource) -> Dataset:
     """An item that references the photograph."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.header.SOPClassUID, source.header.SOPInstanceUID
     return item
 
 
-def _name_frame(made: Dataset, source: ResultSource) -> None:
+def _name_frame(made: Dataset, source: PhotographSource) -> None:
     for element in made.iterall():
         if element.keyword in ("SourceImageSequence", "ReferencedSOPSequence", "SourceInstanceSequence"):
             for item in element.value:

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 
 from retina_xai import __version__
 from retina_xai.dicom_results import codes as own
-from retina_xai.dicom_results.sources import DEVICE, ResultSource, finished
+from retina_xai.dicom_results.sources import DEVICE, PhotographSource, ResultSource, finished
 from retina_xai.fundus.retinal_scale import DISC_DIAMETERS, MILLIMETRES, RetinalScale
 from retina_xai.lesions.annotation import Annotation
 
@@ -92,26 +92,28 @@ def _photograph(
 
 
 def _candidate(source: ResultSource, lesion: Annotation) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    """One candidate: the ring around it (not those around holes), its evidence and its size."""
-    ring = max(lesion.shape.outline.rings, key=lambda ring: max(x for x, _ in ring) - min(x for x, _ in ring))
-    points = np.array([*ring, ring[0]], float) + 0.5
-    region = sr.ImageRegion(
-        sr.GraphicTypeValues.POLYLINE,
-        points,
-        sr.SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID),
-    )
+    """One candidate: its region, evidence and size."""
     measured = [sr.Measurement(own.CANDIDATE_EVIDENCE, lesion.score or 0.0, codes.UCUM.NoUnits)]
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=highdicom.UID(), identifier=f"candidate {lesion.id}"),
-        referenced_region=region,
+        referenced_region=region_of(lesion, source),
         finding_type=own.LESIONS[lesion.type],
         algorithm_id=_algorithm(source),
         finding_sites=[sr.FindingSite(own.RETINA)],
-        measurements=[*measured, *_sizes(lesion, source.scale)],
+        measurements=[*measured, *sizes_of(lesion, source.scale)],
     )
 
 
-def _sizes(lesion: Annotation, scale: RetinalScale | None) -> list[sr.Measurement]:
+def region_of(lesion: Annotation, source: PhotographSource) -> sr.ImageRegion:
+    """The ring around a lesion, not those around holes."""
+    ring = max(lesion.shape.outline.rings, key=lambda ring: max(x for x, _ in ring) - min(x for x, _ in ring))
+    points = np.array([*ring, ring[0]], float) + 0.5
+    image = sr.SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID)
+    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, points, image)
+
+
+def sizes_of(lesion: Annotation, scale: RetinalScale | None) -> list[sr.Measurement]:
+    """Area and diameter, as far as the scale is known."""
     if scale is None:
         return []
     area_unit, length_unit = UNITS[scale.unit]

@@ -51,6 +51,18 @@ def identity_in_dicom(path: Path) -> Identity:
     return dicom_identity(path)
 
 
+def frames_in_dicom(path: Path) -> int:
+    """`dicom.facts.frame_count`.
+
+    Raises:
+        InputError: the extra is not installed.
+    """
+    _check_extra(path)
+    from retina_xai.io.dicom.facts import frame_count
+
+    return frame_count(path)
+
+
 def _check_extra(path: Path) -> None:
     if not has_extra():
         raise InputError(f"{path}: is a DICOM file; {NEEDED} (pydicom is not installed)")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retina_xai.io.decoders import Decoded, read_bmp, read_jpeg, read_png
-from retina_xai.io.dicom_extra import identity_in_dicom, read_dicom_photograph
+from retina_xai.io.dicom_extra import frames_in_dicom, identity_in_dicom, read_dicom_photograph
 from retina_xai.io.identity import Identity
 from retina_xai.io.tiff_pages import read_tiff
 
@@ -21,7 +21,7 @@ class ImageFormat:
 
     suffixes: in lower case, with the dot. signatures: (bytes, offset); every file has one of them. read: the reader;
     its page is None for the only page. identity: who the photograph is of, for formats that hold it; names of such
-    files are replaced by pseudonyms.
+    files are replaced by pseudonyms. frames: the number of photographs in a file, where it can be more than one.
     """
 
     name: str
@@ -29,6 +29,7 @@ class ImageFormat:
     signatures: tuple[tuple[bytes, int], ...]
     read: Callable[[Path, int | None], Decoded]
     identity: Callable[[Path], Identity] | None = None
+    frames: Callable[[Path], int] | None = None
 
 
 FORMATS: dict[str, ImageFormat] = {
@@ -38,7 +39,9 @@ FORMATS: dict[str, ImageFormat] = {
         "TIFF", (".tif", ".tiff"), ((b"II*\0", 0), (b"MM\0*", 0), (b"II+\0", 0), (b"MM\0+", 0)), read_tiff
     ),
     "BMP": ImageFormat("BMP", (".bmp",), ((b"BM", 0),), read_bmp),
-    "DICOM": ImageFormat("DICOM", (".dcm", ".dicom"), ((b"DICM", 128),), read_dicom_photograph, identity_in_dicom),
+    "DICOM": ImageFormat(
+        "DICOM", (".dcm", ".dicom"), ((b"DICM", 128),), read_dicom_photograph, identity_in_dicom, frames_in_dicom
+    ),
 }
 
 REFUSED: tuple[tuple[bytes, int, str], ...] = (

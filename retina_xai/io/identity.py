@@ -45,3 +45,18 @@ def numbered(identities: Iterable[Identity], key: Callable[[Identity], str]) -> 
     """
     values = dict.fromkeys(value for one in identities if (value := key(one)))
     return {value: number for number, value in enumerate(values, start=1)}
+
+
+def study_numbers(identities: Iterable[Identity]) -> dict[tuple[str, str], int]:
+    """Numbers from 1 for the studies of each patient, earliest first, by patient and study; none without a patient."""
+    earliest: dict[tuple[str, str], str] = {}
+    for one in identities:
+        if one.patient and one.study:
+            key = one.patient, one.study
+            earliest[key] = min(earliest.get(key, one.acquired), one.acquired)
+    numbers: dict[tuple[str, str], int] = {}
+    counts: dict[str, int] = {}
+    for key in sorted(earliest, key=lambda key: (earliest[key], key)):
+        counts[key[0]] = counts.get(key[0], 0) + 1
+        numbers[key] = counts[key[0]]
+    return numbers

@@ -87,6 +87,17 @@ def identity_of(path: Path) -> Identity | None:
         return None
 
 
+def frames_of(path: Path) -> int:
+    """The number of photographs in a file; 1 where the format has no frames, or on damage."""
+    spec = FORMATS["DICOM"]
+    if spec.frames is None or not looks_like_dicom(path):
+        return 1
+    try:
+        return spec.frames(path)
+    except Exception:
+        return 1
+
+
 def public_name(path: Path) -> str:
     """The name of a file for screens, logs and results: its file name, or the pseudonym of a DICOM file.
 

@@ -12,11 +12,11 @@ from helpers.readings import READING
 from helpers.viewer_process import start
 
 from retina_xai.app.readings.export import export_bytes
+from retina_xai.app.viewer.items import items_of, uploads_of
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.uploads import PREFIX
-from retina_xai.app.viewer.worklist import items_of, upload_of
 from retina_xai.errors import OutputError
 from retina_xai.io.images import write_png
 from retina_xai.training.phantoms.phantom import make_phantom
@@ -95,7 +95,7 @@ def test_two_sessions_never_see_images_or_results_of_each_other(viewer, session,
 
 def test_uploads_go_with_their_session(phantom):
     state = Session()
-    path = state.upload("a.png", phantom[0]).path
+    path = state.upload("a.png", phantom[0])[0].path
     assert path.exists()
     del state
     gc.collect()
@@ -110,7 +110,7 @@ def test_two_uploads_of_one_name_and_different_content_are_two(session, phantom)
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "/etc/shadow", "a\0b.png", "x" * 3000, ".."])
 def test_the_name_of_an_upload_is_shown_and_is_no_path(tmp_path, name):
-    taken = upload_of(name, b"content", tmp_path)
+    (taken,) = uploads_of(name, b"content", tmp_path)
     assert taken.path == tmp_path / hashlib.sha256(b"content").hexdigest()
     assert taken.path.read_bytes() == b"content"
     assert "/" not in taken.name
@@ -121,7 +121,7 @@ def test_the_name_of_an_upload_is_shown_and_is_no_path(tmp_path, name):
 def test_an_upload_that_does_not_fit_on_the_disk_is_one_line_with_its_name(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"^eye.png: cannot write here .*; choose"):
-        upload_of("eye.png", b"content", tmp_path / "file")
+        uploads_of("eye.png", b"content", tmp_path / "file")
 
 
 def test_links_that_lead_out_of_the_folder_are_left_out(tmp_path):

@@ -8,12 +8,12 @@ from playwright.sync_api import Page, expect
 
 SLOW = """
 import time
-from retina_xai.app.viewer import pictures
-read = pictures.read_image
+from retina_xai.app.viewer import items
+read = items.read_image
 def slow(*arguments, **options):
     time.sleep(0.8)
     return read(*arguments, **options)
-pictures.read_image = slow
+items.read_image = slow
 from retina_xai.app.cli.entry_point import main
 main()
 """

@@ -6,13 +6,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from retina_xai.app.viewer.findings import Evidence, Question
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.jobs import Job
 from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.searches import Place
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session, line_of
-from retina_xai.app.viewer.worklist import Item
 from retina_xai.explainers.registry import FUNDUS_METHODS, fundus_explainer
 from retina_xai.models.checkpoint import CLASSES
 

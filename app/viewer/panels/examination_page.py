@@ -16,6 +16,7 @@ from retina_xai.app.viewer.components.reading_form.reading_form import reading_f
 from retina_xai.app.viewer.components.verdict.verdict import verdict_box
 from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.jobs import SOON, URGENT
 from retina_xai.app.viewer.kept import keep
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
@@ -30,7 +31,6 @@ from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, line_of, session
 from retina_xai.app.viewer.snapshot import snapshot_of
-from retina_xai.app.viewer.worklist import Item
 from retina_xai.errors import InputError
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
@@ -134,6 +134,7 @@ def _scene(
         heat=_heat(state, item, opened.found),
         candidates=opened.found.candidates if opened.found else (),
         experts=_experts(state, item, opened.photograph, served),
+        scale=state.pictures.scale(item),
     )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from retina_xai.app.viewer.components.score_curve.score_curve import show_curves
 from retina_xai.app.viewer.encoding import png
 from retina_xai.app.viewer.game_comparison import DEFENCES, LAMBDA_SEARCH, GameComparison, PlayedGame, play_games
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.jobs import URGENT, Job
 from retina_xai.app.viewer.panels.header_panel import reader_input
 from retina_xai.app.viewer.panels.progress_panel import POLL, show_progress
@@ -14,10 +15,8 @@ from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, line_of, session
-from retina_xai.app.viewer.worklist import Item
 from retina_xai.errors import InputError
 from retina_xai.games import GAMES
-from retina_xai.io.images import read_image
 from retina_xai.models.network import Network
 
 HOW = (
@@ -55,8 +54,8 @@ def _choose_photograph(state: Session, served: Services) -> Item | None:
     file = st.file_uploader("Photograph", key="games-upload", max_upload_size=MAX_UPLOAD_SIZE)
     if file is not None and file.file_id not in state.taken:
         state.taken.add(file.file_id)
-        uploaded = state.upload(file.name, file.getvalue())
-        st.session_state["games-photograph"] = uploaded.key
+        first, *_ = state.upload(file.name, file.getvalue())
+        st.session_state["games-photograph"] = first.key
     items = state.items(served)
     if not items:
         st.caption("Upload a photograph.")
@@ -104,7 +103,7 @@ def _play(state: Session, item: Item, comparison: GameComparison, served: Servic
         return
 
     def work(job: Job) -> tuple[Item, list[tuple[int, float]], list[PlayedGame]]:
-        image = network.input_of(read_image(item.path))
+        image = network.input_of(item.read())
         return item, network.most_likely(image, LISTED), play_games(image, network, comparison, job)
 
     state.comparison, state.games = comparison, served.worker.submit(work, URGENT)

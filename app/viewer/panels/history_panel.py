@@ -8,13 +8,15 @@ import streamlit as st
 from retina_xai.app.readings.export import deidentified, export_bytes
 from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.pdf_report import Report, finding_line, pdf_bytes
+from retina_xai.app.viewer.dicom_export import dicom_zip, has_uids
+from retina_xai.app.viewer.findings import localized
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.panels.evidence_panel import question_of
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session
 from retina_xai.drawing import overlay
-from retina_xai.fundus.retinal_scale import retinal_scale
+from retina_xai.models.checkpoint import CLASSES
 
 
 def show_history(state: Session, opened: OpenPhotograph, served: Services) -> None:
@@ -33,6 +35,8 @@ def show_history(state: Session, opened: OpenPhotograph, served: Services) -> No
         show_exports(readings, "one", state.damaged(served))
         if readings:
             _show_pdf(readings[-1], opened, state, served)
+        if opened.photograph.identity is not None:
+            _show_dicom(readings, opened, served)
 
 
 def show_exports(readings: Sequence[Reading], key: str, damaged: Sequence[int]) -> None:
@@ -66,7 +70,7 @@ def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: 
         (chosen,) = deidentified([reading]) if hidden else (reading,)
         pixels = opened.photograph.pixels
         picture = overlay(pixels, found.evidence) if found else None
-        facts, scale = served.run_facts(method), retinal_scale(opened.photograph)
+        facts, scale = served.run_facts(method), state.pictures.scale(opened.item)
         return pdf_bytes(Report(chosen, pixels, picture, facts, datetime.now(UTC), scale=scale))
 
     st.download_button(
@@ -77,4 +81,31 @@ def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: 
         key="one-pdf",
         width="stretch",
         on_click="ignore",
+    )
+
+
+def _show_dicom(readings: Sequence[Reading], opened: OpenPhotograph, served: Services) -> None:
+    """The DICOM objects of the evidence that is shown, with the last reading; see `ViewSettings.identified`."""
+    found = opened.found
+    if found is None or found.question.target != CLASSES[-1]:
+        st.caption("DICOM objects can be made when evidence of referable DR is shown.")
+        return
+    told = "They name the patient." if served.settings.identified else "Patient, dates and reader are left empty."
+    last = next((one for one in reversed(readings) if one.model_sha256 == served.classifier.sha256), None)
+
+    def make() -> bytes:
+        method = found.question.method
+        computed = found.localization or localized(opened.photograph, served.classifier, found.question)
+        return dicom_zip(opened.item.path, computed, served.run_facts(method), last, served.settings.identified)
+
+    st.download_button(
+        "DICOM objects (ZIP)",
+        data=make,
+        file_name=f"{opened.photograph.name}.zip",
+        mime="application/zip",
+        key="one-dicom",
+        width="stretch",
+        on_click="ignore",
+        disabled=not has_uids(opened.item.path),
+        help=f"Segmentations, reports, overlay and PDF that reference the photograph. {told}",
     )

@@ -6,10 +6,10 @@ from retina_xai.app.readings.compose import compose_reading
 from retina_xai.app.readings.model import Reading
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer, Submission
 from retina_xai.app.viewer.findings import Evidence, Question
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session, line_of
-from retina_xai.app.viewer.worklist import Item
 from retina_xai.errors import InputError, RetinaXaiError
 
 

@@ -96,7 +96,7 @@ def _show_upload(state: Session) -> None:
 
 def _take_upload(state: Session, name: str, content: bytes) -> None:
     try:
-        state.score([state.upload(name, content)], services())
+        state.score(state.upload(name, content), services())
     except OutputError as error:
         st.error(plain(str(error)))
 
@@ -170,9 +170,13 @@ def _open(state: Session, key: str) -> None:
     state.current, state.opened = key, True
 
 
+def _remarks(row: Row) -> list[str]:
+    return ["earlier study"] * row.item.earlier + ["second reading"] * row.second
+
+
 def _table_row(row: Row) -> TableRow:
     verdict = row.scored.verdict if row.scored else None
-    remark = "second reading" if row.second else ""
+    remark = ", ".join(_remarks(row))
     if row.decision == FAILED and row.scored:
         remark = row.scored.error
     tone = {REFER: "refer", FAILED: "failed"}.get(row.decision, "")

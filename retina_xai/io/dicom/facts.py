@@ -78,6 +78,12 @@ def dicom_identity(path: Path) -> Identity:
         return Identity(patient, _text(header, "StudyInstanceUID"), _eye(header), _acquired(header))
 
 
+def frame_count(path: Path) -> int:
+    """The number of frames that the header states, at least 1."""
+    with open_dicom(path) as file:
+        return max(1, int(file.dataset.get("NumberOfFrames") or 1))
+
+
 def class_of(path: Path) -> tuple[str, bool]:
     """The SOP class, "" if there is none, and whether the object is a picture that this package wrote."""
     with open_dicom(path) as file:

@@ -125,7 +125,7 @@ def test_scores_of_the_folder_are_shared_and_those_of_uploads_are_not(tmp_path, 
     folder = photographs(tmp_path / "plain", {"10_left": 0})
     served = open_at(tmp_path, weights, paths=(folder,))
     first, second = Session(), Session()
-    upload = first.upload("mine.png", (folder / "10_left.png").read_bytes() + b"tail")
+    (upload,) = first.upload("mine.png", (folder / "10_left.png").read_bytes() + b"tail")
     first.score(first.items(served).values(), served)
     finish(first)
     assert len(first.scored) == 3
@@ -144,11 +144,10 @@ def test_a_photograph_that_is_open_is_neither_read_nor_hashed_again_to_be_scored
     served = open_at(tmp_path, weights, paths=(photographs(tmp_path / "plain", {"10_left": 0, "10_right": 1}),))
     opened, closed = (item for item in served.folder.items if item.name != "broken.png")
     state, read, hashed = Session(), [], []
-    session = "retina_xai.app.viewer.session"
-    for module in (session, "retina_xai.app.viewer.pictures"):
-        noted = lambda path, **known: read.append(path) or read_image(path, **known)  # noqa: E731
-        monkeypatch.setattr(f"{module}.read_image", noted)
-    monkeypatch.setattr(f"{session}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    items = "retina_xai.app.viewer.items"
+    noted = lambda path, *known: read.append(path) or read_image(path, *known)  # noqa: E731
+    monkeypatch.setattr(f"{items}.read_image", noted)
+    monkeypatch.setattr(f"{items}.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
     photograph = state.pictures.photograph(opened)
     state.score([opened, closed], served)
     finish(state)

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from retina_xai.app.viewer.items import Item
 from retina_xai.app.viewer.worklist import (
     FAILED,
     NOT_SCORED,
@@ -11,7 +12,6 @@ from retina_xai.app.viewer.worklist import (
     SECOND,
     UNREAD,
     Filter,
-    Item,
     Row,
     Scored,
     neighbour,

@@ -11,12 +11,13 @@ import { SelectableTable } from "../table/selectable_table.js";
 /** @typedef {[name: string, label: string][]} LesionNames */
 
 const LISTED = 300;
-const COLUMNS = [
+/** @param {string} unit */
+const columns = (unit) => [
   { label: "No.", numeric: true },
   { label: "review", numeric: false },
   { label: "evidence", numeric: true },
   { label: "effect", numeric: true },
-  { label: "area", numeric: true },
+  { label: unit ? `area ${unit}` : "area", numeric: true },
   { label: "type", numeric: false },
 ];
 const SIGNS = { "not reviewed": "", accepted: "✓ ", rejected: "✕ ", edited: "✎ " };
@@ -97,7 +98,7 @@ class CandidatesView {
     find(this.root, ".rows", HTMLElement).hidden = listed.length === 0;
     this.table.show({
       label: "Lesion candidates",
-      columns: COLUMNS,
+      columns: columns(shown.search?.areaUnit ?? ""),
       rows: listed.slice(0, LISTED).map((candidate) => this.row(candidate)),
       selected: examination.chosen?.id ?? null,
       height: "10.5rem",
@@ -109,7 +110,7 @@ class CandidatesView {
     const { id, score, effect } = candidate;
     const standing = examination.standing(id);
     const type = examination.typeOf(candidate);
-    const area = String(examination.shown.search?.areas[id] ?? "");
+    const area = examination.shown.search?.areas[id] ?? "";
     const numbers = [(score ?? 0).toFixed(2), effect?.toFixed(2) ?? "", area];
     const remark = examination.shown.search?.remarks[id] ?? "";
     const cells = [id, SIGNS[standing] + standing, ...numbers, (remark ? "⚠ " : "") + (this.labels.get(type) ?? type)];

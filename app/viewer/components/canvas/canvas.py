@@ -10,6 +10,7 @@ request to open another photograph; it names the photograph that was shown.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def _data(scene: Scene, key: str, experts: dict[str, bytes]) -> dict[str, Any]:
         "candidates": [candidate.to_json() for candidate in scene.candidates],
         "experts": {name: attachment_name(markings) for name, markings in experts.items()},
         "fault": scene.fault,
+        "scale": asdict(scene.scale) if scene.scale else None,
         "palette": palette(),
     }
 

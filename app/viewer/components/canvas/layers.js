@@ -25,6 +25,7 @@ import { heatMapOf } from "./heat_map.js";
  * @property {Annotation[]} candidates
  * @property {Record<string, string>} experts by type
  * @property {string} fault why the photograph cannot be shown; "" if it can
+ * @property {{ unit: string, down: number, across: number } | null} scale size of a pixel on the retina
  * @property {Partial<Snapshot>} about the rest of the snapshot
  * @property {Palette} palette
  */
@@ -38,7 +39,8 @@ const BROKEN_MARKINGS = "the expert markings cannot be read; open the photograph
 /** @type {CanvasData} */
 const NO_DATA = {
   ...{ key: "", image: "", width: 1, height: 1, views: [], evidence: null, heat: [], opacity: 0, candidates: [] },
-  ...{ experts: {}, fault: "", about: {} },
+  ...{ experts: {}, fault: "",
+  scale: null, about: {} },
   palette: { lesions: {}, candidate: blank(), selected: blank() },
 };
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retina_xai.errors import UsageError
+from retina_xai.fundus.retinal_scale import RetinalScale
 from retina_xai.lesions.annotation import Annotation
 
 
@@ -26,7 +27,7 @@ class Scene:
     `views` are encoded JPEG or PNG images of one size in the order of their keys 1, 2, 3; the first is shown at first.
     `candidates` come highest score first. `experts` are the markings of experts. A photograph that cannot be read has
     no views and a `fault`, which is shown in place of it. Zoom, pan, opacity and toggles start anew if and only if
-    `image_id` changes.
+    `image_id` changes. Lengths are in the unit of `scale`, in pixels without one.
 
     Raises:
         UsageError: no view, no size, or two candidates of one id.
@@ -40,6 +41,7 @@ class Scene:
     candidates: Sequence[Annotation] = ()
     experts: Sequence[Annotation] = ()
     fault: str = ""
+    scale: RetinalScale | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the canvas cannot show."""

@@ -10,7 +10,7 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
 /** @typedef {"not reviewed" | "accepted" | "rejected" | "edited"} Standing of a candidate */
 
 /**
- * The result of a search: method and class, figures, areas of candidates in square pixels, and what was measured at
+ * The result of a search: method and class, figures, areas of candidates with their unit, and what was measured at
  * each hundredth of the threshold, or one line for all.
  * @typedef {object} Search
  * @property {[string, string]} question
@@ -18,7 +18,8 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
  * @property {string} told
  * @property {string} caution where the areas do not explain the score; "" otherwise
  * @property {Record<string, string>} remarks on candidates
- * @property {Record<string, number>} areas
+ * @property {Record<string, string>} areas
+ * @property {string} areaUnit "" where the scale is not known: there are no areas then
  * @property {string[]} measured
  */
 
