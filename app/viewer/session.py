@@ -45,14 +45,15 @@ SLOT = "retina-xai session"
 class Session:
     """One reader at one browser tab.
 
-    `current` is the key of the open photograph, `asked` the id of the last request of the page to open one, `answers`
-    hold the last answer for each photograph of which a reading was sent.
+    `current` is the key of the open photograph, `order` the keys as they are listed, `asked` the id of the last request
+    of the page to open one, `answers` hold the last answer for each photograph of which a reading was sent.
     """
 
     name: str = field(default_factory=lambda: uuid4().hex)
     reader: str = ""
     current: str | None = None
     filter: Filter = field(default_factory=Filter)
+    order: tuple[str, ...] = ()
     asked: str | None = None
     method: str = ""
     target: str = CLASSES[-1]

@@ -57,14 +57,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which lines are shown: by decision and by what the reader did."""
+    """Which lines are shown: by decision, by what the reader did, and by a part of the name in any case."""
 
     decision: str = ALL
     state: str = ALL
+    text: str = ""
 
     def keeps(self, row: Row) -> bool:
         """Whether a line is shown."""
-        return self.decision in (ALL, row.decision) and (self.state == ALL or STATES[self.state](row))
+        chosen = self.decision in (ALL, row.decision) and (self.state == ALL or STATES[self.state](row))
+        return chosen and self.text.strip().casefold() in row.item.name.casefold()
 
 
 CHOICES = (ALL, *DECISIONS, NOT_SCORED, FAILED)
@@ -104,6 +106,12 @@ def rows_of(items: Iterable[Item], scored: Mapping[str, Scored], read: frozenset
         Row(item, one, one is not None and one.sha256 in read, one is not None and one.sha256 in second)
         for item, one in known
     )
+
+
+def arranged(rows: Sequence[Row], order: Sequence[str]) -> list[Row]:
+    """Lines in the order of these keys; those that are not among them follow as they are."""
+    places = {key: place for place, key in enumerate(order)}
+    return sorted(rows, key=lambda row: places.get(row.item.key, len(places)))
 
 
 def neighbour(keys: Sequence[str], current: str | None, by: int) -> str | None:

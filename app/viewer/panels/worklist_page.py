@@ -1,5 +1,7 @@
 """The worklist page: uploads, scoring in the background, filters, and the table from which a photograph is opened."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -11,7 +13,7 @@ from retina_xai.app.viewer.panels.text import damage_line, number, plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
-from retina_xai.app.viewer.worklist import ALL, CHOICES, FAILED, STATES, Filter, Row, rows_of
+from retina_xai.app.viewer.worklist import ALL, CHOICES, FAILED, STATES, Filter, Row, arranged, ordered, rows_of
 from retina_xai.errors import OutputError
 from retina_xai.io.images import SUFFIXES
 from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, UNGRADABLE
@@ -46,10 +48,11 @@ def page() -> None:
     if not state.scoring:
         served.scores.flush()
     st.fragment(_show_scoring, run_every=POLL if state.scoring else None)(state)
-    counts, decision, standing = st.columns([6, 2, 2], vertical_alignment="bottom")
+    counts, *filters = st.columns([6, 2, 2, 2], vertical_alignment="bottom")
     with counts:
         _show_counts(rows, served)
-    _choose_filter(state, decision, standing)
+    _choose_filter(state, filters)
+    _offer_order(state, rows)
     _show_table(state, [row for row in rows if state.filter.keeps(row)], len(rows))
     with st.expander("Export all my readings"):
         hashes = {row.scored.sha256 for row in rows if row.scored}
@@ -58,10 +61,13 @@ def page() -> None:
 
 
 def worklist(state: Session, served: Services) -> list[Row]:
-    """All rows in their order."""
+    """All rows in their order, which stays while scores come in and when a photograph has been opened."""
     model = served.classifier.sha256
     read = frozenset(one.image.sha256 for one in state.readings(served) if one.model_sha256 == model)
-    return rows_of(state.items(served).values(), state.scored, read)
+    rows = rows_of(state.items(served).values(), state.scored, read)
+    if not state.order or (state.current is None and not state.scoring):
+        state.order = tuple(row.item.key for row in rows)
+    return arranged(rows, state.order)
 
 
 def listed_keys(state: Session, served: Services) -> list[str]:
@@ -139,14 +145,29 @@ def _continue(state: Session) -> None:
     state.score(state.items(services()).values(), services())
 
 
-def _choose_filter(state: Session, decision: DeltaGenerator, standing: DeltaGenerator) -> None:
+def _choose_filter(state: Session, places: Sequence[DeltaGenerator]) -> None:
+    name, decision, standing = places
+    text = name.text_input("Name", key=kept("filter-text", state.filter.text), placeholder="any part of it")
     chosen = Filter(
         decision.selectbox("Decision", CHOICES, key=kept("filter-decision", state.filter.decision)),
         standing.selectbox("State", (ALL, *STATES), key=kept("filter-state", state.filter.state)),
+        text or "",
     )
     if chosen != state.filter:
         state.filter = chosen
         st.rerun()
+
+
+def _offer_order(state: Session, rows: Sequence[Row]) -> None:
+    """A button that sorts the list anew, where scores that came in would change its order."""
+    sorted_keys = tuple(row.item.key for row in ordered(rows))
+    if state.scoring or sorted_keys == state.order:
+        return
+
+    def sort() -> None:
+        state.order = sorted_keys
+
+    st.button("New scores: sort the list again", key="sort", on_click=sort)
 
 
 def _show_table(state: Session, rows: list[Row], total: int) -> None:

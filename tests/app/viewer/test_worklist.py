@@ -3,8 +3,11 @@
 import hashlib
 
 import pytest
+from helpers.viewer_services import open_at, photographs
 
 from retina_xai.app.viewer.items import Item
+from retina_xai.app.viewer.panels.worklist_page import listed_keys
+from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.worklist import (
     FAILED,
     NOT_SCORED,
@@ -14,6 +17,7 @@ from retina_xai.app.viewer.worklist import (
     Filter,
     Row,
     Scored,
+    arranged,
     neighbour,
     ordered,
     rows_of,
@@ -87,3 +91,30 @@ def test_neighbours_end_at_both_ends(current, by, found):
 
 def test_there_is_no_neighbour_in_an_empty_list():
     assert neighbour([], "a", 1) is None
+
+
+def test_the_filter_finds_a_part_of_the_name():
+    rows = [Row(item(name)) for name in ("10_left.png", "10_right.png", "Patient 3, LEFT")]
+    assert [row.item.name for row in rows if Filter(text=" left ").keeps(row)] == ["10_left.png", "Patient 3, LEFT"]
+    assert not [row for row in rows if Filter(decision=REFER, text="left").keeps(row)]
+
+
+def test_lines_keep_their_order_and_new_ones_follow():
+    rows = [Row(item(name)) for name in "abcd"]
+    assert [row.item.key for row in arranged(rows, ("c", "gone", "a"))] == ["c", "a", "b", "d"]
+
+
+def test_the_list_is_sorted_anew_only_while_nothing_is_open(tmp_path, weights):
+    (tmp_path / "plain").mkdir()
+    served = open_at(tmp_path, weights, paths=(photographs(tmp_path / "plain"),))
+    state = Session()
+    names = {one.name: one.key for one in served.folder.items}
+    first = listed_keys(state, served)
+    assert first == [names[name] for name in ("broken.png", "10_left.png", "10_right.png", "7_left.png")]
+    state.scored = {names["7_left.png"]: scored("7_left.png", 0.9)}
+    assert listed_keys(state, served)[0] == names["7_left.png"]
+    state.current = names["10_left.png"]
+    state.scored |= {names["10_left.png"]: scored("10_left.png", 0.95)}
+    assert listed_keys(state, served)[0] == names["7_left.png"]
+    state.order = ()
+    assert listed_keys(state, served)[0] == names["10_left.png"]

@@ -101,7 +101,7 @@ class CandidatesView {
       columns: columns(shown.search?.areaUnit ?? ""),
       rows: listed.slice(0, LISTED).map((candidate) => this.row(candidate)),
       selected: examination.chosen?.id ?? null,
-      height: "10.5rem",
+      height: "max(10.5rem, 100vh - 37rem)",
     });
   }
 

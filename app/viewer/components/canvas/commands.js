@@ -1,5 +1,7 @@
 // The commands of buttons and keys: what each does, and what its control shows.
 
+import { isPlain, PLAIN } from "./tone.js";
+
 /** @import { CanvasController } from "./controller.js" */
 /** @import { ToolName } from "./tools.js" */
 /** @typedef {(canvas: CanvasController, value: string) => void} Act */
@@ -17,6 +19,9 @@ export const COMMANDS = {
   /** @type {Act} */ kind: (canvas, kind) => canvas.prefer({ kind: /** @type {"disk" | "outline"} */ (kind) }),
   /** @type {Act} */ lesionType: (canvas, type) => canvas.drawn.setType(type),
   /** @type {Act} */ deleteLesion: (canvas) => canvas.drawn.remove(),
+  /** @type {Act} */ plainTone: (canvas) => canvas.setTone(PLAIN),
+  /** @type {Act} */ undo: (canvas) => canvas.goBack("undo"),
+  /** @type {Act} */ redo: (canvas) => canvas.goBack("redo"),
   /** @type {Act} */ two: (canvas) => canvas.prefer({ two: !canvas.preferences.two }),
   /** @type {Act} */ everywhere: (canvas) => canvas.prefer({ everywhere: !canvas.preferences.everywhere }),
   /** @type {Act} */ zoomIn: (canvas) => canvas.zoom(1.4),
@@ -64,4 +69,5 @@ export const SHOWN = {
   candidates: ({ layers }) => layers.candidates.length > 0,
   experts: ({ layers }) => layers.markedTypes.length > 0,
   draw: ({ view }) => view.tool === "draw",
+  tone: ({ view }) => !isPlain(view.tone),
 };

@@ -12,6 +12,7 @@ import { Layers } from "./layers.js";
 import { newPreferences, newView, pageState } from "./page_state.js";
 import { paint } from "./painter.js";
 import { showReadout } from "./readout.js";
+import { limited, TonedPicture } from "./tone.js";
 import { Tools } from "./tools.js";
 import { Viewport } from "./viewport.js";
 
@@ -20,6 +21,7 @@ import { Viewport } from "./viewport.js";
 /** @import { CanvasData } from "./layers.js" */
 /** @import { Pane } from "./painter.js" */
 /** @import { Preferences, View } from "./page_state.js" */
+/** @import { Tone } from "./tone.js" */
 
 const SETTLED = 160; // milliseconds without a change after which the picture is drawn finely
 const EXPERTS = /** @type {const} */ (["hidden", "beside", "over"]);
@@ -35,6 +37,7 @@ export class CanvasController {
   candidates = new Candidates(this);
   drawn = new DrawnLesions(this);
   tools = new Tools(this);
+  toned = new TonedPicture();
   listening = new AbortController();
   /** @type {{ pane: Pane, screen: Point } | null} */
   pointer = null;
@@ -173,9 +176,26 @@ export class CanvasController {
     showReadout(this);
   }
 
-  /** The bitmap of the shown view, or null while there is none. */
+  /** The shown view in its tone, or null while there is none. */
   get photograph() {
-    return this.image ? this.layers.photograph(this.view.name) : null;
+    const bitmap = this.image ? this.layers.photograph(this.view.name) : null;
+    return bitmap && this.toned.of(bitmap, this.view.tone);
+  }
+
+  /** @param {Tone} tone */
+  setTone(tone) {
+    this.set({ tone: limited(tone) });
+  }
+
+  /**
+   * Take a change back, or make it again; the lesion that was chosen may be gone.
+   * @param {"undo" | "redo"} way
+   */
+  goBack(way) {
+    const done = { undo: "Taken back", redo: "Made again" };
+    const nothing = { undo: "Nothing to take back", redo: "Nothing to make again" };
+    this.say((examination.goBack(way) ? done : nothing)[way]);
+    if (!this.drawn.chosen) this.set({ lesion: null });
   }
 
   /** @param {string} line */

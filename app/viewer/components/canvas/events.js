@@ -10,6 +10,9 @@ import { pageState } from "./page_state.js";
 const WHEEL = 0.0016; // change of the logarithm of the zoom per pixel of the wheel
 const WHEEL_UNITS = [1, 16, 400]; // pixels, lines, pages
 const MIDDLE = 1;
+const RIGHT = 2;
+/** @type {Record<number, "pan" | "adjust">} */
+const BUTTONS = { [MIDDLE]: "pan", [RIGHT]: "adjust" };
 
 /**
  * Listen until the signal aborts.
@@ -49,6 +52,7 @@ function listenToPane(canvas, pane, signal) {
   target.addEventListener("pointerup", () => canvas.tools.end(), { signal });
   target.addEventListener("pointercancel", () => canvas.tools.giveUp(), { signal });
   target.addEventListener("pointerleave", leave, { signal });
+  target.addEventListener("contextmenu", (event) => event.preventDefault(), { signal });
   target.addEventListener("wheel", (event) => turn(canvas, event), { signal, passive: false });
 }
 
@@ -58,12 +62,12 @@ function listenToPane(canvas, pane, signal) {
  * @param {PointerEvent} event
  */
 function press(canvas, pane, event) {
-  if (event.button > MIDDLE || canvas.tools.gesture) return;
+  if (event.button > RIGHT || canvas.tools.gesture) return;
   event.preventDefault();
   pane.element.focus({ preventScroll: true });
   pane.canvas.setPointerCapture(event.pointerId);
   canvas.tools.crosshair = null;
-  const tool = event.button === MIDDLE ? "pan" : canvas.view.tool;
+  const tool = BUTTONS[event.button] ?? canvas.view.tool;
   canvas.tools.begin(tool, canvas.viewport.toFile(placeOf(event)), placeOf(event));
 }
 
@@ -76,7 +80,7 @@ function move(canvas, pane, event) {
   const screen = placeOf(event);
   canvas.pointer = { pane, screen };
   canvas.root.toggleAttribute("data-grip", Boolean(canvas.drawn.gripped(canvas.viewport.toFile(screen))));
-  if (pane.canvas.hasPointerCapture(event.pointerId)) canvas.tools.drag(screen);
+  if (pane.canvas.hasPointerCapture(event.pointerId)) canvas.tools.drag(screen, event.shiftKey);
   canvas.redraw();
 }
 

@@ -2,21 +2,23 @@
 // same gestures. `file` is a point in pixels of the file, `screen` in CSS pixels of the pane.
 
 import { drawnDisk, drawnOutline, middleOf, moved } from "./annotations.js";
-import { areaOf, distance } from "./geometry.js";
+import { areaOf, distance, lengthOf } from "./geometry.js";
 
 /** @import { Annotation } from "./annotations.js" */
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Point } from "./geometry.js" */
+/** @import { Tone } from "./tone.js" */
 
 /**
  * @typedef {object} Gesture
- * @property {(file: Point, screen: Point) => void} move
+ * @property {(file: Point, screen: Point, shift: boolean) => void} move
  * @property {() => void} end
  * @property {() => void} cancel
  */
 
 const CLICK = 4; // CSS pixels that the pointer may move in a click
 const RING_STEP = 3; // CSS pixels between the corners of a freehand outline
+const TONE_SPEED = 0.005; // change of a tone per CSS pixel
 const MIN_RADIUS = 3; // CSS pixels; a smaller shape was a slip of the hand
 
 /**
@@ -59,7 +61,7 @@ function measureGesture(canvas, from) {
     },
     end() {
       if (distance(from, to) === 0) canvas.set({ measure: former });
-      else canvas.say(`Measured ${distance(from, to).toFixed(1)} pixels of the file`);
+      else canvas.say(`Measured ${lengthOf([from, to], canvas.layers.data.scale)}`);
     },
     cancel: () => canvas.set({ measure: former }),
   };
@@ -123,10 +125,39 @@ function moveGesture(canvas, start, lesion) {
   };
 }
 
-/** @type {Record<"pan" | "measure" | "draw", (canvas: CanvasController, file: Point, screen: Point) => Gesture>} */
+/**
+ * A tone after a drag: up is brighter, to the right is more contrast; with Shift, up is more gamma.
+ * @param {Tone} tone
+ * @param {number} dx in CSS pixels
+ * @param {number} dy in CSS pixels
+ * @param {boolean} shift
+ * @returns {Tone}
+ */
+export function draggedTone({ brightness, contrast, gamma }, dx, dy, shift) {
+  if (shift) return { brightness, contrast, gamma: gamma * Math.exp(-dy * TONE_SPEED) };
+  return { brightness: brightness - (dy * TONE_SPEED) / 2, contrast: contrast * Math.exp(dx * TONE_SPEED), gamma };
+}
+
+/**
+ * Changes the tone of the picture.
+ * @param {CanvasController} canvas
+ * @param {Point} start
+ * @returns {Gesture}
+ */
+function adjustGesture(canvas, start) {
+  const { tone } = canvas.view;
+  return {
+    move: (_, screen, shift) => canvas.setTone(draggedTone(tone, screen[0] - start[0], screen[1] - start[1], shift)),
+    end() {},
+    cancel: () => canvas.setTone(tone),
+  };
+}
+
+/** @type {Record<"pan" | "measure" | "draw" | "adjust", (canvas: CanvasController, file: Point, screen: Point) => Gesture>} */
 export const GESTURES = {
   pan: panGesture,
   measure: measureGesture,
+  adjust: (canvas, ...[, screen]) => adjustGesture(canvas, screen),
   draw: (canvas, file) => {
     const lesion = canvas.drawn.gripped(file);
     if (lesion) return moveGesture(canvas, file, lesion);

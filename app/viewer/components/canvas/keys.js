@@ -1,7 +1,7 @@
 // The keys of the canvas. Letters and digits act wherever the focus is on the page, except in a text field or a list;
 // a switch in the list of keys keeps them to the canvas. Arrows and editing keys act only while the focus is in it.
 
-import { isTaken, targetOf } from "../shared/keyboard.js";
+import { isTaken, isTyping, targetOf } from "../shared/keyboard.js";
 import { pageState } from "./page_state.js";
 
 /** @import { CommandName } from "./commands.js" */
@@ -25,6 +25,8 @@ const ANYWHERE = {
   v: ["tool", "pan"],
   m: ["tool", "measure"],
   d: ["tool", "draw"],
+  a: ["tool", "adjust"],
+  b: ["plainTone"],
   l: ["nextLesion"],
   ".": ["nextCandidate"],
   ",": ["previousCandidate"],
@@ -50,6 +52,10 @@ export const LEGEND = [
   ["v, m, d", "Tools: move, measure, draw"],
   ["Arrows in m and d", "Move the crosshair; with Shift by one pixel"],
   ["Enter in m and d", "Begin and end a line, a lesion, or a move of the lesion under the crosshair"],
+  ["a", "Tool: adjust. Drag, or arrows: up and down brightness, left and right contrast, with Shift gamma"],
+  ["Right drag", "Adjust brightness and contrast, in every tool"],
+  ["b", "Brightness, contrast and gamma of the file"],
+  ["Ctrl+Z, Ctrl+Y", "Take the last change back; make it again"],
   ["l", "Your next lesion"],
   ["Drag in d", "Draw a lesion; on an outline, or in the chosen lesion: choose and move it"],
   ["Delete", "Delete the chosen lesion"],
@@ -69,7 +75,10 @@ export const LEGEND = [
  * @param {CanvasController} canvas
  */
 export function pressKey(event, canvas) {
-  if (isTaken(event) || canvas.dialogOpen) return false;
+  if (event.defaultPrevented || canvas.dialogOpen) return false;
+  const way = wayOf(event);
+  if (way) canvas.run(way);
+  if (way || isTaken(event)) return Boolean(way);
   const inside = event.composedPath().includes(canvas.root);
   if (!inside && !(canvas.preferences.everywhere && pageState.active === canvas)) return false;
   const target = targetOf(event);
@@ -79,6 +88,18 @@ export function pressKey(event, canvas) {
   canvas.run(...command);
   if (command[0] === "tool") canvas.focusPane();
   return true;
+}
+
+/**
+ * Whether the keys that were pressed take a change back or make it again; in text they belong to the text.
+ * @param {KeyboardEvent} event
+ * @returns {"undo" | "redo" | null}
+ */
+function wayOf(event) {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(targetOf(event))) return null;
+  const key = event.key.toLowerCase();
+  if (key === "y" || (key === "z" && event.shiftKey)) return "redo";
+  return key === "z" ? "undo" : null;
 }
 
 /**

@@ -39,8 +39,7 @@ const BROKEN_MARKINGS = "the expert markings cannot be read; open the photograph
 /** @type {CanvasData} */
 const NO_DATA = {
   ...{ key: "", image: "", width: 1, height: 1, views: [], evidence: null, heat: [], opacity: 0, candidates: [] },
-  ...{ experts: {}, fault: "",
-  scale: null, about: {} },
+  ...{ experts: {}, fault: "", scale: null, about: {} },
   palette: { lesions: {}, candidate: blank(), selected: blank() },
 };
 

@@ -1,10 +1,12 @@
 // What the canvases of a page share, and how each was last looked at; it outlives reruns and changes of page.
 
 import { onPage } from "../shared/page_memory.js";
+import { PLAIN } from "./tone.js";
 
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Place } from "./viewport.js" */
 /** @import { Point } from "./geometry.js" */
+/** @import { Tone } from "./tone.js" */
 
 /**
  * What is shown of a photograph and how; it starts anew with another photograph.
@@ -16,7 +18,8 @@ import { onPage } from "../shared/page_memory.js";
  * @property {number} opacity
  * @property {"hidden" | "beside" | "over"} experts
  * @property {Set<string>} hidden types of lesions that are not shown
- * @property {"pan" | "measure" | "draw"} tool
+ * @property {"pan" | "measure" | "draw" | "adjust"} tool
+ * @property {Tone} tone
  * @property {[Point, Point] | null} measure
  * @property {string | null} lesion id of a drawn lesion
  */
@@ -48,7 +51,7 @@ export const pageState = onPage("canvases", () => ({
 export function newView(name, opacity) {
   return {
     ...{ name, overlay: true, heat: true, candidates: true, opacity, experts: "hidden", hidden: new Set() },
-    ...{ tool: "pan", measure: null, lesion: null },
+    ...{ tool: "pan", tone: PLAIN, measure: null, lesion: null },
   };
 }
 

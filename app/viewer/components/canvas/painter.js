@@ -3,7 +3,7 @@
 import { boxOf, pathOf } from "./annotations.js";
 import { examination } from "../shared/examination.js";
 import { Brush } from "./brush.js";
-import { distance } from "./geometry.js";
+import { lengthOf } from "./geometry.js";
 
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Viewport } from "./viewport.js" */
@@ -132,5 +132,5 @@ function paintMeasure({ view, tools, layers }, brush) {
   line.moveTo(...from);
   line.lineTo(...to);
   brush.stroke(line, selected);
-  brush.label([...to, ...to], `${distance(from, to).toFixed(1)} px`, selected.colour);
+  brush.label([...to, ...to], lengthOf([from, to], layers.data.scale), selected.colour);
 }

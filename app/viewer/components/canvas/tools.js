@@ -1,7 +1,8 @@
 // The tools: a gesture from its begin to its end, by mouse or by the crosshair that the arrow keys move.
 
 import { clamp, isWithin } from "./geometry.js";
-import { GESTURES } from "./gestures.js";
+import { examination } from "../shared/examination.js";
+import { draggedTone, GESTURES } from "./gestures.js";
 
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Point } from "./geometry.js" */
@@ -11,7 +12,11 @@ import { GESTURES } from "./gestures.js";
 const ARROW_STEP = 40; // CSS pixels by which an arrow key moves the picture
 const CROSSHAIR_STEP = 10; // CSS pixels by which an arrow key moves the crosshair
 const MARGIN = 20; // CSS pixels between the crosshair and the border of the pane
-const HINTS = { pan: "Move", measure: "Measure: drag a line", draw: "Draw: drag a lesion" };
+const TONE_STEP = 20; // CSS pixels of a drag that an arrow key stands for
+const HINTS = {
+  ...{ pan: "Move", measure: "Measure: drag a line", draw: "Draw: drag a lesion" },
+  adjust: "Adjust: drag up or down for brightness, left or right for contrast, with Shift for gamma",
+};
 
 export class Tools {
   /** @type {Gesture | null} */
@@ -39,17 +44,31 @@ export class Tools {
    */
   begin(tool, file, screen) {
     const { canvas } = this;
-    if (tool === "pan" || isWithin(file, canvas.photographBox, 0)) this.gesture = GESTURES[tool](canvas, file, screen);
+    const anywhere = tool === "pan" || tool === "adjust";
+    if (!anywhere && !isWithin(file, canvas.photographBox, 0)) return;
+    examination.busy = true;
+    this.gesture = GESTURES[tool](canvas, file, screen);
   }
 
-  /** @param {Point} screen */
-  drag(screen) {
-    this.gesture?.move(this.canvas.viewport.toFile(screen), screen);
+  /**
+   * @param {Point} screen
+   * @param {boolean} shift
+   */
+  drag(screen, shift) {
+    this.gesture?.move(this.canvas.viewport.toFile(screen), screen, shift);
   }
 
   end() {
     this.gesture?.end();
+    this.rest();
+  }
+
+  /** There is no gesture any more; what it changed is one step of the history. */
+  rest() {
+    const changed = this.gesture !== null;
     this.gesture = null;
+    examination.busy = false;
+    if (changed && examination.shown.image) examination.history.note(examination.work);
     this.canvas.changed();
   }
 
@@ -57,9 +76,8 @@ export class Tools {
   giveUp() {
     if (this.gesture) this.gesture.cancel();
     else Object.assign(this.canvas.view, { measure: null, lesion: null });
-    this.gesture = null;
     this.crosshair = null;
-    this.canvas.changed();
+    this.rest();
   }
 
   /**
@@ -73,11 +91,15 @@ export class Tools {
       this.canvas.pan(-dx * ARROW_STEP, -dy * ARROW_STEP);
       return;
     }
+    if (view.tool === "adjust") {
+      this.canvas.setTone(draggedTone(view.tone, dx * TONE_STEP, dy * TONE_STEP, byPixel));
+      return;
+    }
     const step = byPixel ? 1 : CROSSHAIR_STEP / viewport.scale;
     const [x, y] = this.crosshair ?? [viewport.x, viewport.y];
     this.crosshair = [clamp(x + dx * step, 0, layers.width - 1), clamp(y + dy * step, 0, layers.height - 1)];
     this.follow(this.crosshair);
-    this.gesture?.move(this.crosshair, viewport.toScreen(this.crosshair));
+    this.gesture?.move(this.crosshair, viewport.toScreen(this.crosshair), byPixel);
     this.canvas.changed();
   }
 

@@ -2,6 +2,7 @@
 // threshold. All components of the page show this object and nothing else, so that name, picture, verdict, selection
 // and reading change together. A photograph that is being opened is shown by nobody until its snapshot has arrived.
 
+import { History } from "./history.js";
 import { onPage } from "./page_memory.js";
 import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers, workOf } from "./work.js";
 
@@ -59,6 +60,10 @@ class Examination {
   request = null;
   /** @type {Map<string, object>} components on the page, by name */
   mounted = new Map();
+  /** @type {Map<string, History>} by photograph */
+  histories = new Map();
+  /** Whether a change is going on, as in a drag: it is one step of the history. */
+  busy = false;
   /** @type {(name: string, value: unknown) => void} */
   tell = () => {};
 
@@ -100,6 +105,7 @@ class Examination {
     const { asked, session, answers } = this.snapshot;
     if (this.request && [null, asked].includes(this.request.id)) this.request = null;
     takeAnswers(session, answers);
+    if (this.shown.image) void this.history; // from here on changes can be taken back
     this.changed();
   }
 
@@ -156,10 +162,30 @@ class Examination {
     return this.listed.find(({ id }) => id === selected);
   }
 
+  /** What can be taken back on the shown photograph. */
+  get history() {
+    const { image } = this.shown;
+    const history = this.histories.get(image) ?? new History(this.work);
+    if (image) this.histories.set(image, history);
+    return history;
+  }
+
   /** The reader did something that a reading holds; the answer to an earlier reading no longer holds. */
   edited() {
     this.work.answer = null;
+    if (!this.busy) this.history.note(this.work);
     this.changed();
+  }
+
+  /**
+   * Take the last change back, or make it again; false if there is none.
+   * @param {"undo" | "redo"} way
+   */
+  goBack(way) {
+    if (this.busy || !this.shown.image || !this.history[way](this.work)) return false;
+    this.work.answer = null;
+    this.changed();
+    return true;
   }
 
   /** @param {number} threshold */

@@ -24,7 +24,7 @@ export function targetOf(event) {
  * Whether keys pressed in an element are text or a choice of its own.
  * @param {Element | null} target
  */
-function isTyping(target) {
+export function isTyping(target) {
   if (target instanceof HTMLInputElement) return !NO_TEXT.has(target.type);
   return Boolean(target?.closest(TYPING));
 }

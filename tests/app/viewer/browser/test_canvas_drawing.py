@@ -135,3 +135,41 @@ def test_a_lesion_may_stay_unspecified(canvas):
     until(lambda: not close(canvas.colour(340, 200), GROUND, 20))
     canvas.page.keyboard.press("9")
     until(lambda: close(canvas.colour(340, 200), GROUND))
+
+
+def test_changes_are_taken_back_and_made_again_one_by_one(canvas):
+    page = canvas.page
+    page.keyboard.press("d")
+    for x in (200, 400):
+        canvas.drag((x, 150), (x + 40, 150), side=0)
+    until(lambda: len(canvas.told()["drawn"]) == 2)
+    canvas.drag((440, 150), (420, 160), side=0)
+    until(lambda: centre(canvas.told()["drawn"][1]) == pytest.approx([380, 160], abs=1.5))
+    page.keyboard.press("Control+z")
+    until(lambda: centre(canvas.told()["drawn"][1]) == pytest.approx([400, 150], abs=1.5))
+    page.keyboard.press("Control+z")
+    until(lambda: len(canvas.told()["drawn"]) == 1)
+    page.keyboard.press("Control+y")
+    page.keyboard.press("Control+Shift+Z")
+    until(lambda: len(canvas.told()["drawn"]) == 2)
+    assert centre(canvas.told()["drawn"][1]) == pytest.approx([380, 160], abs=1.5)
+    page.keyboard.press("Control+y")
+    reads(canvas, "tone", "")
+    assert canvas.root.get_by_role("status").inner_text() == "Nothing to make again"
+
+
+def test_brightness_and_contrast_change_the_picture_and_nothing_else(canvas):
+    page, plain = canvas.page, canvas.colour(300, 300)
+    page.keyboard.press("a")
+    canvas.drag((300, 300), (300, 200), side=0)
+    until(lambda: sum(canvas.colour(300, 300)) > sum(plain) + 60)
+    assert "brightness +0." in canvas.read("tone")
+    page.keyboard.press("b")
+    until(lambda: close(canvas.colour(300, 300), plain, 2))
+    reads(canvas, "tone", "")
+    canvas.root.locator(".pane").nth(1).focus()
+    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    reads(canvas, "tone", "brightness −0.05, contrast ×1.11, gamma 1.11")
+    choose_image(canvas, "two")
+    reads(canvas, "tone", "")
