@@ -4,7 +4,7 @@ A new method is one file with a subclass of `Explainer` and one entry in `explai
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -55,6 +55,15 @@ def no_steps(doing: str, plan: Plan) -> None:
 
 
 @dataclass(frozen=True)
+class RankedFilter:
+    """A filter, by the name of its layer and its number in it, with its weight or its contribution to a class."""
+
+    layer: str
+    filter: int
+    value: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The explanation of N images (N, C, H, W), or volumes (N, C, D, H, W); the evidence of these is (N, D, H, W).
 
@@ -73,6 +82,7 @@ class Explanation:
     seed: of all randomness in the method, None for deterministic methods.
     candidate_fraction: lesion candidates are the pixels of at least this share of the maximum evidence, in [0, 1].
     score: which score, a key of `models.scores.SCORES` or a function; softmax and sigmoid are in [0, 1].
+    filters: of methods that choose filters, those of each image, the largest contribution first; otherwise None.
     """
 
     evidence: Tensor
@@ -91,6 +101,7 @@ class Explanation:
     seed: int | None = None
     candidate_fraction: float = FRACTION
     score: Score = "softmax"
+    filters: tuple[tuple[RankedFilter, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,18 @@ class Explainer(ABC):
     @abstractmethod
     def explain(self, model: nn.Module, images: Tensor, targets: Targets, on_step: OnStep | None) -> Explanation:
         """Explain images that `check_images` accepts; the arguments are those of a call."""
+
+    def fitted(self, model: nn.Module, examples: Iterable[tuple[Tensor, Targets]]) -> "Explainer":
+        """The method, fitted to a model; methods that need no fit return themselves.
+
+        Args:
+            examples: batches of images (N, C, H, W) with their classes as `targets`, None for the most likely ones.
+        """
+        return self
+
+    def check_fitted(self) -> "Explainer":
+        """Return the method; raise UsageError if it needs a fit and has none."""
+        return self
 
     def plan(self) -> Plan:
         """Upper bounds of the work on one image, for a progress bar."""
@@ -214,6 +237,8 @@ def concatenate(parts: Sequence[Explanation]) -> Explanation:
     for entry in fields(Explanation):
         values = [getattr(part, entry.name) for part in parts]
         joined[entry.name] = torch.cat(values) if isinstance(values[0], Tensor) else values[0]
+    if parts[0].filters is not None:
+        joined["filters"] = tuple(filters for part in parts for filters in part.filters or ())
     return Explanation(**joined)
 
 
@@ -221,6 +246,8 @@ def rows(explanation: Explanation, selection: slice) -> Explanation:
     """The explanation of some of its images."""
     values: dict[str, Any] = {entry.name: getattr(explanation, entry.name) for entry in fields(Explanation)}
     chosen: dict[str, Any] = {name: value[selection] for name, value in values.items() if isinstance(value, Tensor)}
+    if explanation.filters is not None:
+        chosen["filters"] = explanation.filters[selection]
     return replace(explanation, **chosen)
 
 

@@ -33,8 +33,9 @@ class GuidedBackprop(GradientExplainer):
 
 def guided_gradient(network: ScoredModel, images: Tensor, target: Tensor) -> Tensor:
     """The gradient (N, C, H, W) of the class score with guided rectifiers."""
-    return rectified_gradient(network.differentiated(target), images, _guided)
+    return rectified_gradient(network.differentiated(target), images, guided)
 
 
-def _guided(own: Tensor, arrived: Tensor) -> Tensor:
+def guided(own: Tensor, arrived: Tensor) -> Tensor:
+    """The rule of guided backpropagation, for `rectified_gradient`."""
     return own.clamp(min=0) * (arrived > 0)

@@ -20,6 +20,7 @@ from torch.autograd.graph import Node
 
 from retina_xai.errors import ModelError
 from retina_xai.explainers.gradient_method import leaf_of
+from retina_xai.explainers.stride_one import is_stride_one
 from retina_xai.models.autograd_graph import is_custom, kind_of, reachable
 
 RECTIFIERS = frozenset(
@@ -40,8 +41,11 @@ Rule = Callable[[Tensor, Tensor], Tensor]
 """(gradient that the rectifier would pass on, gradient that arrives at its output) -> gradient that is passed on."""
 
 
-def rectified_gradient(score: Callable[[Tensor], Tensor], images: Tensor, rule: Rule) -> Tensor:
+def rectified_gradient(score: Callable[[Tensor], Tensor], images: Tensor, rule: Rule, *, needed: bool = True) -> Tensor:
     """The gradient (N, C, H, W) of `score`, images -> (N,), whose rectifiers follow the rule.
+
+    Args:
+        needed: whether a score without a rectifier is an error, otherwise it gets its plain gradient.
 
     Raises:
         ModelError: no rectifier, or a node that can hide one.
@@ -50,12 +54,12 @@ def rectified_gradient(score: Callable[[Tensor], Tensor], images: Tensor, rule: 
     total = score(leaf).sum()
     rectifiers = []
     for node in reachable([total.grad_fn]):
-        if is_custom(node) or kind_of(node) in OPAQUE:
+        if (is_custom(node) and not is_stride_one(node)) or kind_of(node) in OPAQUE:
             name = node.name().rpartition("::")[2]
             raise ModelError(f"the network contains {name}, in which a rectifier cannot be found: use saliency")
         if is_rectifier(node):
             rectifiers.append(node)
-    if not rectifiers:
+    if needed and not rectifiers:
         raise ModelError(
             "the network has no ReLU or similar unit, so this method would be the plain gradient: use saliency"
         )

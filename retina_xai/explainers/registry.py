@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from retina_xai.explainers.explainer import Explainer
 
 Category = Literal[
-    "game", "gradient", "perturbation", "architecture", "contrast", "class", "fundus", "control", "ablation"
+    "game", "gradient", "perturbation", "architecture", "fitted", "contrast", "class", "fundus", "control", "ablation"
 ]
 """Kind of method: "game" optimises a mask, "gradient" uses gradients, "perturbation" modifies the image, "architecture"
-uses gradients of networks that have certain layers and refuses others, "contrast" shows what speaks against a class,
-"class" shows a class instead of explaining an image, "fundus" is specific to fundus photographs, "control" ignores the
-network, "ablation" is another method with a part removed."""
+uses gradients of networks that have certain layers and refuses others, "fitted" must be fitted to the network and
+photographs first, "contrast" shows what speaks against a class, "class" shows a class instead of explaining an image,
+"fundus" is specific to fundus photographs, "control" ignores the network, "ablation" is another method with a part
+removed."""
 
 COMPARED: frozenset[Category] = frozenset({"game", "gradient", "perturbation", "control"})
 """Categories of the methods that a comparison on arbitrary photographs includes."""
@@ -198,6 +199,14 @@ EXPLAINERS: dict[str, ExplainerSpec] = {
             _factory("lime", "LIME"),
             fundus_preset={},
             source="Ribeiro, Singh and Guestrin, KDD 2016",
+        ),
+        ExplainerSpec(
+            "vebi",
+            "VEBI",
+            "fitted",
+            _factory("vebi", "VEBI"),
+            fundus_preset=None,
+            source="Oramas, Wang and Tuytelaars, ICLR 2019",
         ),
         ExplainerSpec(
             "class-model",

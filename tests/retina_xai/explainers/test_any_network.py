@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.fitting import FittedFirst, needs_fit
 from helpers.heads import OUTPUTS, SIGMOIDS, SINGLE, SOFTMAXES, Body, Headed
 from helpers.networks import smooth_images
 from torch import nn
@@ -34,7 +35,8 @@ PROTOCOLS = {"retina", "retina-undefended"}
 
 
 def explainer(name, **settings):
-    return replace(EXPLAINERS[name].factory(), **QUICK.get(name, {}), **settings)
+    made = replace(EXPLAINERS[name].factory(), **QUICK.get(name, {}), **settings)
+    return FittedFirst(made) if needs_fit(made) else made
 
 
 def same(result, expected):

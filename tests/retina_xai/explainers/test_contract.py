@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from helpers.fitting import fitted_to, needs_fit
 from helpers.networks import smooth_images
 from torch import nn
 
@@ -37,6 +38,8 @@ EVERY = pytest.mark.parametrize("name", EXPLAINERS)
 def quick(name, seed=0):
     """The method of that name with quick settings and a seed where it has one."""
     explainer = replace(EXPLAINERS[name].factory(), **QUICK.get(name, {}))
+    if needs_fit(explainer):
+        explainer = fitted_to(explainer, Net(), IMAGES)
     return explainer.with_seed(seed) or explainer
 
 
@@ -124,7 +127,7 @@ def test_settings_contain_every_field_that_a_result_depends_on(name):
         held |= {field.name: getattr(held["game"], field.name) for field in fields(held["game"])}
     settings = explainer.settings()
     assert settings.keys() == {"method", *held} - NOT_REPORTED
-    for key in settings.keys() - {"method", "lam"}:
+    for key in settings.keys() - {"method", "lam", "weights"}:
         assert settings[key] == held[key]
 
 
@@ -289,3 +292,25 @@ def test_an_exception_in_on_step_cancels_and_the_model_is_unchanged(name):
 def test_on_step_does_not_change_the_result(name):
     watched = quick(name)(Net(), IMAGES[:1], on_step=lambda step, scores: None)
     assert torch.equal(watched.evidence, quick(name)(Net(), IMAGES[:1]).evidence)
+
+
+@EVERY
+def test_a_method_that_needs_a_fit_says_so_and_the_others_return_themselves(name):
+    explainer = replace(EXPLAINERS[name].factory(), **QUICK.get(name, {}))
+    if not needs_fit(explainer):
+        assert explainer.fitted(Net(), []) is explainer
+        assert explainer.check_fitted() is explainer
+        return
+    with pytest.raises(UsageError, match="is not fitted"):
+        explainer.check_fitted()
+    with pytest.raises(UsageError, match="is not fitted: run retina-xai .* or call fitted"):
+        explainer(Net(), IMAGES)
+    with pytest.raises(InputError, match="0 images and 0 labels: give at least one image"):
+        explainer.fitted(Net(), [])
+    assert quick(name).settings()["weights"] != explainer.settings()["weights"] == ""
+    model = Net()
+    (before, tensors) = state_of(model)
+    assert torch.equal(fitted_to(explainer, model, IMAGES)(model, IMAGES).evidence, quick(name)(model, IMAGES).evidence)
+    (after, left) = state_of(model)
+    assert before == after
+    assert all(torch.equal(value, left[key]) for key, value in tensors.items())

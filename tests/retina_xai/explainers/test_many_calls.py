@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.fitting import fitted_to, needs_fit
 from helpers.networks import smooth_images
 from torch import nn
 
@@ -33,8 +34,9 @@ ACTIVATIONS = 4 * 6 * 40 * 40
 """Bytes of the output of one layer; a call that keeps one is a leak."""
 
 
-def explainer(name):
-    return replace(EXPLAINERS[name].factory(), **SHORTEST.get(name, {}))
+def explainer(name, model):
+    made = replace(EXPLAINERS[name].factory(), **SHORTEST.get(name, {}))
+    return fitted_to(made, model, IMAGES) if needs_fit(made) else made
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def bytes_in_use():
 
 @EVERY
 def test_memory_is_flat_over_50_calls(name, model):
-    explain = explainer(name)
+    explain = explainer(name, model)
     for _ in range(3):
         explain(model, IMAGES, 1)
     before = bytes_in_use()
@@ -93,8 +95,8 @@ def test_a_leak_would_be_noticed(model):
 
 @EVERY
 def test_a_class_after_another_has_the_result_of_a_fresh_call(name, model):
-    fresh = explainer(name)(model, IMAGES, 2)
-    explain = explainer(name)
+    fresh = explainer(name, model)(model, IMAGES, 2)
+    explain = explainer(name, model)
     explain(model, IMAGES, 1)
     with pytest.raises(UsageError):
         explain(model, IMAGES, 9)
