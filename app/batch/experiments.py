@@ -17,7 +17,7 @@ from retina_xai.models.throughput import keep_freed_memory
 @dataclass(frozen=True)
 class Request:
     """The options: name of the experiment, networks with their weights files, folder of photographs, number and seed of
-    the chosen photographs, device.
+    the chosen photographs, device. Experiments that train their own network take none.
     """
 
     name: str
@@ -39,7 +39,7 @@ def prepare(request: Request, given: Given) -> tuple[Experiment, Subject]:
     """
     experiment = configured(experiment_named(request.name)(), f"experiment {request.name}", given)
     images = images_below(request.images)
-    networks = load_networks(request.models, request.weights, request.device)
+    networks = load_networks(request.models, request.weights, request.device) if request.models else ()
     return experiment, Subject(networks, images, request.limit, request.seed)
 
 

@@ -180,8 +180,10 @@ def explain(  # noqa: PLR0913
 @app.command()
 def experiment(  # noqa: PLR0913
     name: Annotated[str, typer.Argument(help=EXPERIMENT)],
-    model: Annotated[list[str], typer.Option(help=f"{MODEL} Several for the gallery.")],
     out: path_options.Out,
+    model: Annotated[
+        list[str] | None, typer.Option(help=f"{MODEL} Several for the gallery; none for an8flower.")
+    ] = None,
     images: path_options.Images = None,
     weights: Annotated[list[Path] | None, typer.Option(help=f"{FILE} One per --model.")] = None,
     limit: Annotated[
@@ -207,7 +209,7 @@ def experiment(  # noqa: PLR0913
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
 
-    request = Request(name, tuple(model), tuple(weights or ()), images, limit, seed, device.value)
+    request = Request(name, tuple(model or ()), tuple(weights or ()), images, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, Given(given, settings or ()))
     cases = chosen.cases(subject)

@@ -72,7 +72,7 @@ class Subject:
     """What an experiment is run on: networks, all photographs, how many of them, and the seed of the choice.
 
     Raises:
-        UsageError: no network or two of one name, a limit below 1, or a negative seed.
+        UsageError: two networks of one name, a limit below 1, or a negative seed.
     """
 
     networks: tuple[Network, ...]
@@ -81,8 +81,8 @@ class Subject:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.networks or (self.limit is not None and self.limit < 1):
-            raise UsageError(f"{len(self.networks)} networks, limit {self.limit}: give at least one of each")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"limit {self.limit}: give at least 1")
         if self.seed < 0:
             raise UsageError(f"seed {self.seed}: give 0 or more")
         names = [network.name for network in self.networks]
@@ -94,7 +94,7 @@ class Subject:
         """The only network.
 
         Raises:
-            UsageError: there are several.
+            UsageError: there is none, or there are several.
         """
         if len(self.networks) != 1:
             raise UsageError(f"{len(self.networks)} networks: this experiment takes one --model")
@@ -147,12 +147,14 @@ class Findings:
 class Experiment(ABC):
     """An experiment: its fields are its settings. `name` is its key in the registry, `title` the table's head.
 
-    `several_networks`: whether it compares networks; the others take one.
+    `several_networks`: whether it compares networks; the others take one. `own_network`: whether it trains a network of
+    its own and takes none.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     several_networks: ClassVar[bool] = False
+    own_network: ClassVar[bool] = False
 
     def settings(self) -> dict[str, Any]:
         """What the figures depend on, as plain values."""
@@ -209,8 +211,7 @@ def run_experiment(
         OutputError: OUT cannot be written.
         UsageError: OUT was made with other settings or of other cases, or settings that do not fit the networks.
     """
-    if not experiment.several_networks:
-        _ = subject.network
+    _check_networks(experiment, subject)
     cases = experiment.cases(subject) if cases is None else cases
     facts = _facts(experiment, subject)
     items = _items(cases, out, json.dumps(facts, sort_keys=True))
@@ -224,6 +225,16 @@ def run_experiment(
         measured = [(item.source, record) for item, record in outcome.results]
         _write(experiment, findings, out, facts | listed, measured)
     return ExperimentOutcome(findings, outcome)
+
+
+def _check_networks(experiment: Experiment, subject: Subject) -> None:
+    if experiment.own_network:
+        if subject.networks:
+            raise UsageError(f"experiment {experiment.name} trains its own network: leave out --model")
+    elif not subject.networks:
+        raise UsageError(f"experiment {experiment.name} needs a network: give --model")
+    elif not experiment.several_networks:
+        _ = subject.network
 
 
 def _items(cases: Sequence[ExperimentCase], out: Path, key: str) -> list[WorkItem[ExperimentCase]]:
@@ -286,7 +297,7 @@ def _facts(experiment: Experiment, subject: Subject) -> dict[str, Any]:
         "experiment": experiment.name,
         "settings": experiment.settings(),
         "networks": [network.facts() for network in subject.networks],
-        "device": subject.networks[0].device.type,
+        "device": subject.networks[0].device.type if subject.networks else "cpu",
         "seed": subject.seed,
         "versions": versions(),
     }

@@ -34,6 +34,7 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
     "adversarial-evidence": ExperimentSpec(
         "adversarial-evidence", "adversarial_evidence:AdversarialEvidence", "FGVis table 1"
     ),
+    "an8flower": ExperimentSpec("an8flower", "an8flower:An8Flower", "VEBI, Oramas et al., 2019"),
     "black-image": ExperimentSpec("black-image", "black_image:BlackImage", "FGVis table A1"),
     "colour-bias": ExperimentSpec("colour-bias", "colour_bias:ColourBias", "FGVis A3"),
     "deletion": ExperimentSpec("deletion", "deletion:Faithfulness", "FGVis table 2"),

@@ -13,6 +13,7 @@ from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 QUICK = {
     # what makes each experiment quick; every name of the registry is run below
     "adversarial-evidence": ("--iterations", "4"),
+    "an8flower": None,  # it trains its own network: tests/evaluation/an8flower
     "black-image": ("--iterations", "4", "--limit", "2"),
     "colour-bias": (),
     "localization": None,  # it needs boxes: tests/evaluation/objects
@@ -73,6 +74,7 @@ def test_each_writes_its_result_table_and_pictures_and_resumes(call, tmp_path, n
     ("arguments", "code", "message"),
     [
         (["magic", "--model", "tiny_factory:make"], 2, "unknown experiment 'magic': choose one of adversarial-evi"),
+        (["colour-bias"], 2, "experiment colour-bias needs a network: give --model"),
         (["colour-bias", "--model", "resnet5"], 4, "unknown network 'resnet5'"),
         (
             ["colour-bias", "--model", "squeezenet1_0", "--weights", "w.safetensors"],

@@ -253,8 +253,10 @@ def test_nothing_to_run_on_is_said(subject, tmp_path):
         images_below(tmp_path / "empty")
     with pytest.raises(InputError, match="no photographs: give a folder that holds some with --images"):
         run_experiment(Brightness(), Subject(subject.networks, images_below(None)), tmp_path / "out")
-    with pytest.raises(UsageError, match="1 networks, limit 0: give at least one of each"):
+    with pytest.raises(UsageError, match="limit 0: give at least 1"):
         Subject(subject.networks, limit=0)
+    with pytest.raises(UsageError, match="experiment brightness needs a network: give --model"):
+        run_experiment(Brightness(), Subject((), subject.images), tmp_path / "out")
 
 
 def test_tables_and_shares_as_text():

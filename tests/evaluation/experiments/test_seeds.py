@@ -13,6 +13,7 @@ from retina_xai.explainers.fgvis import FGVis
 
 QUICK = {
     "adversarial-evidence": {"iterations": 3, "judged_every": 1, "shown": 0},
+    "an8flower": {"sets": ("single-6c",), "flowers": 2, "epochs": 1, "tested": 1, "shown": 0},
     "black-image": {"iterations": 3, "judged_every": 1, "shown": 0},
     "deletion": {"iterations": 3, "masks": 6, "samples": 6, "shown": 0},
     "gallery": {"iterations": 3, "game": ("deletion",), "lam": (1e-6,)},
