@@ -18,7 +18,7 @@ from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, c
 from retina_xai.app.cli.options import Given, configured
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.explanation_sheet import pictures_of
-from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
+from retina_xai.explainers.explainer import Explainer, Explanation, StepsOf, no_steps
 from retina_xai.explainers.registry import explainer_named
 from retina_xai.io.files import write_json
 from retina_xai.io.images import write_png
@@ -115,8 +115,9 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone, 
     Raises:
         BatchError, InputError: some photographs failed; all others are done.
         OutputError: the output folder cannot be written.
-        UsageError: the folder was made with other settings.
+        UsageError: the folder was made with other settings, or a method that is not fitted.
     """
+    settings.explainer.check_fitted()
     facts = settings.facts()
 
     def save(path: Path, made: ExplanationFiles) -> None:
@@ -145,7 +146,7 @@ def _explain(path: Path, settings: ExplainRun, steps: StepsOf) -> ExplanationFil
         "schema_version": SCHEMA_VERSION,
         "file": {"name": photograph.name, "sha256": photograph.sha256, **photograph.metadata},
         "prediction": _top(network, image, settings.explainer.score),
-        "explanation": {"class": network.classes[int(result.target)], **(summary(result) or {})},
+        "explanation": {"class": network.classes[int(result.target)], **(summary(result) or {}), **_filters(result)},
         "trust": judged,
     }
     return ExplanationFiles(record, pictures_of(network, image, result))
@@ -165,6 +166,17 @@ def _top(network: Network, image: Tensor, score: Score) -> list[dict[str, Any]]:
 
 def _is_own(item: WorkItem[Path], record: dict[str, Any]) -> bool:
     return check_own(item, record["file"]["sha256"])
+
+
+def _filters(result: Explanation) -> dict[str, Any]:
+    """The filters that a method chose for its image, the largest contribution first."""
+    if result.filters is None:
+        return {}
+    rows = [
+        {"layer": one.layer, "filter": one.filter, "contribution": float(f"{one.value:.7g}")}
+        for one in result.filters[0]
+    ]
+    return {"filters": rows}
 
 
 def _line(record: Mapping[str, Any], _: float) -> str:

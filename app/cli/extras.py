@@ -7,6 +7,7 @@ EXTRA_OF = {
     "evaluate": "evaluate",
     "compare": "evaluate",
     "experiment": "evaluate",
+    "fit-vebi": "evaluate",
     "check-data": "evaluate",
     "demo": "all",
 }

@@ -28,6 +28,7 @@ from retina_xai.app.cli.command_options import (
 from retina_xai.app.cli.compare import compare
 from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.export_model import export
+from retina_xai.app.cli.fit_vebi import fit_vebi
 from retina_xai.app.cli.train_quality import train_quality
 from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
@@ -47,6 +48,7 @@ app.command()(export)
 app.command()(archive_commands.pull)
 app.command()(archive_commands.push)
 app.command()(compare)
+app.command()(fit_vebi)
 
 
 @app.command()

@@ -46,6 +46,7 @@ EXPERIMENTS: dict[str, ExperimentSpec] = {
     "reference-entropy": ExperimentSpec("reference-entropy", "reference_entropy:ReferenceEntropy", "FGVis table A2"),
     "stability": ExperimentSpec("stability", "stability:StabilityOfMaps", "ours"),
     "trade-off": ExperimentSpec("trade-off", "trade_off:TradeOff", "FGVis tables 1 and A1, both rates"),
+    "vebi": ExperimentSpec("vebi", "filter_ablation:FilterAblation", "VEBI, Oramas et al., 2019"),
     "two-objects": ExperimentSpec("two-objects", "two_objects:TwoObjects", "FGVis A3.2"),
 }
 

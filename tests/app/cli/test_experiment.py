@@ -23,6 +23,7 @@ QUICK = {
     "reference-entropy": ("--limit", "2"),
     "stability": ("--limit", "2", "--set", "game.iterations=3", "--set", "starts=1,2", "--set", "resamples=50"),
     "trade-off": ("--iterations", "3", "--set", "configurations=fgvis:max:1e-5,none:max:1e-5"),
+    "vebi": None,  # it needs a fit: tests/evaluation/vebi
     "two-objects": ("--iterations", "3", "--class", "1", "--class", "4"),
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from helpers.red_squares import write_csv_boxes
 from helpers.tiny_network import photographs, tiny_network
 
@@ -10,6 +11,7 @@ from retina_xai.evaluation.experiments.base import Subject
 from retina_xai.evaluation.experiments.registry import EXPERIMENTS
 from retina_xai.evaluation.objects.boxes import Box
 from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.vebi import VEBI
 
 QUICK = {
     "adversarial-evidence": {"iterations": 3, "judged_every": 1, "shown": 0},
@@ -31,6 +33,10 @@ def test_another_seed_changes_what_is_measured_and_the_same_seed_does_not(name, 
     quick = dict(QUICK.get(name, {}))
     if name == "localization":
         quick["boxes"] = write_csv_boxes(tmp_path / "boxes.csv", [Box(20, 20, 60, 60, "cat")])
+    if name == "vebi":
+        fitted = VEBI().fitted(tiny_network().model, [(torch.randn(5, 3, 32, 32), range(5))])
+        fitted.relevance.save(tmp_path / "relevance.safetensors")
+        quick |= {"weights": str(tmp_path / "relevance.safetensors"), "shown": 0}
     experiment = EXPERIMENTS[name].load()(**quick)
     subject = Subject((tiny_network(),), photographs(tmp_path, ("a",)), limit=1)
     case = experiment.cases(subject)[0]
