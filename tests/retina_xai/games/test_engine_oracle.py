@@ -8,7 +8,7 @@ from helpers.slow_fgvis import slow_fgvis
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.games import GAMES
 
-STEPS = 25
+STEPS = 12
 SIZE = 96
 
 
