@@ -19,8 +19,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,22 +122,41 @@ class RunOutcome(Generic[Source, Kept]):
         raise BatchError(f"{len(failures)} of {len(self.items)} {what} failed ({names}); the others are done")
 
 
+Task = Callable[[WorkItem[Any]], ItemOutcome[Any, Any]]
+"""Loads or processes one item, and saves its record."""
+
+Executor = Callable[[Task, Iterable[WorkItem[Any]]], Generator[tuple[int, ItemOutcome[Any, Any]], None, None]]
+"""Calls a task for every item, and yields the item's number (from 0) and its outcome as soon as it is there, in any
+order. An error that the task raises ends the run. Closing the generator ends the work.
+"""
+
+
+def in_turn(task: Task, items: Iterable[WorkItem[Any]]) -> Generator[tuple[int, ItemOutcome[Any, Any]], None, None]:
+    """The default `Executor`: one item after the other, in this process."""
+    yield from enumerate(map(task, items))
+
+
 def run(
     items: Iterable[WorkItem[Source]],
     work: Callable[[Source], Made],
     codec: Codec[Source, Made, Kept],
     on_item: Callable[[ItemOutcome[Source, Kept]], None] = lambda outcome: None,
+    executor: Executor = in_turn,
 ) -> RunOutcome[Source, Kept]:
-    """Process all items that have no record yet, one after the other; `on_item` is called after each item.
+    """Process all items that have no record yet; `on_item` is called after each item.
+
+    Args:
+        executor: where and in which order they are processed. What is not `in_turn` pickles `work` and `codec`.
 
     Raises:
         OutputError: a file cannot be written, or the disk is full; earlier records are kept.
     """
-    outcomes = []
-    for outcome in map(partial(_outcome, work, codec), items):
-        outcomes.append(outcome)
-        _report(on_item, outcome)
-    return RunOutcome(tuple(outcomes))
+    found: dict[int, ItemOutcome[Source, Kept]] = {}
+    with closing(executor(partial(_outcome, work, codec), items)) as outcomes:
+        for number, outcome in outcomes:
+            found[number] = outcome
+            _report(on_item, outcome)
+    return RunOutcome(tuple(found[number] for number in sorted(found)))
 
 
 @contextmanager
@@ -180,7 +199,7 @@ def key_of(parts: Iterable[str]) -> str:
 def _outcome(
     work: Callable[[Source], Made], codec: Codec[Source, Made, Kept], item: WorkItem[Source]
 ) -> ItemOutcome[Source, Kept]:
-    """Load or process one item. A module-level function, so that an executor can map it over processes."""
+    """Load or process one item. A module-level function, so that an executor can pickle it."""
     begin = time.perf_counter()
     try:
         kept = codec.load(item.record)

@@ -7,6 +7,7 @@ settings, weights or methods is refused.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from retina_xai.metrics.trust import TrustSettings, trust
 from retina_xai.models.network import Network
 from retina_xai.models.scores import Score
 from retina_xai.records import SCHEMA_VERSION, read_record
-from retina_xai.runner import Codec, WorkItem, claim, run
+from retina_xai.runner import Codec, Executor, WorkItem, claim, in_turn, run
 
 LISTED = 5
 """Classes that a record lists, most likely first."""
@@ -109,7 +110,13 @@ class ExplanationFiles:
     pictures: Mapping[str, np.ndarray]
 
 
-def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone, steps: StepsOf = no_steps) -> None:
+def explain_batch(
+    paths: Sequence[Path],
+    settings: ExplainRun,
+    on_done: OnDone,
+    steps: StepsOf = no_steps,
+    executor: Executor = in_turn,
+) -> None:
     """Explain all photographs into SETTINGS.OUT.
 
     Raises:
@@ -128,7 +135,8 @@ def explain_batch(paths: Sequence[Path], settings: ExplainRun, on_done: OnDone, 
     codec = Codec(_load, save, _is_own)
     with claim(settings.out, facts):
         items = work_items(paths, settings.out, settings.reader)
-        outcome = run(items, lambda path: _explain(path, settings, steps), codec, reporter(on_done, _line))
+        work = partial(_explain, settings=settings, steps=steps)
+        outcome = run(items, work, codec, reporter(on_done, _line), executor)
         write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
     outcome.raise_failures()
 

@@ -26,7 +26,7 @@ from retina_xai.lesions.same_place import SamePlace
 from retina_xai.localization import DEFAULT_METHOD, Localization, localize, with_effects
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import read_record, run_facts, write_record
-from retina_xai.runner import Codec, WorkItem, claim, run
+from retina_xai.runner import Codec, Executor, WorkItem, claim, in_turn, run
 
 log = logging.getLogger(__name__)
 MEASURES = ("x", "y", "area", "score")
@@ -64,7 +64,11 @@ class Localized:
 
 
 def localize_batch(
-    paths: Sequence[Path], settings: LocalizeRun, on_done: OnDone, steps: StepsOf = no_steps
+    paths: Sequence[Path],
+    settings: LocalizeRun,
+    on_done: OnDone,
+    steps: StepsOf = no_steps,
+    executor: Executor = in_turn,
 ) -> tuple[SamePlace, ...]:
     """Localize all photographs, then gather lesions.csv and artefacts.csv over all that are done.
 
@@ -96,7 +100,7 @@ def localize_batch(
     codec, eye = Codec(_load, save, fits), eye_of(settings.eye_pattern)
     with claim(settings.out, {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}):
         items = work_items(paths, settings.out, settings.reader)
-        outcome = run(items, work, codec, reporter(on_done, _line))
+        outcome = run(items, work, codec, reporter(on_done, _line), executor)
         write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
         found = find_artefacts(settings.out, eye)
         sources = {item.record: item.source for item in items}

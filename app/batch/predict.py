@@ -17,7 +17,7 @@ from retina_xai.io.versions import versions
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.records import model_facts
-from retina_xai.runner import Codec, WorkItem, claim, key_of, run
+from retina_xai.runner import Codec, Executor, WorkItem, claim, in_turn, key_of, run
 from retina_xai.verdict import Verdict
 
 COLUMNS = ("path", "rdr_score", "threshold", "decision", "gradability", "reason", "quality_score")
@@ -32,6 +32,7 @@ def predict_batch(
     out: Path,
     on_done: OnDone,
     reader: PhotographReader = READER,
+    executor: Executor = in_turn,
 ) -> None:
     """Score all photographs into one CSV with the columns `COLUMNS`.
 
@@ -51,7 +52,7 @@ def predict_batch(
 
     with claim(parts, {"model": model_facts(classifier), "versions": versions(), **reader.facts()}):
         remove_stale(out.parent, depth=0, suffix=out.suffix)
-        outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line))
+        outcome = run(items, work, Codec(_load, _save, _is_own), reporter(on_done, _line), executor)
         rows = [
             (
                 reader.place(item.source),

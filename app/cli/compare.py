@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import path_options
+from retina_xai.app.cli import path_options, prepared
+from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
 Images = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of photographs.")]
@@ -44,6 +45,8 @@ def compare(  # noqa: PLR0913
     seed: Annotated[int, typer.Option(help="Of the choice and of everything random.")] = 0,
     settings: Settings = None,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Compare explanation methods on any network and photographs: metrics, controls, chance and cost on one page."""
     from retina_xai.app.batch.comparison import CompareRequest, prepare_comparison
@@ -55,9 +58,9 @@ def compare(  # noqa: PLR0913
 
     request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device.value, boxes)
     chosen, subject = prepare_comparison(request, Given({}, settings or ()))
-    cases = chosen.cases(subject)
+    cases, executor = chosen.cases(subject), prepared.executor(workers, scheduler)
     with progress_over(len(cases), "comparing") as progress:
         report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
-        outcome = run_experiment(chosen, subject, out, report, cases)
+        outcome = run_experiment(chosen, subject, out, report, cases, executor)
     show_comparison(chosen.title, outcome, out)
     outcome.cases.raise_failures()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from retina_xai.app.cli import path_options, prepared
+from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.evaluate_reliance import Consensus, Folder, Split
 
 Methods = Annotated[list[str] | None, typer.Option("--method", help="Only these rows and ours; repeatable.")]
@@ -20,6 +21,8 @@ def baselines(  # noqa: PLR0913
     method: Methods = None,
     seed: Annotated[int, typer.Option(help="Of chance, bootstrap and shuffled weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Compare with other methods under the same post-processing, contrast without a network, and shuffled weights."""
     from retina_xai.app.batch.photographs import reporter
@@ -33,10 +36,14 @@ def baselines(  # noqa: PLR0913
 
     methods, spec = compared_methods(method), dataset_in(data)
     dataset = spec.open(data, split or spec.default_split)
-    classifier = prepared.classifier(weights, device)
+    classifier, executor = prepared.classifier(weights, device), prepared.executor(workers, scheduler)
     setup = LocalizationSetup(classifier, consensus=consensus, seed=seed)
     with progress_over(len(dataset) * len(methods), "comparing") as progress:
-        watch = Watch(reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=progress.steps)
+        watch = Watch(
+            reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"),
+            steps=progress.steps_of(executor),
+            executor=executor,
+        )
         rows = compare(dataset, setup, methods, out, watch)
     print_table(comparison_table(rows), f"Methods on {dataset.label}, split '{dataset.split}'")
     show_line(f"results: {out / 'table.md'}")

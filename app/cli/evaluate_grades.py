@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from retina_xai.app.cli import labels, path_options, prepared
+from retina_xai.app.cli.cluster_options import Scheduler, Workers
 
 
 def grades(  # noqa: PLR0913
@@ -23,6 +24,8 @@ def grades(  # noqa: PLR0913
     seed: Annotated[int, typer.Option(help="Of the draw and of the bootstrap.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="Weights (safetensors); the package's by default.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Measure the classifier on any labelled photographs: AUROC, rates at the threshold, calibration, decisions."""
     from retina_xai.app.cli.console import show_grades
@@ -35,9 +38,9 @@ def grades(  # noqa: PLR0913
     patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
     options = LabelOptions.given(**columns, **patients, positive=positive, unknown=unknown)
     found = read_labelled(data, options, allow_missing)
-    classifier = prepared.classifier(weights, device)
+    classifier, executor = prepared.classifier(weights, device), prepared.executor(workers, scheduler)
     evaluation = GradesEvaluation(classifier, options, limit, seed)
     with grades_progress(len(evaluation.chosen(found))) as on_item:
-        outcome = evaluate_grades(found, evaluation, out, on_item)
+        outcome = evaluate_grades(found, evaluation, out, on_item, executor)
     show_grades(outcome, out)
     outcome.run.raise_failures()

@@ -13,7 +13,9 @@ EXTRA_OF = {
 }
 """Extra by command; every other command needs `app`."""
 EXTRA_OF_MODULE = {
+    "dask": "cluster",
     "dicomweb_client": "dicom",
+    "distributed": "cluster",
     "highdicom": "dicom",
     "onnx": "export",
     "onnxruntime": "export",
@@ -25,8 +27,10 @@ EXTRA_OF_MODULE = {
 """Extra by module, for modules that only some options of a command need."""
 OPTIONAL = frozenset(
     {
+        "dask",
         "defusedxml",
         "dicomweb_client",
+        "distributed",
         "fpdf",
         "highdicom",
         "jinja2",

@@ -1,6 +1,5 @@
 """The commands: each parses its options, calls one function and reports."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from retina_xai import __version__
 from retina_xai.app.cli import archive_commands, dicom_options, labels, path_options, prepared
 from retina_xai.app.cli.calibrate import calibrate
+from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.command_options import (
     EXPERIMENT,
     FILE,
@@ -30,7 +30,6 @@ from retina_xai.app.cli.evaluate import evaluation_app
 from retina_xai.app.cli.export_model import export
 from retina_xai.app.cli.fit_vebi import fit_vebi
 from retina_xai.app.cli.train_quality import train_quality
-from retina_xai.evaluation.datasets.base import DatasetSpec
 from retina_xai.evaluation.datasets.registry import DATASETS
 from retina_xai.explainers.registry import EXPLAINERS
 
@@ -92,6 +91,8 @@ def localize(  # noqa: PLR0913
     dicom: dicom_options.Dicom = False,
     fhir: dicom_options.Fhir = False,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find the evidence for referral and the lesion candidates in photographs; flag places that may be dust."""
     from retina_xai.app.batch.localize import LocalizeRun, localize_batch
@@ -104,19 +105,22 @@ def localize(  # noqa: PLR0913
     reader = prepared.reader(frame, identified)
     classifier = prepared.classifier(weights, device.value)
     run = LocalizeRun(classifier, out, method, ungradable, explainer, eye_pattern, reader, dicom, fhir)
+    executor = prepared.executor(workers, scheduler)
     with progress_over(len(found), "localizing") as progress:
-        places = localize_batch(found, run, progress.done, progress.steps)
+        places = localize_batch(found, run, progress.done, progress.steps_of(executor), executor)
     show_places(places, out)
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913
     paths: path_options.Paths,
     out: path_options.OutTable,
     weights: Weights = None,
     frame: dicom_options.Frame = None,
     identified: dicom_options.Identified = False,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Score photographs without explaining them."""
     from retina_xai.app.batch.predict import predict_batch
@@ -125,8 +129,9 @@ def predict(
 
     found = find_images(paths)
     classifier = prepared.classifier(weights, device.value)
+    reader, executor = prepared.reader(frame, identified), prepared.executor(workers, scheduler)
     with progress_over(len(found), "scoring") as progress:
-        predict_batch(found, classifier, out, progress.done, prepared.reader(frame, identified))
+        predict_batch(found, classifier, out, progress.done, reader, executor)
 
 
 @app.command()
@@ -160,6 +165,8 @@ def explain(  # noqa: PLR0913
     frame: dicom_options.Frame = None,
     identified: dicom_options.Identified = False,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Explain any classifier's photographs, with a trust block for each."""
     from retina_xai.app.batch.experiments import load_networks
@@ -175,8 +182,9 @@ def explain(  # noqa: PLR0913
     (network,) = load_networks([model], [] if weights is None else [weights], device.value, explainer.score)
     run = run_of(network, out, (method, explainer), target, judged_by(trust, randomise))
     run = replace(run, reader=prepared.reader(frame, identified))
+    executor = prepared.executor(workers, scheduler)
     with progress_over(len(found), "explaining") as progress:
-        explain_batch(found, run, progress.done, progress.steps)
+        explain_batch(found, run, progress.done, progress.steps_of(executor), executor)
 
 
 @app.command()
@@ -202,6 +210,8 @@ def experiment(  # noqa: PLR0913
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the experiment; may be given several times."),
     ] = None,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run one experiment of the paper on any network and any photographs."""
     from retina_xai.app.batch.experiments import Request, prepare
@@ -214,48 +224,12 @@ def experiment(  # noqa: PLR0913
     request = Request(name, tuple(model or ()), tuple(weights or ()), images, limit, seed, device.value)
     given = {"game": game, "classes": target, "lam": lam, "lr": lr, "iterations": iterations}
     chosen, subject = prepare(request, Given(given, settings or ()))
-    cases = chosen.cases(subject)
+    cases, executor = chosen.cases(subject), prepared.executor(workers, scheduler)
     with progress_over(len(cases), name) as progress:
         report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
-        outcome = run_experiment(chosen, subject, out, report, cases)
+        outcome = run_experiment(chosen, subject, out, report, cases, executor)
     show_experiment(chosen.title, outcome, out)
     outcome.cases.raise_failures()
-
-
-def _evaluate_command(spec: DatasetSpec) -> Callable[..., None]:
-    def evaluate(  # noqa: PLR0913
-        data: Annotated[Path, typer.Option(parser=path_options.path, help=f"Folder of the data set: {spec.layout}.")],
-        out: path_options.Out,
-        split: Annotated[str, typer.Option(help=f"{', '.join(spec.splits)}.")] = spec.default_split,
-        consensus: Annotated[
-            str | None,
-            typer.Option(help=f"{', '.join(spec.consensus_rules)}; the first that the version has by default."),
-        ] = None,
-        weights: Weights = None,
-        method: Method = "retina",
-        settings: Settings = None,
-        device: OnDevice = Device.AUTO,
-    ) -> None:
-        from retina_xai.app.batch.photographs import reporter
-        from retina_xai.app.cli.console import show_sensitivity
-        from retina_xai.app.cli.progress import progress_over
-        from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
-        from retina_xai.evaluation.lesions.sensitivity import Watch
-
-        dataset = spec.open(data, split)
-        explainer = prepared.fundus_method(method, settings)
-        setup = LocalizationSetup(prepared.classifier(weights, device.value), method, consensus, explainer=explainer)
-        with progress_over(len(dataset), "evaluating") as progress:
-            watch = Watch(reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"), steps=progress.steps)
-            report = evaluate_dataset(dataset, setup, out, watch)
-        show_sensitivity(report, out)
-
-    return evaluate
-
-
-for _spec in DATASETS.values():
-    _help = f"Measure lesion sensitivity on {_spec.title}, beside chance."
-    evaluation_app.command(_spec.key, help=_help)(_evaluate_command(_spec))
 
 
 @app.command()

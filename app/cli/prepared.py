@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from retina_xai.app.batch.photographs import PhotographReader
     from retina_xai.explainers.explainer import Explainer
     from retina_xai.models.checkpoint import RdrClassifier
+    from retina_xai.runner import Executor
 
 
 def classifier(weights: Path | None, device: str) -> "RdrClassifier":
@@ -23,6 +24,29 @@ def fundus_method(name: str, assignments: list[str] | None) -> "Explainer":
     from retina_xai.explainers.registry import fundus_explainer
 
     return configured(fundus_explainer(name), f"method {name}", Given({}, assignments or ()))
+
+
+def executor(workers: int | None, scheduler: str | None) -> "Executor":
+    """Where a batch is computed: in this process where neither option is given.
+
+    Raises:
+        UsageError: both options.
+    """
+    from functools import partial
+
+    from retina_xai.errors import UsageError
+    from retina_xai.runner import in_turn
+
+    if workers is None and scheduler is None:
+        return in_turn
+    if workers is not None and scheduler is not None:
+        raise UsageError("--workers with --scheduler: the scheduler has its own workers, leave one of them out")
+    from retina_xai.app.cli.console import show_line
+    from retina_xai.cluster.connections import own_workers, workers_of
+    from retina_xai.cluster.executor import ClusterExecutor
+
+    connect = partial(own_workers, workers) if workers is not None else partial(workers_of, str(scheduler))
+    return ClusterExecutor(connect, show_line)
 
 
 def reader(frame: int | None, identified: bool) -> "PhotographReader":

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from retina_xai.evaluation.grades.scoring import OnScore
-    from retina_xai.explainers.explainer import Plan
+    from retina_xai.explainers.explainer import Plan, StepsOf
     from retina_xai.games.engine import OnStep
+    from retina_xai.runner import Executor
 
 DELAY = 1.0
 """Seconds until the line of a photograph is shown, so that it does not flicker for fast ones."""
@@ -47,6 +48,13 @@ class BatchProgress(Progress):
         self.clear()
         show_line(f"{name}: {message}", self.console)
         self.advance(self._task)
+
+    def steps_of(self, executor: "Executor") -> "StepsOf":
+        """The steps of work that an executor does; only those of work in this process are shown."""
+        from retina_xai.explainers.explainer import no_steps
+        from retina_xai.runner import in_turn
+
+        return self.steps if executor is in_turn else no_steps
 
     def steps(self, label: str, plan: "Plan") -> "OnStep | None":
         """The `on_step` of the method that now explains an item; None if the output is no terminal."""

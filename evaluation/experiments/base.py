@@ -33,7 +33,7 @@ from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.io.names import shown_name
 from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
-from retina_xai.runner import Codec, ItemOutcome, RunOutcome, WorkItem, claim, key_of, run
+from retina_xai.runner import Codec, Executor, ItemOutcome, RunOutcome, WorkItem, claim, in_turn, key_of, run
 
 SCHEMA_VERSION = 1
 DETAIL = "detail"
@@ -199,12 +199,14 @@ def run_experiment(
     out: Path,
     on_case: OnCase = lambda outcome: None,
     cases: Sequence[ExperimentCase] | None = None,
+    executor: Executor = in_turn,
 ) -> ExperimentOutcome:
     """Measure all cases into OUT, continuing with what it holds already, and write the findings.
 
     Args:
         on_case: called after each case.
         cases: `experiment.cases(subject)`, where the caller has them already.
+        executor: where the cases are measured.
 
     Raises:
         InputError: no photographs, or none that can be read.
@@ -217,7 +219,7 @@ def run_experiment(
     items = _items(cases, out, json.dumps(facts, sort_keys=True))
     with claim(out, facts):
         _refuse_other_cases(out, [item.record for item in items])
-        outcome = run(items, partial(experiment.measure, subject), Codec(_load, _saver(items, out)), on_case)
+        outcome = run(items, partial(experiment.measure, subject), Codec(_load, _saver(items, out)), on_case, executor)
         if not outcome.results:
             raise outcome.failures[0][1]
         findings = experiment.summarise(subject, [record for _, record in outcome.results])

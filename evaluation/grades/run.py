@@ -19,7 +19,7 @@ from retina_xai.grades.options import LabelOptions
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.io.versions import versions
 from retina_xai.models.checkpoint import RdrClassifier
-from retina_xai.runner import RunOutcome, claim
+from retina_xai.runner import Executor, RunOutcome, claim, in_turn
 
 COMMAND = "evaluate grades"
 
@@ -58,7 +58,11 @@ class GradesOutcome:
 
 
 def evaluate_grades(
-    found: LabelledSet, evaluation: GradesEvaluation, out: Path, on_item: OnScore = lambda _: None
+    found: LabelledSet,
+    evaluation: GradesEvaluation,
+    out: Path,
+    on_item: OnScore = lambda _: None,
+    executor: Executor = in_turn,
 ) -> GradesOutcome:
     """Score the chosen photographs of `found`, and write the report of all that could be scored to OUT.
 
@@ -70,7 +74,7 @@ def evaluate_grades(
     """
     photographs = evaluation.chosen(found)
     with claim(out, {"command": COMMAND, "weights": evaluation.classifier.sha256, "versions": versions()}):
-        run = score_photographs(photographs, evaluation.classifier, out, on_item)
+        run = score_photographs(photographs, evaluation.classifier, out, on_item, executor)
         scored = [(item.source, score.verdict) for item, score in run.results]
         failed = {item.source: _reason(item.source, error) for item, error in run.failures}
         summary = summarise(scored, list(failed), evaluation.classifier.facts.threshold, evaluation.seed)

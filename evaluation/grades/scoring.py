@@ -14,7 +14,7 @@ from retina_xai.io.files import parse_json, sha256_of, write_json
 from retina_xai.io.images import read_image
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
-from retina_xai.runner import Codec, ItemOutcome, RunOutcome, WorkItem, key_of, run
+from retina_xai.runner import Codec, Executor, ItemOutcome, RunOutcome, WorkItem, in_turn, key_of, run
 from retina_xai.verdict import Verdict
 
 
@@ -30,7 +30,11 @@ OnScore = Callable[[ItemOutcome[LabelledPhotograph, ImageScore]], None]
 
 
 def score_photographs(
-    photographs: Sequence[LabelledPhotograph], classifier: RdrClassifier, out: Path, on_item: OnScore = lambda _: None
+    photographs: Sequence[LabelledPhotograph],
+    classifier: RdrClassifier,
+    out: Path,
+    on_item: OnScore = lambda _: None,
+    executor: Executor = in_turn,
 ) -> RunOutcome[LabelledPhotograph, ImageScore]:
     """Score every photograph that has no record in OUT/scores; `on_item` is called after each.
 
@@ -43,7 +47,7 @@ def score_photographs(
         photograph = read_image(labelled.path)
         return ImageScore(photograph.sha256, predict(photograph, classifier))
 
-    return run(items, work, Codec(_load, _save, _is_current), on_item)
+    return run(items, work, Codec(_load, _save, _is_current), on_item, executor)
 
 
 def _load(record: Path) -> ImageScore | None:

@@ -38,7 +38,7 @@ from retina_xai.metrics.overlap import blobs_of, ratio
 from retina_xai.metrics.reliance import Reliance, reliance
 from retina_xai.models.checkpoint import RDR, RdrClassifier
 from retina_xai.records import run_facts
-from retina_xai.runner import Codec, ItemOutcome, WorkItem, claim, key_of, run
+from retina_xai.runner import Codec, Executor, ItemOutcome, WorkItem, claim, in_turn, key_of, run
 
 Mask = npt.NDArray[np.bool_]
 
@@ -88,10 +88,14 @@ class ImageReliance:
 
 @dataclass(frozen=True)
 class RelianceWatch:
-    """What is called as the run goes on: `on_item` after each photograph, `steps` before each that is explained."""
+    """What is called as the run goes on: `on_item` after each photograph, `steps` before each that is explained.
+
+    executor: where photographs are measured, and `steps` is called.
+    """
 
     on_item: Callable[[ItemOutcome[AnnotatedCase, ImageReliance]], None] = lambda _: None
     steps: StepsOf = no_steps
+    executor: Executor = in_turn
 
 
 def evaluate_reliance(
@@ -107,8 +111,8 @@ def evaluate_reliance(
     with claim(out, {"command": "evaluate reliance", **asdict(settings)}):
         images = out / "images"
         items = [WorkItem(one.name, one, images / f"{one.name}-{_key(one, settings)}.json") for one in dataset]
-        work = partial(_compute, setup=setup, settings=settings, watch=watch)
-        outcome = run(items, work, Codec(_load, _save), watch.on_item)
+        work = partial(_compute, setup=setup, settings=settings, steps=watch.steps)
+        outcome = run(items, work, Codec(_load, _save), watch.on_item, watch.executor)
     outcome.raise_failures()
     return [result for _, result in outcome.results]
 
@@ -174,12 +178,12 @@ def _mean(areas: Sequence[tuple[Mask, Reliance]], field_pixels: int) -> AreaReli
 
 
 def _compute(
-    case: AnnotatedCase, setup: LocalizationSetup, settings: RelianceSettings, watch: RelianceWatch
+    case: AnnotatedCase, setup: LocalizationSetup, settings: RelianceSettings, steps: StepsOf
 ) -> ImageReliance:
     photograph: Photograph = case.photograph()
     height, width = photograph.pixels.shape[:2]
     truth = case.truth(settings.consensus, (height, width))
-    on_step = watch.steps(f"evaluating {photograph.name}", setup.chosen.plan())
+    on_step = steps(f"evaluating {photograph.name}", setup.chosen.plan())
     found = localize(photograph, setup.classifier, setup.chosen, ungradable=True, on_step=on_step)
     return measure_photograph(found, setup.classifier, np.logical_or.reduce(list(truth.masks.values())), settings)
 

@@ -71,11 +71,11 @@ def evaluate_dataset(
     """
     settings = setup.settings(dataset)
     explainer = setup.chosen
-
     watch = watch or Watch()
+    steps = watch.steps
 
     def explain(photograph: Photograph) -> Explained:
-        on_step = watch.steps(f"evaluating {photograph.name}", explainer.plan())
+        on_step = steps(f"evaluating {photograph.name}", explainer.plan())
         result = localize(photograph, setup.classifier, explainer, ungradable=True, on_step=on_step)
         return Explained(result.evidence, result.field_of_view, result.verdict.score)
 

@@ -33,7 +33,7 @@ from retina_xai.metrics.average_precision import evidence_levels, level_counts
 from retina_xai.metrics.chance import place_at_random
 from retina_xai.metrics.froc import lesion_scores, peaks
 from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
-from retina_xai.runner import Codec, ItemOutcome, WorkItem, claim, key_of, run
+from retina_xai.runner import Codec, Executor, ItemOutcome, WorkItem, claim, in_turn, key_of, run
 
 RECORD_VERSION = 3
 # Fields of an ImageResult that are arrays, and those that are one array per lesion type.
@@ -79,15 +79,19 @@ def _silent(*_: object) -> None:
     pass
 
 
+Observe = Callable[[Photograph, CaseTruth, Explained], None]
+
+
 @dataclass(frozen=True)
 class Watch:
     """What is called as the run goes on: `on_item` after each image, `observe` for each that is computed now, `steps`
-    before each that is explained.
+    before each that is explained. `executor`: where images are computed, and `observe` and `steps` are called.
     """
 
     on_item: Callable[[ItemOutcome[AnnotatedCase, ImageResult]], None] = _silent
-    observe: Callable[[Photograph, CaseTruth, Explained], None] = _silent
+    observe: Observe = _silent
     steps: StepsOf = no_steps
+    executor: Executor = in_turn
 
 
 Explain = Callable[[Photograph], Explained]
@@ -115,8 +119,8 @@ def evaluate(
         hashes = {case.name: _or_empty(partial(sha256_of, case.image)) for case in cases}
         keys = {case.name: _key(hashes[case.name], case, settings) for case in cases}
         items = [WorkItem(case.name, case, out / "images" / f"{case.name}-{keys[case.name]}.npz") for case in cases]
-        work = partial(_compute, hashes=hashes, explain=explain, settings=settings, watch=watch)
-        outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item)
+        work = partial(_compute, hashes=hashes, explain=explain, settings=settings, observe=watch.observe)
+        outcome = run(items, work, Codec(load_image_result, save_image_result), watch.on_item, watch.executor)
     outcome.raise_failures()
     results = [result for _, result in outcome.results]
     return summarise(results, Statistics(settings.resamples, settings.seed, settings.level))
@@ -226,7 +230,7 @@ def _compare(blobs: Blobs, detections: _Detections, reference: Truth, area: int)
 
 
 def _compute(
-    case: AnnotatedCase, hashes: Mapping[str, str], explain: Explain, settings: SensitivitySettings, watch: Watch
+    case: AnnotatedCase, hashes: Mapping[str, str], explain: Explain, settings: SensitivitySettings, observe: Observe
 ) -> ImageResult:
     photograph = case.photograph(hashes[case.name])
     height, width = photograph.pixels.shape[:2]
@@ -234,7 +238,7 @@ def _compute(
     truth = case.truth(settings.consensus, (height, width))
     explained = explain(photograph)
     result = measure_image(photograph, truth, explained, settings)
-    watch.observe(photograph, truth, explained)
+    observe(photograph, truth, explained)
     return result
 
 

@@ -39,6 +39,11 @@ def keep_freed_memory() -> bool:
     return _process["keeps freed memory"]
 
 
+def keeps_freed_memory() -> bool:
+    """Whether `keep_freed_memory` was called, and could be done, in this process."""
+    return _process["keeps freed memory"]
+
+
 def batch_for(images: Tensor, requested: int | None) -> int:
     """The batch size for the device of `images`: `requested`, or the device's default; see `with_smaller_batches`."""
     if images.device.type != "cpu":

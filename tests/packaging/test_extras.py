@@ -107,7 +107,7 @@ def third_party(folder):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("retina_xai", ("dicom", "export")),
+        ("retina_xai", ("dicom", "export", "cluster")),
         ("training", ("train",)),
         ("evaluation", ("evaluate",)),
         ("app", ("all",)),
@@ -140,6 +140,7 @@ def test_what_is_under_the_gpl_is_installed_on_request_only():
 
 
 OF_EXTRAS = (
+    "retina_xai.cluster.",
     "retina_xai.io.dicom.",
     "retina_xai.dicom_results.",
     "retina_xai.model_export.onnx_file",
@@ -178,6 +179,7 @@ MISSING = [
     ("typer", ["localize", "{folder}", "--out", "y"], "localize", "app"),
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
     ("pynetdicom", ["pull", "--from", "dicom://A@127.0.0.1", "--study", "1", "--out", "y"], "pull", "dicom"),
+    ("distributed", ["localize", "{folder}", "--out", "y", "--workers", "2"], "localize", "cluster"),
     ("onnxruntime", ["export", "--format", "onnx", "--out", "{folder}/rdr.onnx"], "export", "export"),
 ]
 
