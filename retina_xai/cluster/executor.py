@@ -3,16 +3,18 @@
     with claim(folder, settings):
         outcome = run(items, work, codec, on_item, ClusterExecutor(own_workers(2)))
 
-Each item is one task of Dask. So many tasks are at the scheduler at a time as keep all workers busy, so that a run over
-millions of items needs no more memory there than a small one. The task of the run with its network is sent to each
-worker once. Where a worker dies, Dask gives its items to others, `RETRIES` times; then they are failures.
+A task of Dask is one item, or a batch of tiny ones. So many tasks are at the scheduler at a time as keep all workers
+busy, so that a run over millions of items needs no more memory there than a small one. The task of the run with its
+network is sent to each worker once. Where a worker dies, Dask gives its batch to others, `RETRIES` times; then each of
+its items alone, as often; then that item is a failure.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
@@ -28,8 +30,13 @@ RETRIES = 3
 PER_THREAD, SPARE = 2, 8
 """Tasks at the scheduler: so many per thread of the cluster, and so many more."""
 
+MAX_BATCH = 256
+"""Items of a batch."""
+
 INTERVAL = 5.0
 """Seconds until the number of workers is asked for again; workers come and go."""
+
+NumberedItem = tuple[int, WorkItem[Any]]
 
 
 def _silent(line: str) -> None:
@@ -63,43 +70,74 @@ class ClusterExecutor:
 def _outcomes(
     client: Client, parcel: PackedTask, items: Iterable[WorkItem[Any]]
 ) -> Iterator[tuple[int, ItemOutcome[Any, Any]]]:
-    job = client.submit(_same, parcel, key=f"task-{parcel.token}", pure=False)
-    capacity, waiting = _Capacity(client), enumerate(items)
-    under_way: dict[str, tuple[int, WorkItem[Any]]] = {}
-    done = as_completed(loop=client.loop, with_results=True, raise_errors=False)
-
-    def refill() -> None:
-        for number, item in islice(waiting, max(0, capacity() - len(under_way))):
-            future = client.submit(process, job, item, key=f"item-{parcel.token}-{number}", pure=False)
-            under_way[future.key] = number, item
-            done.add(future)
-
-    refill()
-    for future, result in done:
-        number, item = under_way.pop(future.key)
-        refill()
-        yield number, _outcome_of(item, future.status, result)
+    batches = _Batches(client, parcel, enumerate(items))
+    batches.refill()
+    for future, result in batches.done:
+        outcomes = batches.outcomes(future.key, future.status, result)
+        batches.refill()
+        yield from outcomes
 
 
-def _outcome_of(item: WorkItem[Any], status: str, result: Any) -> ItemOutcome[Any, Any]:
-    """The outcome of an item; raises what ends the run."""
-    if status == "finished":
-        outcome: ItemOutcome[Any, Any] = result
-        return outcome
-    error = result[1] if isinstance(result, tuple) else result
-    if isinstance(error, KilledWorker):
-        return ItemOutcome(
-            item,
-            error=InputError(
-                f"{item.name}: {RETRIES + 1} workers died while they processed it; process it alone with more memory, "
-                "or leave it out"
-            ),
-        )
-    if status == "cancelled" or isinstance(error, CancelledError):
-        raise ServerError(
-            "the scheduler of the cluster was lost; what is done is kept, run the same command again to go on"
-        )
-    raise error
+class _Batches:
+    """The batches of items at the scheduler: `done` yields their futures, `refill` adds more.
+
+    The first batches are of one item. They grow as long as a worker does all of a batch in `tasks.SECONDS`, so that
+    tiny items, such as those with a record, cost little. What a worker did not get to is put into other batches.
+    """
+
+    def __init__(self, client: Client, parcel: PackedTask, items: Iterator[NumberedItem]) -> None:
+        self._client, self._token, self._items = client, parcel.token, items
+        self._job = client.submit(_same, parcel, key=f"task-{parcel.token}", pure=False)
+        self._count, self._size, self._capacity = 0, 1, _Capacity(client)
+        self._left: deque[NumberedItem] = deque()
+        self._suspects: deque[NumberedItem] = deque()
+        self._at_scheduler: dict[str, list[NumberedItem]] = {}
+        self.done = as_completed(loop=client.loop, with_results=True, raise_errors=False)
+
+    def refill(self) -> None:
+        """Submit batches until there are enough, or no items are left."""
+        while len(self._at_scheduler) < self._capacity() and (batch := self._next()):
+            key, self._count = f"items-{self._token}-{self._count}", self._count + 1
+            self._at_scheduler[key] = batch
+            items = [item for _, item in batch]
+            self.done.add(self._client.submit(process, self._job, items, key=key, pure=False))
+
+    def outcomes(self, key: str, status: str, result: Any) -> list[tuple[int, ItemOutcome[Any, Any]]]:
+        """The outcomes of a batch that ended; raises what ends the run."""
+        batch = self._at_scheduler.pop(key)
+        if status == "finished":
+            if len(result) == len(batch) == self._size:
+                self._size = min(2 * self._size, MAX_BATCH)
+            elif len(result) < len(batch):
+                self._size = len(result)
+            self._left.extend(batch[len(result) :])
+            return [(number, outcome) for (number, _), outcome in zip(batch, result, strict=False)]
+        error = result[1] if isinstance(result, tuple) else result
+        if isinstance(error, KilledWorker) and len(batch) > 1:
+            self._suspects.extend(batch)
+            return []
+        if isinstance(error, KilledWorker):
+            return [(number, ItemOutcome(item, error=_deadly(item))) for number, item in batch]
+        if status == "cancelled" or isinstance(error, CancelledError):
+            raise ServerError(
+                "the scheduler of the cluster was lost; what is done is kept, run the same command again to go on"
+            )
+        raise error
+
+    def _next(self) -> list[NumberedItem]:
+        if self._suspects:
+            return [self._suspects.popleft()]
+        return list(islice(chain(iter(self._popped, None), self._items), self._size))
+
+    def _popped(self) -> NumberedItem | None:
+        return self._left.popleft() if self._left else None
+
+
+def _deadly(item: WorkItem[Any]) -> InputError:
+    return InputError(
+        f"{item.name}: {RETRIES + 1} workers died while they processed it; process it alone with more memory, or leave "
+        "it out"
+    )
 
 
 class _Capacity:

@@ -8,11 +8,13 @@ the memory settings of the process that packed it, so that its results do not de
 import os
 import pickle  # nosec B403
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import cv2
@@ -22,7 +24,10 @@ from distributed.protocol.pickle import cloudpickle
 from retina_xai.errors import ServerError, UsageError
 from retina_xai.io.versions import versions
 from retina_xai.models.throughput import keep_freed_memory, keeps_freed_memory
-from retina_xai.runner import ItemOutcome, Source, Task, WorkItem
+from retina_xai.runner import ItemOutcome, Task, WorkItem
+
+SECONDS = 0.5
+"""After so long a worker reports what it has done."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +67,22 @@ def packed(task: Task) -> PackedTask:
     return PackedTask(uuid4().hex, pickled, Path.cwd(), versions(), keeps_freed_memory())
 
 
-def process(task: PackedTask, item: WorkItem[Source]) -> ItemOutcome[Source, object]:
-    """The outcome of one item, in a worker.
+def process(task: PackedTask, items: Sequence[WorkItem[Any]]) -> list[ItemOutcome[Any, Any]]:
+    """The outcomes of the first of the items, in a worker: as many as are done in `SECONDS`, at least one.
 
     Raises:
         UsageError: the worker has other versions, or lacks a module.
         ServerError: the worker lacks the folder.
         RetinaXaiError: an error that ends the run (see `runner`).
     """
+    outcomes: list[ItemOutcome[Any, Any]] = []
     with _one_at_a_time, _in_folder(task.folder):
-        return _task(task)(item)
+        call, end = _task(task), monotonic() + SECONDS
+        for item in items:
+            outcomes.append(call(item))
+            if monotonic() >= end:
+                break
+    return outcomes
 
 
 def forget() -> None:

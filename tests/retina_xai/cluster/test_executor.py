@@ -5,11 +5,14 @@ import signal
 import sys
 from contextlib import nullcontext
 from threading import Lock
+from time import sleep
 
 import cloudpickle
 import pytest
+from distributed import Client
 from helpers.clusters import in_this_process
 
+from retina_xai.cluster import tasks
 from retina_xai.cluster.connections import own_workers, workers_of
 from retina_xai.cluster.executor import PER_THREAD, SPARE, ClusterExecutor
 from retina_xai.errors import InputError, OutputError, ServerError, UsageError
@@ -122,7 +125,7 @@ def test_an_item_that_kills_every_worker_is_a_failure(tmp_path, executor, proces
     assert len(outcome.results) == 9
 
 
-def test_few_items_wait_at_the_scheduler(tmp_path, in_threads):
+def test_few_items_wait_at_the_scheduler(tmp_path, in_threads, monkeypatch):
     taken, spans = 0, []
 
     def counted():
@@ -135,10 +138,32 @@ def test_few_items_wait_at_the_scheduler(tmp_path, in_threads):
         spans.append(taken - len(spans))
 
     lines = []
+    monkeypatch.setattr("retina_xai.cluster.executor.MAX_BATCH", 2)
     executor = ClusterExecutor(lambda: workers_of(in_threads), lines.append)
-    assert len(run(counted(), str, CODEC, on_item, executor).results) == 60
-    assert max(spans) <= 2 * PER_THREAD + SPARE + 1 < 60
+    assert len(run(counted(), fifth, CODEC, on_item, executor).items) == 60
+    assert max(spans) <= 2 * (2 * PER_THREAD + SPARE + 1) < 60
     assert len(lines) == 1 and lines[0].startswith("2 workers, dashboard http://")
+
+
+def test_tiny_items_are_sent_in_batches_and_slow_ones_are_not(tmp_path, in_threads, monkeypatch):
+    sizes, kept = [], Client.submit
+
+    def submit(self, function, *arguments, **options):
+        if function is tasks.process:
+            sizes.append(len(arguments[1]))
+        return kept(self, function, *arguments, **options)
+
+    def work(number):
+        sleep(0.03 if number >= 200 else 0)
+        return fifth(number)
+
+    monkeypatch.setattr(tasks, "SECONDS", 0.05)
+    monkeypatch.setattr(Client, "submit", submit)
+    executor = ClusterExecutor(lambda: workers_of(in_threads))
+    outcome = run(items_in(tmp_path, 240), work, CODEC, executor=executor)
+    assert [one.item.source for one in outcome.items] == list(range(240))
+    assert sizes[0] == 1 and max(sizes) >= 4 and sizes[-1] <= 2
+    assert len(everything(tmp_path)) == 240 * 4 // 5
 
 
 def test_a_scheduler_that_is_lost_ends_the_run(tmp_path):

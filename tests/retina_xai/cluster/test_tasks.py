@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 from helpers.clusters import few_threads
@@ -47,9 +48,9 @@ def task_of(answer):
 
 def test_the_weights_are_read_once():
     first, second, before = task_of(lambda: 1), task_of(lambda: 2), Weights.read
-    assert [tasks.process(first, ITEM).result for _ in range(3)] == [("Weights", 1)] * 3
+    assert [tasks.process(first, [ITEM])[0].result for _ in range(3)] == [("Weights", 1)] * 3
     assert Weights.read == before + 1
-    assert tasks.process(second, ITEM).result == ("Weights", 2)
+    assert tasks.process(second, [ITEM])[0].result == ("Weights", 2)
     assert Weights.read == before + 2
 
 
@@ -57,27 +58,34 @@ def test_a_task_computes_in_the_folder_of_its_owner(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     here = task_of(lambda: str(Path.cwd()))
     monkeypatch.chdir("/")
-    assert tasks.process(here, ITEM).result[1] == str(tmp_path)
+    assert tasks.process(here, [ITEM])[0].result[1] == str(tmp_path)
     assert Path.cwd() == Path("/")
     tmp_path.rmdir()
     with pytest.raises(ServerError, match="has no folder .*; workers need photographs and results under the same path"):
-        tasks.process(here, ITEM)
+        tasks.process(here, [ITEM])
 
 
 def test_a_task_computes_with_the_memory_settings_of_its_owner(monkeypatch):
     monkeypatch.setitem(throughput._process, "keeps freed memory", True)
     kept = task_of(throughput.keeps_freed_memory)
     monkeypatch.setitem(throughput._process, "keeps freed memory", False)
-    assert tasks.process(kept, ITEM).result[1] is True
+    assert tasks.process(kept, [ITEM])[0].result[1] is True
 
 
 def test_a_worker_of_other_versions_is_refused():
     other = replace(task_of(lambda: 1), versions={**versions(), "torch": "1.0"})
     with pytest.raises(UsageError, match=r"has other versions \(torch .*, expected 1\.0\); install the same on all"):
-        tasks.process(other, ITEM)
+        tasks.process(other, [ITEM])
 
 
 def test_a_task_that_cannot_be_loaded_says_what_is_missing():
     broken = replace(task_of(lambda: 1), pickled=b"cno_such_module\nThing\n.")
     with pytest.raises(UsageError, match=r"cannot load the job \(ModuleNotFoundError: No module named 'no_such_modul"):
-        tasks.process(broken, ITEM)
+        tasks.process(broken, [ITEM])
+
+
+def test_a_worker_reports_after_a_while(monkeypatch):
+    waiting = task_of(lambda: sleep(0.05))
+    assert len(tasks.process(waiting, [ITEM] * 3)) == 3
+    monkeypatch.setattr(tasks, "SECONDS", 0.07)
+    assert len(tasks.process(waiting, [ITEM] * 9)) == 2
