@@ -1,18 +1,19 @@
 """Localize many photographs into one folder; an interrupted run continues where it stopped.
 
-OUT holds the files of `records.write_record` for each photograph, lesions.csv and artefacts.csv over all of them, and
-on request the objects of `dicom_results.objects` and the resources of `fhir_report`.
+OUT holds the files of `records.write_record` for each photograph, lesions.csv, artefacts.csv and manifest.parquet over
+all of them, and on request the objects of `dicom_results.objects` and the resources of `fhir_report`.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from retina_xai.app.batch.artefact_table import Notes, notes_of, write_artefacts
 from retina_xai.app.batch.dicom_objects import check_dicom, has_objects, write_dicom
 from retina_xai.app.batch.fhir_results import fhir_path, write_fhir
+from retina_xai.app.batch.manifest import MANIFEST_FILE, write_manifest
 from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.artefacts import ARTEFACTS_FILE, eye_of, find_artefacts
@@ -98,13 +99,15 @@ def localize_batch(
         return check_own(item, found.sha256) and _has_more(settings, item)
 
     codec, eye = Codec(_load, save, fits), eye_of(settings.eye_pattern)
-    with claim(settings.out, {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}):
+    claimed = {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}
+    with claim(settings.out, claimed):
         items = work_items(paths, settings.out, settings.reader)
         outcome = run(items, work, codec, reporter(on_done, _line), executor)
         write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
         found = find_artefacts(settings.out, eye)
         sources = {item.record: item.source for item in items}
         write_artefacts(settings.out / ARTEFACTS_FILE, found, sources, settings.classifier, settings.reader)
+        write_manifest(settings.out / MANIFEST_FILE, outcome, claimed, asdict)
         write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
     return found.places

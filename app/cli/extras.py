@@ -41,6 +41,7 @@ OPTIONAL = frozenset(
         "onnxscript",
         "pandas",
         "platformdirs",
+        "pyarrow",
         "pydicom",
         "pydantic",
         "pynetdicom",

@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow.parquet
 import torch
 from rich.console import Console
 
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.io.images import write_png
 from retina_xai.models.checkpoint import ModelFacts, save_weights
@@ -106,9 +108,14 @@ class Run:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """The results."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """The results; the manifest also says how long a run took, and is compared by `listed`."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def listed(folder: Path) -> list[dict[str, object]]:
+    """The manifest without durations."""
+    return pyarrow.parquet.read_table(folder / MANIFEST_FILE).drop_columns("seconds").to_pylist()
 
 
 def main() -> None:
@@ -144,6 +151,7 @@ def main() -> None:
         runs.append(Run(arguments, out, folder / "last.log", workers=True))
         codes.append(runs[-1].end())
         expected, found = everything(folder / "whole"), everything(out)
+        manifests = [listed(folder / "whole"), listed(out)]
     finally:
         with suppress(subprocess.CalledProcessError):
             subprocess.run(["umount", str(small)], check=True)
@@ -151,6 +159,10 @@ def main() -> None:
     named = [all(f"{name}: failed:" in run.log.read_text() for name in BAD) for run in (whole, runs[-1])]
     show(f"exit codes {codes} (expected [5, 3, 5]); bad files named: {named}")
     show(f"files: {len(expected)} and {len(found)}, equal: {expected == found}")
+    failed = [row["error"] for row in manifests[1] if row["status"] == "failed"]
+    show(f"manifests of {len(manifests[1])} rows, equal: {manifests[0] == manifests[1]}; failed:")
+    for error in failed:
+        show(f"  {error}")
     show(f"photographs reported as computed: {len(computed)}, twice or more: {int((computed > 1).sum())}")
 
 

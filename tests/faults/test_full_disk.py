@@ -13,6 +13,7 @@ from helpers.batches import commands, phantoms_in
 from helpers.command_line import command, one_line
 from helpers.trainings import RESULTS, small_training
 
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.errors import OutputError
 from retina_xai.io import files
 from retina_xai.models.checkpoint import load_classifier, save_weights
@@ -111,7 +112,9 @@ def test_a_full_disk_ends_a_batch_with_one_line_and_it_resumes(folder, weights, 
 
 
 def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the manifest, which says how long this run took."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("name", ["localize", "predict", "explain"])

@@ -14,6 +14,7 @@ import pytest
 from helpers.batches import SIZE, commands, phantoms_in
 from helpers.command_line import command, one_line
 
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.errors import UsageError
 from retina_xai.io.images import write_png
 from retina_xai.io.locks import LOCK_FILE, only_process
@@ -61,7 +62,9 @@ def call(monkeypatch, capsys):
 
 
 def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the manifest, which says how long this run took."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("name", BATCHES)

@@ -1,7 +1,10 @@
-"""Damaged weights, and weights that compute no number, are refused; no decision is made with them."""
+"""Damaged weights, and weights that compute no number, are refused; a kill while they are written leaves whole ones."""
 
 import json
+import os
 import random
+import signal
+import time
 
 import pytest
 import torch
@@ -11,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from retina_xai.errors import ModelError
 from retina_xai.fundus.preprocessing import Preprocessing
+from retina_xai.io.files import remove_stale
 from retina_xai.io.images import write_png
 from retina_xai.models import checkpoint
 from retina_xai.models.checkpoint import METADATA_KEY, ModelFacts, default_weights, load_classifier, save_weights
@@ -126,3 +130,24 @@ def test_nested_metadata_are_refused(monkeypatch, capsys, tmp_path, photograph):
     code, _, err = command(monkeypatch, capsys)("predict", photograph, "--weights", path, "--out", tmp_path / "s.csv")
     assert code == 4
     assert "deep.safetensors: unreadable metadata" in err and err.count("\n") == 1
+
+
+def test_killed_while_weights_are_written_they_are_always_whole(tmp_path):
+    path, rng, seen = tmp_path / "rdr.safetensors", random.Random(0), set()
+    nets = [RdrNet(width=1 / 8) for _ in range(2)]
+    facts = ModelFacts("rdr5x5", 1 / 8, Preprocessing(size=32))
+    save_weights(path, nets[0], facts)
+    for _ in range(50):
+        if (writer := os.fork()) == 0:
+            while True:
+                for net in nets:
+                    save_weights(path, net, facts)
+        time.sleep(rng.uniform(0, 0.06))
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+        seen.add(load_classifier(path).sha256)
+    assert len(seen) == 2, "both were written"
+    left = [name.name for name in tmp_path.iterdir() if name != path]
+    assert left and all(name.startswith(".partial-") for name in left), "some were killed in the middle of a file"
+    remove_stale(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]

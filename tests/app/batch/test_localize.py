@@ -4,10 +4,12 @@ import csv
 import json
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.errors import BatchError, InputError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.io.files import sha256_of
@@ -38,7 +40,8 @@ def eyes(tmp_path):
 
 
 def everything(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """All files but the manifest, which says how long this run took."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != MANIFEST_FILE}
 
 
 @pytest.mark.slow
@@ -113,7 +116,8 @@ def test_each_setting_of_the_folder_is_compared_on_resume(eyes, classifier, tmp_
     path.write_text(json.dumps(settings))
     with pytest.raises(UsageError, match=rf"made with other settings \({changed}\)"):
         localize_batch(eyes, LocalizeRun(classifier, tmp_path / "out"), said[1])
-    assert {entry.name for entry in path.parent.iterdir()} == {"settings.json", "lesions.csv", "artefacts.csv"}
+    tables = {"lesions.csv", "artefacts.csv", MANIFEST_FILE}
+    assert {entry.name for entry in path.parent.iterdir()} == {"settings.json", *tables}
 
 
 def test_a_record_of_another_photograph_is_no_result_of_this_one(eyes, classifier, tmp_path, said):
@@ -167,3 +171,26 @@ def test_the_effect_of_each_candidate_is_in_record_and_table(eyes, classifier, t
         rows = [row for row in csv.DictReader(file) if row["file"] == "eye1.png"]
     assert [float(row["effect"]) for row in rows[:MAX_EFFECTS]] == effects
     assert all((row["effect"], row["effect_rank"]) == ("", "") for row in rows[MAX_EFFECTS:])
+
+
+def test_the_manifest_says_what_became_of_each_photograph(eyes, classifier, tmp_path, said):
+    bad = tmp_path / "in" / "bad.png"
+    bad.write_bytes(b"no photograph")
+    found = []
+    for out in ("one", "two", "one"):
+        with pytest.raises(BatchError):
+            localize_batch([bad, *eyes], LocalizeRun(classifier, tmp_path / out, "saliency"), said[1])
+        found.append(pyarrow.parquet.read_table(tmp_path / out / MANIFEST_FILE))
+    first, again = found[0].to_pylist(), found[2].to_pylist()
+    assert [row["file"] for row in first] == ["bad.png", "eye1.png", "eye2.png"]
+    assert [row["status"] for row in first] == ["failed", "done", "done"]
+    assert "bad.png" in first[0]["error"] and first[0]["key"] is None
+    for row, eye in zip(first[1:], eyes, strict=True):
+        record = json.loads((tmp_path / "one" / row["result"]).read_text())
+        assert row["sha256"] == sha256_of(eye) == record["file"]["sha256"]
+        assert (row["decision"], row["score"]) == tuple(record["prediction"][key] for key in ("decision", "rdr_score"))
+        assert row["candidates"] == len(record["lesions"])
+        assert row["seconds"] > 0 and row["error"] is None
+    assert len({row["key"] for row in first}) == 3
+    assert found[1].drop_columns("seconds") == found[0].drop_columns("seconds") == found[2].drop_columns("seconds")
+    assert again == first, "the durations are kept"

@@ -5,6 +5,7 @@ from helpers.batches import SIZE, commands, phantoms_in
 from helpers.clusters import in_this_process
 from helpers.command_line import command, one_line
 
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.io.images import write_png
 from retina_xai.training.phantoms.phantom import make_phantom
 
@@ -32,7 +33,9 @@ def call(monkeypatch, capsys):
 
 
 def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the manifest, which says how long this run took."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("name", ["localize", "explain", "experiment", "evaluate"])

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 from contextlib import nullcontext
 from threading import Lock
 from time import sleep
 
 import cloudpickle
+import psutil
 import pytest
 from distributed import Client
 from helpers.clusters import in_this_process
@@ -17,7 +19,7 @@ from retina_xai.cluster.connections import own_workers, workers_of
 from retina_xai.cluster.executor import PER_THREAD, SPARE, ClusterExecutor
 from retina_xai.errors import InputError, OutputError, ServerError, UsageError
 from retina_xai.io.files import parse_json, write_json
-from retina_xai.runner import Codec, WorkItem, run
+from retina_xai.runner import Codec, WorkItem, claim, run
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -184,3 +186,44 @@ def test_work_that_cannot_be_sent_is_refused(tmp_path):
     executor, lock = ClusterExecutor(lambda: nullcontext(None)), Lock()
     with pytest.raises(UsageError, match="cannot be sent to workers .TypeError: .*; run it without --workers"):
         run(items_in(tmp_path), lambda number: lock, CODEC, executor=executor)
+
+
+KILLED = """
+import sys
+from functools import partial
+from pathlib import Path
+from time import sleep
+from retina_xai.cluster.connections import own_workers
+from retina_xai.cluster.executor import ClusterExecutor
+from retina_xai.io.files import write_json
+from retina_xai.runner import Codec, WorkItem, claim, run
+
+def work(number):
+    sleep(0.2)
+    return {"square": number**2}
+
+folder = Path(sys.argv[1])
+items = [WorkItem(f"item {number}", number, folder / f"{number}.json") for number in range(100)]
+with claim(folder, {"a": 1}):
+    codec = Codec(lambda path: {} if path.exists() else None, write_json)
+    run(items, work, codec, executor=ClusterExecutor(partial(own_workers, 1)))
+"""
+
+
+def test_a_killed_run_leaves_no_workers_and_can_be_resumed(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run_of = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], env=environment)
+    while len(list(tmp_path.glob("[0-9]*.json"))) < 3:
+        assert run_of.poll() is None
+        sleep(0.02)
+    children = psutil.Process(run_of.pid).children(recursive=True)
+    run_of.kill()
+    run_of.wait()
+    assert psutil.wait_procs(children, timeout=20)[1] == [], "workers end with the process that started them"
+    done = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("[0-9]*.json")}
+    with claim(tmp_path, {"a": 1}):
+        outcome = run(items_in(tmp_path, 100), lambda number: {"square": number**2}, CODEC)
+    assert [result["square"] for _, result in outcome.results] == [number**2 for number in range(100)]
+    assert sum(one.seconds is None for one in outcome.items) == len(done)
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in done} == done
+    assert not list(tmp_path.glob(".partial-*"))
