@@ -2,13 +2,14 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dask
 import torch
-from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed import Client, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
 from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
@@ -53,7 +54,17 @@ def own_workers(count: int = 0) -> Iterator[Client]:
         SpecCluster(workers, scheduler, security=security, silence_logs=logging.CRITICAL) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
+        client.register_plugin(_NoInterrupts())
         yield client
+
+
+class _NoInterrupts(WorkerPlugin):  # type: ignore[misc]
+    """Ctrl-C reaches the workers, too; the process that started them ends them."""
+
+    name = "retina-xai-no-interrupts"
+
+    def setup(self, worker: Worker) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

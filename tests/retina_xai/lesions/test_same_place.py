@@ -33,6 +33,18 @@ def test_dust_is_found_with_its_eyes_and_its_size():
     assert str(place) == f"same place in 4 of 12 eyes: ({place.x:.0f}, {place.y:.0f}), dust?"
 
 
+def test_of_very_many_eyes_some_are_compared():
+    many, few = eyes(40, dusty=range(40)), SamePlaceSettings(max_eyes=12)
+    (place,) = same_places(many, few)
+    assert (place.x, place.y) == pytest.approx(DUST, abs=1.5)
+    assert (place.eyes, place.of) == (12, 12)
+    members = {photograph for photograph, _ in place.members}
+    assert members != set(range(12)), "drawn over all"
+    (again,) = same_places(eyes(41, dusty=range(41)), few)
+    assert len({photograph for photograph, _ in again.members} - members) <= 1
+    assert same_places(many, SamePlaceSettings(max_eyes=40)) == same_places(many)
+
+
 def test_random_candidates_are_not_flagged():
     assert [same_places(eyes(12, seed=seed)) for seed in range(10)] == [()] * 10
 
@@ -72,5 +84,5 @@ def test_photographs_without_candidates_count_as_eyes():
 
 
 def test_unfit_settings_are_refused():
-    with pytest.raises(UsageError, match="tolerance 0, shift 16, min_eyes 3, repetitions 1000: expected above 0"):
+    with pytest.raises(UsageError, match="tolerance 0, shift 16, min_eyes 3, repetitions 1000, max_eyes 500: exp"):
         SamePlaceSettings(tolerance=0)
