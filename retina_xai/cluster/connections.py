@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    "distributed.worker.profile.enabled": False,
     "distributed.admin.large-graph-warning-threshold": "10GiB",
 }
 log = logging.getLogger(__name__)

@@ -65,11 +65,12 @@ def test_a_task_computes_in_the_folder_of_its_owner(tmp_path, monkeypatch):
         tasks.process(here, [ITEM])
 
 
-def test_a_task_computes_with_the_memory_settings_of_its_owner(monkeypatch):
-    monkeypatch.setitem(throughput._process, "keeps freed memory", True)
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_task_computes_with_the_batches_of_its_owner(monkeypatch, keeps):
+    monkeypatch.setitem(throughput._process, "keeps freed memory", keeps)
     kept = task_of(throughput.keeps_freed_memory)
-    monkeypatch.setitem(throughput._process, "keeps freed memory", False)
-    assert tasks.process(kept, [ITEM])[0].result[1] is True
+    monkeypatch.setitem(throughput._process, "keeps freed memory", not keeps)
+    assert tasks.process(kept, [ITEM])[0].result[1] is keeps
 
 
 def test_a_worker_of_other_versions_is_refused():
