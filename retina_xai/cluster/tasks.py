@@ -97,7 +97,7 @@ def _task(task: PackedTask) -> Task:
         _check_versions(task)
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        # `dask worker` makes the C library return freed memory at once, which costs half of the time of a network.
+        # `dask worker` makes the C library return freed memory at once, which takes a fifth of the time.
         keep_freed_memory(larger_batches=task.keeps_memory)
         _unpacked[task.token] = _loaded(task)
     return _unpacked[task.token]
