@@ -20,7 +20,7 @@ from typing import Any
 
 from distributed import Client, KilledWorker, as_completed
 
-from retina_xai.cluster.tasks import PackedTask, forget, packed, process
+from retina_xai.cluster.tasks import SECONDS, PackedTask, forget, packed, process
 from retina_xai.errors import InputError, ServerError
 from retina_xai.runner import ItemOutcome, Task, WorkItem
 
@@ -81,8 +81,8 @@ def _outcomes(
 class _Batches:
     """The batches of items at the scheduler: `done` yields their futures, `refill` adds more.
 
-    The first batches are of one item. They grow as long as a worker does all of a batch in `tasks.SECONDS`, so that
-    tiny items, such as those with a record, cost little. What a worker did not get to is put into other batches.
+    The first batches are of one item. They grow as long as a worker needs less than half of `tasks.SECONDS` for one, so
+    that tiny items, such as those with a record, cost little. What a worker did not get to is put into other batches.
     """
 
     def __init__(self, client: Client, parcel: PackedTask, items: Iterator[NumberedItem]) -> None:
@@ -106,12 +106,13 @@ class _Batches:
         """The outcomes of a batch that ended; raises what ends the run."""
         batch = self._at_scheduler.pop(key)
         if status == "finished":
-            if len(result) == len(batch) == self._size:
+            found, seconds = result
+            if len(found) < len(batch):
+                self._size = len(found)
+            elif len(batch) == self._size and seconds < SECONDS / 2:
                 self._size = min(2 * self._size, MAX_BATCH)
-            elif len(result) < len(batch):
-                self._size = len(result)
-            self._left.extend(batch[len(result) :])
-            return [(number, outcome) for (number, _), outcome in zip(batch, result, strict=False)]
+            self._left.extend(batch[len(found) :])
+            return [(number, outcome) for (number, _), outcome in zip(batch, found, strict=False)]
         error = result[1] if isinstance(result, tuple) else result
         if isinstance(error, KilledWorker) and len(batch) > 1:
             self._suspects.extend(batch)

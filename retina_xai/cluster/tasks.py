@@ -67,8 +67,8 @@ def packed(task: Task) -> PackedTask:
     return PackedTask(uuid4().hex, pickled, Path.cwd(), versions(), keeps_freed_memory())
 
 
-def process(task: PackedTask, items: Sequence[WorkItem[Any]]) -> list[ItemOutcome[Any, Any]]:
-    """The outcomes of the first of the items, in a worker: as many as are done in `SECONDS`, at least one.
+def process(task: PackedTask, items: Sequence[WorkItem[Any]]) -> tuple[list[ItemOutcome[Any, Any]], float]:
+    """The outcomes of the first of the items, in a worker, and the seconds: as many as are begun in `SECONDS`.
 
     Raises:
         UsageError: the worker has other versions, or lacks a module.
@@ -77,12 +77,12 @@ def process(task: PackedTask, items: Sequence[WorkItem[Any]]) -> list[ItemOutcom
     """
     outcomes: list[ItemOutcome[Any, Any]] = []
     with _one_at_a_time, _in_folder(task.folder):
-        call, end = _task(task), monotonic() + SECONDS
+        call, begin = _task(task), monotonic()
         for item in items:
             outcomes.append(call(item))
-            if monotonic() >= end:
+            if monotonic() - begin >= SECONDS:
                 break
-    return outcomes
+        return outcomes, monotonic() - begin
 
 
 def forget() -> None:

@@ -160,6 +160,7 @@ def test_tiny_items_are_sent_in_batches_and_slow_ones_are_not(tmp_path, in_threa
         return fifth(number)
 
     monkeypatch.setattr(tasks, "SECONDS", 0.05)
+    monkeypatch.setattr("retina_xai.cluster.executor.SECONDS", 0.05)
     monkeypatch.setattr(Client, "submit", submit)
     executor = ClusterExecutor(lambda: workers_of(in_threads))
     outcome = run(items_in(tmp_path, 240), work, CODEC, executor=executor)

@@ -48,9 +48,9 @@ def task_of(answer):
 
 def test_the_weights_are_read_once():
     first, second, before = task_of(lambda: 1), task_of(lambda: 2), Weights.read
-    assert [tasks.process(first, [ITEM])[0].result for _ in range(3)] == [("Weights", 1)] * 3
+    assert [tasks.process(first, [ITEM])[0][0].result for _ in range(3)] == [("Weights", 1)] * 3
     assert Weights.read == before + 1
-    assert tasks.process(second, [ITEM])[0].result == ("Weights", 2)
+    assert tasks.process(second, [ITEM])[0][0].result == ("Weights", 2)
     assert Weights.read == before + 2
 
 
@@ -58,7 +58,7 @@ def test_a_task_computes_in_the_folder_of_its_owner(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     here = task_of(lambda: str(Path.cwd()))
     monkeypatch.chdir("/")
-    assert tasks.process(here, [ITEM])[0].result[1] == str(tmp_path)
+    assert tasks.process(here, [ITEM])[0][0].result[1] == str(tmp_path)
     assert Path.cwd() == Path("/")
     tmp_path.rmdir()
     with pytest.raises(ServerError, match="has no folder .*; workers need photographs and results under the same path"):
@@ -70,7 +70,7 @@ def test_a_task_computes_with_the_batches_of_its_owner(monkeypatch, keeps):
     monkeypatch.setitem(throughput._process, "keeps freed memory", keeps)
     kept = task_of(throughput.keeps_freed_memory)
     monkeypatch.setitem(throughput._process, "keeps freed memory", not keeps)
-    assert tasks.process(kept, [ITEM])[0].result[1] is keeps
+    assert tasks.process(kept, [ITEM])[0][0].result[1] is keeps
 
 
 def test_a_worker_of_other_versions_is_refused():
@@ -87,6 +87,8 @@ def test_a_task_that_cannot_be_loaded_says_what_is_missing():
 
 def test_a_worker_reports_after_a_while(monkeypatch):
     waiting = task_of(lambda: sleep(0.05))
-    assert len(tasks.process(waiting, [ITEM] * 3)) == 3
+    assert len(tasks.process(waiting, [ITEM] * 3)[0]) == 3
     monkeypatch.setattr(tasks, "SECONDS", 0.07)
-    assert len(tasks.process(waiting, [ITEM] * 9)) == 2
+    outcomes, seconds = tasks.process(waiting, [ITEM] * 9)
+    assert len(outcomes) == 2
+    assert 0.1 <= seconds < 0.5
