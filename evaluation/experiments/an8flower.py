@@ -46,8 +46,11 @@ class An8Flower(Experiment):
         sets: keys of `FLOWER_SETS`.
         flowers: of each class, for the training.
         tested: new flowers of each class that are explained.
-        epochs, lr, batch: of the training; see `FlowerTraining`.
-        mu: bound of the L1 norm of VEBI. top: number of filters it shows.
+        epochs: of the training; see `FlowerTraining`.
+        lr: of the training.
+        batch: of the training.
+        mu: bound of the L1 norm of VEBI.
+        top: number of filters that VEBI shows.
         shown: number of new flowers of a set with a picture.
         resamples: of the bootstrap.
 
