@@ -80,18 +80,6 @@ class Session:
         """All photographs of this session by key: uploads first, then those of the folder."""
         return {**self.uploads, **{item.key: item for item in served.folder.items}}
 
-    def if_current(self, item: Item, act: Callable[[], object]) -> Callable[[], None]:
-        """The action of a button on the page of a photograph: nothing if another photograph is open by then.
-
-        Keys that are pressed in quick succession can reach a button of the former page.
-        """
-
-        def guarded() -> None:
-            if self.current == item.key:
-                act()
-
-        return guarded
-
     @property
     def has_news(self) -> bool:
         """Whether something that was asked for has ended and not been taken over."""

@@ -176,7 +176,7 @@ def test_a_patient_on_both_sides_of_a_split_is_refused(call, graded, tmp_path):
     config.write_text(f'{STAGE}[data]\nsplit = "{split}"\n[hardware]\naccelerator = "cpu"\ndevices = 1\n')
     code, _, err = call("train", "--data", graded, "--config", config, "--out", tmp_path / "out")
     assert code == 3
-    assert f"{split}: patient eyepacs:1 is in training and in validation (1_left, 1_right)" in one_line(err)
+    assert f"{split}: patient eyepacs:1 is in validation and in training (1_left, 1_right)" in one_line(err)
     assert not (tmp_path / "out" / "split.csv").exists()
 
 

@@ -1,5 +1,7 @@
 """Dask clusters for tests: workers in threads of this process, which start at once."""
 
+import sys
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +17,17 @@ def few_threads() -> Iterator[None]:
     yield
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])
+
+
+@contextmanager
+def no_main_file() -> Iterator[None]:
+    """Processes that are spawned import no main file. The tests of pages leave the one of a page behind."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -30,7 +30,12 @@ def show_evidence(state: Session, item: Item, found: Evidence | None, served: Se
         st.fragment(_watch, run_every=POLL)(state, place)
         return
     label, kind = ("Find evidence", "primary") if found is None else ("Recompute", "secondary")
-    ask = state.if_current(item, lambda: state.explain(item, question_of(state, served), served))
+
+    def ask() -> None:
+        """Of the photograph that is open by then: a key can reach the button while the next one is being shown."""
+        current = state.items(served).get(state.current or "", item)
+        state.explain(current, question_of(state, served), served)
+
     st.button(label, key="find", shortcut="g", type=kind, width="stretch", on_click=ask)  # type: ignore[arg-type]
     _show_failure(job or state.searches.ended.get(place), item)
 

@@ -84,14 +84,12 @@ def test_next_follows_the_filter(served):
     assert (listed == []) == (NO_REFERABLE_DR not in decisions)
 
 
-def test_a_key_that_reaches_the_former_page_says_nothing_of_the_next_photograph(served):
-    _, state, item = opened(examination, served)
-    said = []
-    say = state.if_current(item, lambda: said.append(item.name))
-    say()
-    state.current = "another"
-    say()
-    assert said == ["10_right.png"]
+def test_a_search_that_is_asked_for_on_the_former_page_is_of_the_open_photograph(served):
+    page, state, item = opened(examination, served)
+    state.current = next(one.key for one in state.items(served).values() if one.name == "7_left.png")
+    page.button(key="find").click().run()
+    asked = {key for key, _ in (*state.searches.jobs, *state.searches.found)}
+    assert state.current in asked and item.key not in asked
 
 
 @pytest.mark.parametrize(("former", "image"), [("another", None), (None, "unknown")])

@@ -12,7 +12,7 @@ import cloudpickle
 import psutil
 import pytest
 from distributed import Client
-from helpers.clusters import in_this_process
+from helpers.clusters import in_this_process, no_main_file
 
 from retina_xai.cluster import tasks
 from retina_xai.cluster.connections import own_workers, workers_of
@@ -69,7 +69,7 @@ def full(number):
 @pytest.fixture(scope="module")
 def processes():
     """Two worker processes, as `--workers 2` starts them."""
-    with own_workers(2) as client:
+    with no_main_file(), own_workers(2) as client:
         yield client
 
 
