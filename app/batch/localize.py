@@ -99,15 +99,15 @@ def localize_batch(
         return check_own(item, found.sha256) and _has_more(settings, item)
 
     codec, eye = Codec(_load, save, fits), eye_of(settings.eye_pattern)
-    claimed = {**facts, "ungradable": settings.ungradable, **settings.reader.facts()}
+    claimed = {**facts, "ungradable": settings.ungradable, **reader.facts()}
     with claim(settings.out, claimed):
-        items = work_items(paths, settings.out, settings.reader)
+        items = work_items(paths, settings.out, reader)
         outcome = run(items, work, codec, reporter(on_done, _line), executor)
-        write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], settings.reader)
+        write_manifest(settings.out / MANIFEST_FILE, outcome, claimed, asdict)
+        write_patients(settings.out / "patients.csv", [item for item, _ in outcome.results], reader)
         found = find_artefacts(settings.out, eye)
         sources = {item.record: item.source for item in items}
-        write_artefacts(settings.out / ARTEFACTS_FILE, found, sources, settings.classifier, settings.reader)
-        write_manifest(settings.out / MANIFEST_FILE, outcome, claimed, asdict)
+        write_artefacts(settings.out / ARTEFACTS_FILE, found, sources, settings.classifier, reader)
         write_csv(settings.out / "lesions.csv", LESION_COLUMNS, _lesion_rows(settings.out, notes_of(found)))
     outcome.raise_failures()
     return found.places

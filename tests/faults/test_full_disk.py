@@ -9,11 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from helpers.batches import commands, phantoms_in
+from helpers.batches import commands, everything, graded_in
 from helpers.command_line import command, one_line
 from helpers.trainings import RESULTS, small_training
 
-from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.errors import OutputError
 from retina_xai.io import files
 from retina_xai.models.checkpoint import load_classifier, save_weights
@@ -24,11 +23,7 @@ from retina_xai.training.state import AtomicCheckpoints
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    phantoms_in(tmp_path / "data" / "3", ("a", "b"))
-    phantoms_in(tmp_path / "data" / "0", ("c",), seed=3)
-    return tmp_path / "data"
+    return graded_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -109,12 +104,6 @@ def test_a_full_disk_ends_a_batch_with_one_line_and_it_resumes(folder, weights, 
     whole = commands(folder, weights, tmp_path / "whole")[name]
     assert call(*whole)[0] == 0
     assert everything(tmp_path / "out") == everything(tmp_path / "whole")
-
-
-def everything(folder):
-    """All files but the manifest, which says how long this run took."""
-    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
-    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("name", ["localize", "predict", "explain"])

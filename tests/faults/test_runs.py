@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from helpers.batches import SIZE, commands, phantoms_in
+from helpers.batches import SIZE, commands, everything, graded_in, phantoms_in
 from helpers.command_line import command, one_line
 
-from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.errors import UsageError
 from retina_xai.io.images import write_png
 from retina_xai.io.locks import LOCK_FILE, only_process
@@ -49,22 +48,12 @@ main()
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Photographs in folders named by grade."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    phantoms_in(tmp_path / "data" / "0", ("a", "b"))
-    phantoms_in(tmp_path / "data" / "3", ("c",), seed=3)
-    return tmp_path / "data"
+    return graded_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def call(monkeypatch, capsys):
     return command(monkeypatch, capsys)
-
-
-def everything(folder):
-    """All files but the manifest, which says how long this run took."""
-    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
-    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize("name", BATCHES)

@@ -1,9 +1,11 @@
-"""Batches of small phantoms, and the commands that write results of them."""
+"""Batches of small phantoms, the commands that write results of them, and the files that a run wrote."""
 
 from pathlib import Path
 
+import pytest
 from helpers.command_line import FACTORY
 
+from retina_xai.app.batch.manifest import MANIFEST_FILE
 from retina_xai.io.images import write_png
 from retina_xai.training.phantoms.phantom import make_phantom
 
@@ -16,6 +18,21 @@ def phantoms_in(folder: Path, names: tuple[str, ...] = NAMES, seed: int = 0) -> 
     for number, name in enumerate(names, start=seed):
         write_png(folder / f"{name}.png", make_phantom(number, *SIZE, grade=3).pixels)
     return folder
+
+
+def graded_in(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three photographs in folders named by grade, below `place`, which becomes the current folder."""
+    monkeypatch.chdir(place)
+    monkeypatch.syspath_prepend(place)
+    phantoms_in(place / "data" / "0", ("a", "b"))
+    phantoms_in(place / "data" / "3", ("c",), seed=3)
+    return place / "data"
+
+
+def everything(folder: Path) -> dict[Path, bytes]:
+    """All files but the manifest, which says how long a run took."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_FILE)
+    return {path.relative_to(folder): path.read_bytes() for path in found}
 
 
 def commands(folder: Path, weights: Path, out: Path) -> dict[str, tuple[object, ...]]:

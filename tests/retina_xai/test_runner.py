@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.batches import everything
 from torch import OutOfMemoryError
 
 from retina_xai.errors import BatchError, InputError, ModelError, OutputError, UsageError
@@ -30,10 +31,6 @@ def items_in(folder, count=5):
 
 def squared(number):
     return {"square": number**2, "third": number / 3, "undefined": float("nan")}
-
-
-def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def raising(error, at=(2,)):

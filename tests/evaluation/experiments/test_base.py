@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.batches import everything
 from helpers.tiny_network import photographs, tiny_network
 
 from retina_xai.errors import InputError, OutputError, UsageError
@@ -64,10 +65,6 @@ def subject(tmp_path):
 def hook(monkeypatch):
     """Set what happens before a case is measured."""
     return lambda function: monkeypatch.setattr(Brightness, "before", staticmethod(function))
-
-
-def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_what_is_written(subject, tmp_path):

@@ -12,6 +12,7 @@ import cloudpickle
 import psutil
 import pytest
 from distributed import Client
+from helpers.batches import everything
 from helpers.clusters import in_this_process, no_main_file
 
 from retina_xai.cluster import tasks
@@ -36,10 +37,6 @@ CODEC = Codec(load, write_json)
 
 def items_in(folder, count=12):
     return [WorkItem(f"item {number}", number, folder / f"{number}.json") for number in range(count)]
-
-
-def everything(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def fifth(number):
