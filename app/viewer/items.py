@@ -30,8 +30,8 @@ MAX_FRAMES = 200
 class Item:
     """A photograph: `name` as shown, without folders; `key` as in the head of this module.
 
-    frame: of a file with several, from 0. group: the patient that the file names, "" where it names none. place: among
-    the photographs of the patient, the latest study first. earlier: whether the patient has a later study.
+    frame: of a file with several, from 0. group: the patient that the file names, "" where it names none. later: number
+    of later studies of this patient. eye: as in `Identity`.
     """
 
     key: str
@@ -40,8 +40,13 @@ class Item:
     uploaded: bool = False
     frame: int | None = None
     group: str = ""
-    place: tuple[int, ...] = ()
-    earlier: bool = False
+    later: int = 0
+    eye: str = ""
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Among the photographs of the patient: the latest study first, then by eye and frame."""
+        return self.later, EYES.index(self.eye), self.frame or 0
 
     @property
     def patient(self) -> str:
@@ -113,8 +118,8 @@ def _of_patient(plain: Item, identity: Identity, told: str, studies: Mapping[tup
         plain,
         name=", ".join(part for part in (told, study, identity.eye) if part),
         group=f"dicom {identity.patient}" if identity.patient else f"file {plain.key}",
-        place=(count - number, EYES.index(identity.eye)),
-        earlier=number < count,
+        later=count - number,
+        eye=identity.eye,
     )
 
 
@@ -129,7 +134,6 @@ def _frames(item: Item) -> list[Item]:
             key=key_of(f"{item.key} {frame}"),
             name=f"{item.name}, frame {frame + 1} of {count}",
             frame=frame,
-            place=(*item.place, frame),
         )
         for frame in range(count)
     ]

@@ -84,7 +84,7 @@ def ordered(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         highest[row.item.patient] = max(row.score, highest.get(row.item.patient, -1.0))
 
-    def place(row: Row) -> tuple[float, str, tuple[int, ...], str, str]:
+    def place(row: Row) -> tuple[float, str, tuple[int, int, int], str, str]:
         item = row.item
         return -highest[item.patient], item.patient, item.place, item.name, item.key
 

@@ -26,6 +26,7 @@ from retina_xai.grades.photographs import REFERABLE
 from retina_xai.grades.tables import rows_of
 from retina_xai.io.files import write_csv, write_json, write_text
 from retina_xai.metrics.classification import auroc, auroc_interval, calibration, expected_calibration_error
+from retina_xai.metrics.classifier_figures import ScoredPhotographs
 from retina_xai.metrics.intervals import bootstrap
 
 COLUMNS = ("image", "patient", "level", "part", "score")
@@ -52,6 +53,11 @@ class FoldScores:
     def of_grades(self, comparison: str) -> "FoldScores":
         """The photographs with a grade of the comparison, a key of `COMPARISONS`."""
         return self.where(np.isin(self.levels, COMPARISONS[comparison]))
+
+    @property
+    def sample(self) -> ScoredPhotographs:
+        """Truth, score and patient."""
+        return ScoredPhotographs.of(self.levels >= REFERABLE, self.scores, self.patients)
 
     @property
     def sources(self) -> npt.NDArray[np.str_]:
@@ -110,7 +116,7 @@ def fold_figures(scores: FoldScores, seed: int = 0) -> dict[str, dict[str, Any]]
     figures: dict[str, dict[str, Any]] = {}
     for source in sorted(set(scores.sources.tolist())):
         here = scores.where(scores.sources == source)
-        table = calibration(here.levels >= REFERABLE, here.scores)
+        table = calibration(here.sample.labels, here.scores)
         figures[source] = {
             "photographs": len(here.images),
             "patients": len(set(here.patients.tolist())),
@@ -124,9 +130,9 @@ def fold_figures(scores: FoldScores, seed: int = 0) -> dict[str, dict[str, Any]]
 
 def _auroc(scores: FoldScores, seed: int) -> list[float]:
     """The value and both ends of its interval."""
-    labels = scores.levels >= REFERABLE
-    interval = auroc_interval(labels, scores.scores, scores.patients, RESAMPLES, seed)
-    return [auroc(labels, scores.scores), interval.low, interval.high]
+    sample = scores.sample
+    interval = auroc_interval(sample.labels, sample.scores, sample.patients, RESAMPLES, seed)
+    return [auroc(sample.labels, sample.scores), interval.low, interval.high]
 
 
 def fold_differences(scores: FoldScores, others: FoldScores, seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -149,8 +155,7 @@ def fold_differences(scores: FoldScores, others: FoldScores, seed: int = 0) -> d
 
 def _gain(one: FoldScores, other: FoldScores, seed: int) -> list[float]:
     """The difference of the AUROC, and both ends of its interval; the same patients are drawn on both sides."""
-    members = [np.flatnonzero(one.patients == patient) for patient in np.unique(one.patients)]
-    labels = one.levels >= REFERABLE
+    members, labels = one.sample.members, one.sample.labels
 
     def gain(drawn: npt.NDArray[np.int64]) -> float:
         chosen = np.concatenate([members[patient] for patient in drawn])

@@ -77,7 +77,7 @@ def listed_keys(state: Session, served: Services) -> list[str]:
 
 def _show_bar(state: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Worklist** – sorted by score, both eyes of a patient together", width="stretch")
+        st.markdown("**Worklist** – the photographs of a patient stand together", width="stretch")
         reader_input(state)
 
 
@@ -192,7 +192,7 @@ def _open(state: Session, key: str) -> None:
 
 
 def _remarks(row: Row) -> list[str]:
-    return ["earlier study"] * row.item.earlier + ["second reading"] * row.second
+    return ["earlier study"] * (row.item.later > 0) + ["second reading"] * row.second
 
 
 def _table_row(row: Row) -> TableRow:
