@@ -24,10 +24,11 @@ NAMES = ("cat", "dog", "house", "one")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Photographs and the results of the fit, of the ablation and of an explanation of them."""
+    """Photographs, a network, and in `fit` the results of the fit."""
     place = tmp_path_factory.mktemp("vebi")
     photographs(place / "in", NAMES)
     (place / "tiny_factory.py").write_text(FACTORY)
+    run_experiment(RelevanceFit(mu=5.0, averaged=2), subject_of(place, tiny_network()), place / "fit")
     return place
 
 
@@ -38,23 +39,23 @@ def call(monkeypatch, capsys, folder):
 
 
 def test_the_fit_is_that_of_the_explainer_and_resumes(call, folder):
-    run = ("fit-vebi", *NETWORK, "--out", "fit", "--set", "mu=5", "--set", "averaged=2")
+    run = ("fit-vebi", *NETWORK, "--out", "again", "--set", "mu=5", "--set", "averaged=2")
     code, text, err = call(*run)
     assert (code, err) == (0, "")
     assert "VEBI: relevance of filters" in text
-    found = FilterRelevance.load(folder / "fit" / "relevance.safetensors")
+    found = FilterRelevance.load(folder / "again" / "relevance.safetensors")
     network = tiny_network()
     images = [network.input_of(case.photograph()) for case in subject_of(folder, network).photographs()]
     expected = VEBI(mu=5.0).fitted(TinyNet(5), [(image, None) for image in images]).relevance
     assert (found.layers, found.classes, found.mu, found.images) == (expected.layers, expected.classes, 5.0, 4)
     torch.testing.assert_close(found.weights, expected.weights, atol=1e-3, rtol=1e-3)
-    table = pd.read_csv(folder / "fit" / "filters.csv")
+    table = pd.read_csv(folder / "again" / "filters.csv")
     assert table.columns.tolist() == ["class", "index", "rank", "layer", "filter", "weight"]
     assert (table["weight"] > 0).all()
-    assert (folder / "fit" / "averages.png").exists()
-    before = (folder / "fit" / "relevance.safetensors").read_bytes()
+    assert (folder / "again" / "averages.png").exists()
+    before = (folder / "again" / "relevance.safetensors").read_bytes()
     assert call(*run)[1].count("done before") == 4
-    assert (folder / "fit" / "relevance.safetensors").read_bytes() == before
+    assert (folder / "again" / "relevance.safetensors").read_bytes() == before
 
 
 def subject_of(folder, network):
