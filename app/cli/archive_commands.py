@@ -1,4 +1,4 @@
-"""`retina-xai pull` and `retina-xai push`: photographs from an archive (PACS), and results to it."""
+"""`pull`, `push` and `deidentify`: photographs from an archive (PACS), results to it, and photographs for others."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,3 +59,21 @@ def push(
         progress_over(len(found), "pushing") as progress,
     ):
         push_batch(found, archive, server, progress.done, reader(None, identified), nameless)
+
+
+def deidentify(
+    images: Annotated[list[Path], typer.Argument(parser=path_options.path, help="DICOM photographs, or folders.")],
+    out: path_options.Out,
+    key: Annotated[
+        Path | None,
+        typer.Option(parser=path_options.path, help="File of the secret of the pseudonyms; OUT.key by default."),
+    ] = None,
+) -> None:
+    """Copy DICOM photographs without what identifies the patient (PS3.15, basic profile)."""
+    from retina_xai.app.batch.deidentify import deidentify_batch
+    from retina_xai.app.cli.progress import progress_over
+    from retina_xai.io.images import find_images
+
+    found = find_images(images)
+    with progress_over(len(found), "de-identifying") as progress:
+        deidentify_batch(found, out, key or out.with_name(f"{out.name}.key"), progress.done)

@@ -14,6 +14,7 @@ EXTRA_OF = {
 """Extra by command; every other command needs `app`."""
 EXTRA_OF_MODULE = {
     "dask": "cluster",
+    "dicomanonymizer": "dicom",
     "dicomweb_client": "dicom",
     "distributed": "cluster",
     "highdicom": "dicom",
@@ -29,6 +30,7 @@ OPTIONAL = frozenset(
     {
         "dask",
         "defusedxml",
+        "dicomanonymizer",
         "dicomweb_client",
         "distributed",
         "fpdf",

@@ -46,6 +46,7 @@ app.command()(calibrate)
 app.command()(export)
 app.command()(archive_commands.pull)
 app.command()(archive_commands.push)
+app.command()(archive_commands.deidentify)
 app.command()(compare)
 app.command()(fit_vebi)
 

@@ -77,7 +77,7 @@ _UNDEFINED = 0xFFFF_FFFF
 
 @dataclass(eq=False)
 class DicomFile:
-    """An open file: the attributes of `WANTED`, the transfer syntax, and where the value of the pixel data begins.
+    """An open file: the attributes that were asked for, the syntax, and where the value of the pixel data begins.
 
     start: None without pixel data. length: in bytes; None for encapsulated (compressed) pixel data.
     """
@@ -122,11 +122,11 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 @contextmanager
-def open_dicom(path: Path, more: Sequence[str] = ()) -> Iterator[DicomFile]:
+def open_dicom(path: Path, more: Sequence[str] | None = ()) -> Iterator[DicomFile]:
     """Open a DICOM file (PS3.10, with its preamble) and read its header.
 
     Args:
-        more: keywords of attributes that are kept beside those of `WANTED`.
+        more: keywords of attributes that are kept beside those of `WANTED`; None keeps all attributes.
 
     Raises:
         InputError: the header is too large, or names no transfer syntax.
@@ -143,7 +143,7 @@ def open_dicom(path: Path, more: Sequence[str] = ()) -> Iterator[DicomFile]:
             syntax == ImplicitVRLittleEndian,
             syntax != ExplicitVRBigEndian,
             stop_when=place.reached,
-            specific_tags=[*_TAGS, *_tags_of(more)],
+            specific_tags=None if more is None else [*_TAGS, *_tags_of(more)],
         )
         found = DicomFile(path, dataset, syntax, stream)
         if not place.seen and stream is not file and stream.seek(0, 2) == HEADER_BYTES:
