@@ -21,6 +21,6 @@ Dicom = Annotated[
     typer.Option(
         "--dicom",
         help="Also write the results of DICOM photographs as DICOM objects: segmentations, structured report, overlay, "
-        "PDF report.",
+        "presentation state, PDF report.",
     ),
 ]

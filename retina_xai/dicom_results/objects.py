@@ -3,6 +3,7 @@
 <stem>_candidates.dcm   binary segmentation, a segment per type of lesion
 <stem>_evidence.dcm     fractional segmentation
 <stem>_overlay.dcm      Secondary Capture
+<stem>_outlines.dcm     Softcopy Presentation State
 <stem>_findings.dcm     Structured Report, TID 1500
 <stem>_report.dcm       Encapsulated PDF
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from retina_xai.dicom_results.documents import encapsulated_pdf, overlay_capture
+from retina_xai.dicom_results.presentation import outlines_presentation
 from retina_xai.dicom_results.segmentations import candidates_segmentation, evidence_segmentation
 from retina_xai.dicom_results.sources import ResultSource
 from retina_xai.dicom_results.structured_report import structured_report
@@ -24,6 +26,7 @@ KINDS: dict[str, Callable[[ResultSource], Dataset]] = {
     "candidates": candidates_segmentation,
     "evidence": evidence_segmentation,
     "overlay": overlay_capture,
+    "outlines": outlines_presentation,
     "findings": structured_report,
 }
 REPORT = "report"

@@ -24,7 +24,11 @@ IDENTIFYING = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
     *("StudyTime", "ReferringPhysicianName"),
 )
-KEPT = ("SOPInstanceUID", "SeriesInstanceUID", "ImageLaterality", "PatientOrientation", "PixelSpacing")
+KEPT = (
+    *("SOPInstanceUID", "SeriesInstanceUID", "ImageLaterality", "PatientOrientation", "PixelSpacing"),
+    "PhotometricInterpretation",
+)
+REFERENCES = ("SourceImageSequence", "ReferencedSOPSequence", "SourceInstanceSequence", "ReferencedImageSequence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,7 @@ def reference_to(source: PhotographSource) -> Dataset:
 
 def _name_frame(made: Dataset, source: PhotographSource) -> None:
     for element in made.iterall():
-        if element.keyword in ("SourceImageSequence", "ReferencedSOPSequence", "SourceInstanceSequence"):
+        if element.keyword in REFERENCES:
             for item in element.value:
                 if item.get("ReferencedSOPInstanceUID") == source.header.SOPInstanceUID:
                     item.ReferencedFrameNumber = source.frame

@@ -105,11 +105,15 @@ def _candidate(source: ResultSource, lesion: Annotation) -> sr.PlanarROIMeasurem
 
 
 def region_of(lesion: Annotation, source: PhotographSource) -> sr.ImageRegion:
-    """The ring around a lesion, not those around holes."""
-    ring = max(lesion.shape.outline.rings, key=lambda ring: max(x for x, _ in ring) - min(x for x, _ in ring))
-    points = np.array([*ring, ring[0]], float) + 0.5
+    """The region within `region_points`."""
     image = sr.SourceImageForRegion(source.header.SOPClassUID, source.header.SOPInstanceUID)
-    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, points, image)
+    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, region_points(lesion), image)
+
+
+def region_points(lesion: Annotation) -> np.ndarray:
+    """The closed ring around a lesion, not those around holes: (points, 2) x and y, from the photograph's corner."""
+    ring = max(lesion.shape.outline.rings, key=lambda ring: max(x for x, _ in ring) - min(x for x, _ in ring))
+    return np.array([*ring, ring[0]], float) + 0.5
 
 
 def sizes_of(lesion: Annotation, scale: RetinalScale | None) -> list[sr.Measurement]:

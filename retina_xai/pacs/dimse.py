@@ -17,9 +17,11 @@ from pydicom.uid import (
     JPEG2000,
     UID,
     AllTransferSyntaxes,
+    ColorSoftcopyPresentationStateStorage,
     ComprehensiveSRStorage,
     EncapsulatedPDFStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -43,7 +45,10 @@ from retina_xai.io.dicom.facts import PHOTOGRAPH_CLASSES
 from retina_xai.io.names import printable
 from retina_xai.pacs.archive import ArchiveSettings, RemoteObject, ServerAddress, StudyQuery
 
-CLASSES = PHOTOGRAPH_CLASSES | {SegmentationStorage, ComprehensiveSRStorage, EncapsulatedPDFStorage}
+CLASSES = PHOTOGRAPH_CLASSES | {
+    *(SegmentationStorage, ComprehensiveSRStorage, EncapsulatedPDFStorage),
+    *(ColorSoftcopyPresentationStateStorage, GrayscaleSoftcopyPresentationStateStorage),
+}
 """Photographs and results, which are offered where the archive does not say the class of an object."""
 
 FIND, GET, MOVE = (UID(f"1.2.840.10008.5.1.4.1.2.2.{number}") for number in (1, 3, 2))

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from helpers.command_line import command
 from helpers.damage import DAMAGES, damaged_jpeg, one_bit
-from helpers.image_files import RGB, RNG, refusal, save
+from helpers.image_files import RGB, refusal, save
 from PIL import Image
 
 from retina_xai.io.images import read_image
@@ -165,8 +165,9 @@ def test_truncated_files_are_refused(tmp_path, name, share):
 def test_every_flipped_bit_of_a_png_is_detected(tmp_path):
     data = bytearray(save(tmp_path / "b.png", RGB).read_bytes())
     path = tmp_path / "flipped.png"
-    for position in RNG.choice(np.arange(8, len(data)), 60, replace=False):
+    rng = np.random.default_rng(0)
+    for position in rng.choice(np.arange(8, len(data)), 60, replace=False):
         flipped = bytearray(data)
-        flipped[position] ^= 1 << int(RNG.integers(8))
+        flipped[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(flipped)
         assert refusal(path), position

@@ -74,7 +74,7 @@ def test_a_planted_patient_is_found_nowhere(run, planted, tmp_path, caplog, name
     hidden = [one for one in HIDDEN if one != STUDY] if "--dicom" in name else HIDDEN  # objects reference the study
     assert [path for path in written if told(path.read_bytes(), hidden)] == []
     assert [path for path in written if told(str(path.relative_to(tmp_path)).encode())] == []
-    assert len([path for path in written if path.suffix == ".dcm"]) == (20 if "--dicom" in name else 0)
+    assert len([path for path in written if path.suffix == ".dcm"]) == (24 if "--dicom" in name else 0)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

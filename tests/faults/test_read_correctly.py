@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from helpers.bombs import png_chunk
 from helpers.command_line import command
-from helpers.image_files import GREY, RGB, RNG, SMOOTH, save
+from helpers.image_files import GREY, RGB, SMOOTH, save
 from PIL import Image, ImageOps
 
 from retina_xai.fundus.field_of_view import field_of_view
@@ -180,7 +180,7 @@ def test_16_bit_colour_png(tmp_path):
 
 
 def test_alpha_is_composited_on_black(tmp_path):
-    alpha = RNG.integers(0, 256, GREY.shape, dtype=np.uint8)
+    alpha = np.random.default_rng(0).integers(0, 256, GREY.shape, dtype=np.uint8)
     expected = RGB * (alpha[..., None] / 255)
     for name in ("a.png", "a.tif"):
         pixels = read_image(save(tmp_path / name, np.dstack([RGB, alpha]))).pixels

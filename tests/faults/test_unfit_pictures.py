@@ -13,7 +13,6 @@ from retina_xai.localization import predict
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.verdict import NO_REFERABLE_DR, REFER
 
-RNG = np.random.default_rng(0)
 GRADES = "eyepacs/trainLabels.csv"
 
 
@@ -26,7 +25,7 @@ def motion(pixels, angle):
 
 
 def noise(pixels):
-    return np.clip(pixels + RNG.normal(0, 100, pixels.shape), 0, 255).astype(np.uint8)
+    return np.clip(pixels + np.random.default_rng(0).normal(0, 100, pixels.shape), 0, 255).astype(np.uint8)
 
 
 def shrunk(pixels):
@@ -117,7 +116,12 @@ def test_good_photographs_still_get_an_answer(real_data):
 
 
 def test_predict_never_calls_black_white_or_grey_pictures_negative(monkeypatch, capsys, tmp_path):
-    pictures = {"black": 0, "white": 255, "grey": 128, "speckle": RNG.integers(0, 256, (300, 300, 3))}
+    pictures = {
+        "black": 0,
+        "white": 255,
+        "grey": 128,
+        "speckle": np.random.default_rng(0).integers(0, 256, (300, 300, 3)),
+    }
     for name, value in pictures.items():
         write_png(tmp_path / "in" / f"{name}.png", np.broadcast_to(value, (300, 300, 3)).astype(np.uint8))
     code, _, _ = command(monkeypatch, capsys)("predict", tmp_path / "in", "--out", tmp_path / "scores.csv")

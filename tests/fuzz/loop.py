@@ -20,7 +20,7 @@ from fuzz.targets import FuzzTarget
 from retina_xai.errors import InternalError, RetinaXaiError
 
 SECONDS = 10
-MEMORY = 2 * 2**30
+MEMORY = 2**30
 STARVED = "not enough memory"
 
 

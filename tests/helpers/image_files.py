@@ -9,9 +9,8 @@ from PIL import Image
 from retina_xai.errors import InputError
 from retina_xai.io.images import read_image
 
-RNG = np.random.default_rng(0)
 SMOOTH = np.linspace(0, 255, 80 * 96 * 3).reshape(80, 96, 3).astype(np.uint8)
-RGB = RNG.integers(0, 256, (80, 96, 3), dtype=np.uint8)
+RGB = np.random.default_rng(0).integers(0, 256, (80, 96, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
 
 

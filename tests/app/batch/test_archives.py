@@ -67,13 +67,13 @@ def test_pull_localize_push_and_find_the_results_again(archive, call, weights, t
     assert call("localize", tmp_path / "in", "--out", tmp_path / "out", *options)[0] == 0
     code, out, err = call("push", tmp_path / "out", "--to", archive.url, *QUICK)
     assert (code, err) == (0, "")
-    assert out.count(": stored") == 5
+    assert out.count(": stored") == 6
     query = ("--from", archive.url, "--study", OTHER_STUDY, "--everything")
     assert call("pull", *query, "--out", tmp_path / "again", *QUICK)[0] == 0
     found = [pydicom.dcmread(path) for path in (tmp_path / "again").glob("*.dcm")]
     sent = [pydicom.dcmread(path) for path in (tmp_path / "out").glob("*.dcm")]
     results = {one.SOPInstanceUID: one for one in found if one.Manufacturer == "retina-xai"}
-    assert len(found) == 6
+    assert len(found) == 7
     assert results.keys() == {one.SOPInstanceUID for one in sent}
     for one in sent:
         assert results[one.SOPInstanceUID] == one
@@ -206,15 +206,15 @@ def test_push_keeps_receipts_and_names_nobody(archive, results, call):
     archive.refuse["store"] = 0xA700
     code, out, err = call(*push)
     assert code == 5
-    assert "5 of 5 objects failed" in one_line(err)
+    assert "6 of 6 objects failed" in one_line(err)
     assert "C-STORE failed (0xA700, " in out
     archive.refuse.clear()
     code, out, err = call(*push)
-    assert (code, out.count(": stored"), archive.asked["store"]) == (0, 5, 10)
+    assert (code, out.count(": stored"), archive.asked["store"]) == (0, 6, 12)
     assert [secret for secret in HIDDEN if secret in out + err] == []
-    assert len(list((results / RECEIPTS).iterdir())) == 5
+    assert len(list((results / RECEIPTS).iterdir())) == 6
     code, out, _ = call(*push, "--identified")
-    assert (code, out.count("done before"), archive.asked["store"]) == (0, 5, 10)
+    assert (code, out.count("done before"), archive.asked["store"]) == (0, 6, 12)
     assert "QX195603_findings.dcm" in out
 
 
@@ -225,7 +225,7 @@ def test_a_class_that_an_archive_does_not_accept_is_one_line(results, call):
     finally:
         archive.close()
     assert code == 5
-    assert out.count(": stored") == 4
+    assert out.count(": stored") == 5
     assert "accepts no STORE for objects of this class and transfer syntax" in out
 
 
@@ -270,7 +270,7 @@ def test_dicomweb_pull_and_push(web, files, results, call, tmp_path):
         assert pulled[source.SOPInstanceUID] == source
         assert pulled[source.SOPInstanceUID].file_meta.TransferSyntaxUID == source.file_meta.TransferSyntaxUID
     code, again, err = call("push", results, "--to", web.url, *QUICK)
-    assert (code, err, again.count(": stored"), len(web.files)) == (0, "", 5, len(files) + 5)
+    assert (code, err, again.count(": stored"), len(web.files)) == (0, "", 6, len(files) + 6)
     assert [secret for secret in HIDDEN if secret in out + again] == []
 
 

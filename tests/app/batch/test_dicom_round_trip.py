@@ -11,6 +11,7 @@ import pypdfium2
 import pytest
 from helpers.dicom_files import PATIENT_NUMBER, STUDY, SYNTAXES, photograph, save_as
 from PIL import Image
+from pydicom.uid import ColorSoftcopyPresentationStateStorage, GrayscaleSoftcopyPresentationStateStorage
 
 from retina_xai.app.batch.localize import LocalizeRun, localize_batch
 from retina_xai.app.batch.photographs import PhotographReader
@@ -25,7 +26,7 @@ from retina_xai.training.phantoms.phantom import make_phantom
 
 EYE = make_phantom(3, 288, 352, grade=3).pixels
 METHOD = "saliency"
-KINDS = ("candidates", "evidence", "overlay", "findings", "report")
+KINDS = ("candidates", "evidence", "overlay", "outlines", "findings", "report")
 EXPLAINED = {
     "</PatientID": "empty without --identified",
     "</StudyDate": "empty without --identified",
@@ -147,6 +148,25 @@ def test_overlay_and_pdf_are_those_of_the_photograph(results, kind):
     assert [word for word in ("accepted", "rejected", "the reader") if word in text] == []
 
 
+@pytest.mark.parametrize("kind", SYNTAXES)
+def test_the_presentation_state_draws_the_outlines_of_the_record(results, expected, kind):
+    made = opened(results, kind, "outlines")
+    source = pydicom.dcmread(results[0][kind], stop_before_pixels=True)
+    assert made.SOPClassUID == ColorSoftcopyPresentationStateStorage
+    (series,) = made.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == source.SeriesInstanceUID
+    assert series.ReferencedImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    (drawn,) = made.GraphicAnnotationSequence
+    assert drawn.ReferencedImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    lesions = expected[kind].lesions
+    for line, text, lesion in zip(drawn.GraphicObjectSequence, drawn.TextObjectSequence, lesions, strict=True):
+        points = np.reshape(line.GraphicData, (-1, 2))
+        left, top, right, bottom = (value + 0.5 for value in lesion.shape.box)
+        assert [*points.min(axis=0), *points.max(axis=0)] == [left, top, right, bottom]
+        assert (points[0] == points[-1]).all()
+        assert text.UnformattedTextValue == str(lesion.id)
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian's dicom3tools) is not installed")
 @pytest.mark.parametrize("what", KINDS)
 def test_dciodvfy_finds_nothing_but_what_is_explained(results, what):
@@ -181,9 +201,18 @@ def test_a_photograph_without_spacing_and_with_a_chosen_frame(classifier, tmp_pa
     found = {what: pydicom.dcmread(tmp_path / "out" / f"{name}_{what}.dcm") for what in KINDS}
     assert found["overlay"].SourceImageSequence[0].ReferencedFrameNumber == 2
     assert found["report"].SourceInstanceSequence[0].ReferencedFrameNumber == 2
+    for item in _items(found["outlines"], "ReferencedImageSequence"):
+        assert item.ReferencedFrameNumber == 2
     record = json.loads((tmp_path / "out" / f"{name}.json").read_text())
     units = {item.CodeValue for item in _items(found["findings"], "MeasurementUnitsCodeSequence")}
     assert units == ({"1", "{disc_area}", "{disc_diameter}"} if record["lesions"] else {"1"})
+
+
+def test_the_presentation_state_of_a_grey_photograph_is_grey(classifier, tmp_path):
+    path = save_as(tmp_path / "eye.dcm", photograph(EYE[..., 1]))
+    localize_batch([path], LocalizeRun(classifier, tmp_path / "out", METHOD, True, dicom=True), lambda *_: None)
+    made = pydicom.dcmread(tmp_path / "out" / f"{read_image(path).name}_outlines.dcm")
+    assert made.SOPClassUID == GrayscaleSoftcopyPresentationStateStorage
 
 
 def test_identified_objects_belong_to_the_patient_and_others_to_nobody(classifier, tmp_path, results):

@@ -69,7 +69,7 @@ def objects(made, tmp_path_factory):
 
 
 def test_all_objects_reference_the_photograph_and_name_nobody(made, objects):
-    kinds = ("candidates", "evidence", "findings", "overlay", "report")
+    kinds = ("candidates", "evidence", "findings", "outlines", "overlay", "report")
     assert sorted(objects) == [*(f"algorithm_{kind}.dcm" for kind in kinds), "reader_findings.dcm"]
     source = pydicom.dcmread(made[0], stop_before_pixels=True)
     for file in objects.values():

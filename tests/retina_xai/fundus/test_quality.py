@@ -10,14 +10,13 @@ from retina_xai.fundus.quality import RULES, gradability, measure
 from retina_xai.io.images import find_images, read_image
 
 ROWS, COLUMNS = np.mgrid[:600, :800]
-RNG = np.random.default_rng(0)
 
 
 def retina(vessels=True):
     """A reddish disc with vessel-like lines and fine mottling."""
     distance = np.hypot(COLUMNS - 400, ROWS - 300) / 270
     pixels = (1 - 0.3 * distance**2)[..., None] * np.array([190.0, 100.0, 55.0])
-    mottling = cv2.GaussianBlur(RNG.normal(0, 1, ROWS.shape), (0, 0), 2)
+    mottling = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, ROWS.shape), (0, 0), 2)
     pixels = pixels * (1 + 0.02 * mottling[..., None] / mottling.std())
     if vessels:
         lines = np.zeros(ROWS.shape, np.uint8)
@@ -30,13 +29,17 @@ def retina(vessels=True):
 
 def oct_scan():
     """A grey, speckled horizontal band."""
-    band = np.exp(-(((ROWS - 300 - 30 * np.sin(COLUMNS / 150)) / 60) ** 2)) * 200 * RNG.rayleigh(0.7, ROWS.shape)
+    band = (
+        np.exp(-(((ROWS - 300 - 30 * np.sin(COLUMNS / 150)) / 60) ** 2))
+        * 200
+        * np.random.default_rng(0).rayleigh(0.7, ROWS.shape)
+    )
     return np.repeat(np.clip(band, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def scenery():
     """Colourful patches without a round border."""
-    patches = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    patches = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     return cv2.resize(patches, (800, 600), interpolation=cv2.INTER_CUBIC)
 
 
