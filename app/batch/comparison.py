@@ -5,17 +5,23 @@ from pathlib import Path
 
 from retina_xai.app.batch.experiments import load_networks
 from retina_xai.app.cli.options import Given, configured
-from retina_xai.evaluation.comparison.experiment import Comparison
+from retina_xai.errors import UsageError
+from retina_xai.evaluation.comparison.experiment import Comparison, all_methods
+from retina_xai.evaluation.comparison.markings import markings_in
 from retina_xai.evaluation.experiments.base import Subject, images_below
+from retina_xai.models.network import RDR_NAME
 
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """The options: photographs, network, names of methods and metrics as texts, choice of photographs, device."""
+    """The options: photographs, network, names of methods and metrics as texts, choice of photographs, device.
 
-    images: Path
+    annotated: folder of an annotated data set, whose photographs of `split` ("" is its default) are taken instead.
+    """
+
+    images: Path | None
     model: str
     weights: Path | None
     methods: str
@@ -24,6 +30,8 @@ class CompareRequest:
     seed: int
     device: str
     boxes: Path | None = None
+    annotated: Path | None = None
+    split: str = ""
 
 
 def prepare_comparison(request: CompareRequest, given: Given) -> tuple[Comparison, Subject]:
@@ -35,13 +43,24 @@ def prepare_comparison(request: CompareRequest, given: Given) -> tuple[Compariso
         ModelError: a network or weights that cannot be used.
     """
     methods = names_in(request.methods)
-    boxes = "" if request.boxes is None else str(request.boxes)
-    base = Comparison(methods=() if ALL in methods else methods, metrics=names_in(request.metrics), boxes=boxes)
+    if ALL in methods:
+        methods = all_methods(fundus=request.model == RDR_NAME)
+    boxes, annotated = ("" if path is None else str(path) for path in (request.boxes, request.annotated))
+    metrics = names_in(request.metrics)
+    base = Comparison(methods=methods, metrics=metrics, boxes=boxes, annotated=annotated, split=request.split)
     comparison = configured(base, "compare", given)
-    images = images_below(request.images)
+    images = _photographs(request)
     weights = [] if request.weights is None else [request.weights]
     networks = load_networks([request.model], weights, request.device)
     return comparison, Subject(networks, images, request.limit, request.seed)
+
+
+def _photographs(request: CompareRequest) -> tuple[Path, ...]:
+    if (request.images is None) == (request.annotated is None):
+        raise UsageError("no photographs, or two kinds of them: give --images or --annotated")
+    if request.annotated is None:
+        return images_below(request.images)
+    return tuple(sorted(markings_in(str(request.annotated), request.split).cases))
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -9,7 +9,17 @@ from retina_xai.app.cli import path_options, prepared
 from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
-Images = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of photographs.")]
+Images = Annotated[Path | None, typer.Option(parser=path_options.path, help="Folder of photographs.")]
+Marked = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotated",
+        parser=path_options.path,
+        help="Folder of an annotated data set instead of --images; its masks are the truth of localisation.",
+    ),
+]
+Split = Annotated[str, typer.Option(help="Of the annotated data set; its own default otherwise.")]
+RDR = "rdr: the classifier of fundus photographs."
 Methods = Annotated[str, typer.Option(help="all, or names separated by commas; a random map is always added.")]
 Metrics = Annotated[
     str,
@@ -34,9 +44,11 @@ Settings = Annotated[
 
 
 def compare(  # noqa: PLR0913
-    images: Images,
-    model: Annotated[str, typer.Option(help=MODEL)],
+    model: Annotated[str, typer.Option(help=f"{MODEL} {RDR}")],
     out: path_options.Out,
+    images: Images = None,
+    annotated: Marked = None,
+    split: Split = "",
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     methods: Methods = "all",
     metrics: Metrics = "",
@@ -56,7 +68,9 @@ def compare(  # noqa: PLR0913
     from retina_xai.app.cli.progress import progress_over
     from retina_xai.evaluation.experiments.base import run_experiment
 
-    request = CompareRequest(images, model, weights, methods, metrics, limit, seed, device.value, boxes)
+    request = CompareRequest(
+        images, model, weights, methods, metrics, limit, seed, device.value, boxes, annotated, split
+    )
     chosen, subject = prepare_comparison(request, Given({}, settings or ()))
     cases, executor = chosen.cases(subject), prepared.executor(workers, scheduler)
     with progress_over(len(cases), "comparing") as progress:

@@ -20,11 +20,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 
 from retina_xai.errors import ModelError, UsageError
 from retina_xai.evaluation.comparison.cost import costed
 from retina_xai.evaluation.comparison.maps import ExplainedCase
+from retina_xai.evaluation.comparison.markings import markings_in
 from retina_xai.evaluation.comparison.page import findings_of
 from retina_xai.evaluation.comparison.registry import METRICS, chosen_metrics
 from retina_xai.evaluation.experiments.base import Experiment, ExperimentCase, Findings, Measurement, Subject
@@ -32,18 +34,20 @@ from retina_xai.evaluation.experiments.deletion import seeded
 from retina_xai.evaluation.objects.boxes import boxes_of, fingerprint, mask_of
 from retina_xai.evaluation.plots import DOTS, rendered
 from retina_xai.explainers.explainer import Explainer, Explanation
-from retina_xai.explainers.registry import COMPARED, EXPLAINERS, explainer_named
-from retina_xai.models.network import Network
+from retina_xai.explainers.registry import COMPARED, EXPLAINERS, FUNDUS_METHODS, explainer_named
+from retina_xai.models.network import RDR_NAME, Network
 from retina_xai.plotting import plot
 
 CHANCE = "random"
 UNDEFENDED = "fgvis-undefended"
-CHEAP_FIRST = ("control", "gradient", "architecture", "perturbation", "ablation", "game")
+CHEAP_FIRST = ("control", "gradient", "architecture", "perturbation", "fundus", "ablation", "game")
 """Categories by rising cost."""
 
 
-def all_methods() -> tuple[str, ...]:
-    """Keys of the methods that can explain a photograph of any network, cheap ones first."""
+def all_methods(fundus: bool = False) -> tuple[str, ...]:
+    """Keys of the methods that can explain a photograph, of any network or of fundus networks, cheap ones first."""
+    if fundus:
+        return in_order([key for key in FUNDUS_METHODS if EXPLAINERS[key].category in CHEAP_FIRST])
     wanted = {*COMPARED, "architecture"}
     keys = [key for key, spec in EXPLAINERS.items() if spec.category in wanted or key == UNDEFENDED]
     return in_order(keys)
@@ -53,11 +57,11 @@ def in_order(keys: Sequence[str]) -> tuple[str, ...]:
     """Each key once, with that of chance, cheap methods first.
 
     Raises:
-        UsageError: an unknown method, or one that is not for photographs of any network.
+        UsageError: an unknown method, or one that cannot be compared.
     """
     for key in keys:
         if explainer_named(key).category not in CHEAP_FIRST:
-            raise UsageError(f"method {key!r} cannot be compared on any network: choose of {', '.join(all_methods())}")
+            raise UsageError(f"method {key!r} cannot be compared: choose of {', '.join(all_methods())}")
     places = {key: CHEAP_FIRST.index(EXPLAINERS[key].category) for key in {*keys, CHANCE}}
     return tuple(sorted(places, key=lambda key: (places[key], list(EXPLAINERS).index(key))))
 
@@ -100,10 +104,13 @@ class Comparison(Experiment):
         resamples: of the bootstrap.
         boxes: CSV file or folder of Pascal VOC XML files with the boxes of the objects (`objects.boxes`), which the
             metrics of localisation need; those of the explained class where it is among their labels, otherwise all.
+        annotated: folder of an annotated data set (`datasets.registry`), whose masks of all lesion types together are
+            the truth instead.
+        split: of that data set; its own default where it is empty.
         shown: number of photographs of which a picture is written for each method.
 
     Raises:
-        UsageError: an unknown method or metric, settings that a method refuses, or no resamples.
+        UsageError: an unknown method or metric, settings that a method refuses, no resamples, or boxes and a data set.
     """
 
     name: ClassVar[str] = "comparison"
@@ -118,11 +125,15 @@ class Comparison(Experiment):
     samples: int = 1000
     resamples: int = 2000
     boxes: str = ""
+    annotated: str = ""
+    split: str = ""
     shown: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", in_order(self.methods or all_methods()))
-        object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=bool(self.boxes)))
+        object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=bool(self.boxes or self.annotated)))
+        if self.boxes and self.annotated:
+            raise UsageError("boxes and an annotated data set: give one of them")
         if self.resamples < 1:
             raise UsageError(f"resamples {self.resamples}: give at least 1")
         self.explainers(0)
@@ -131,10 +142,15 @@ class Comparison(Experiment):
         """What every figure depends on; the settings of a method are in the identity of its cases."""
         kept = ("metrics", "resamples")
         settings = {key: value for key, value in super().settings().items() if key in kept}
+        if self.annotated:
+            settings["annotations"] = markings_in(self.annotated, self.split).fingerprint
         return {**settings, "boxes": fingerprint(Path(self.boxes))} if self.boxes else settings
 
-    def explainers(self, seed: int) -> dict[str, Explainer]:
-        """The methods by key; every source of randomness has this seed."""
+    def explainers(self, seed: int, fundus: bool = False) -> dict[str, Explainer]:
+        """The methods by key; every source of randomness has this seed.
+
+        For fundus networks, games have their settings for fundus photographs instead of `lr`, `lam` and `iterations`.
+        """
         game = {
             "game": "deletion",
             "lam": self.lam,
@@ -144,12 +160,14 @@ class Comparison(Experiment):
             "judged_at_end": True,
         }
         own: dict[str, dict[str, Any]] = {"rise": {"masks": self.masks}, "lime": {"samples": self.samples}}
-        return seeded(self.methods, own | {"fgvis": game, UNDEFENDED: game}, seed)
+        return seeded(self.methods, own if fundus else own | {"fgvis": game, UNDEFENDED: game}, seed, fundus)
 
     def cases(self, subject: Subject) -> Sequence[ExperimentCase]:
         """Every method on every chosen photograph, method by method."""
-        photographs = subject.photographs()
-        described = {key: json.dumps(one.settings(), sort_keys=True) for key, one in self.explainers(0).items()}
+        photographs, fundus = subject.photographs(), subject.network.fundus
+        if not fundus and (own := [key for key in self.methods if EXPLAINERS[key].category == "fundus"]):
+            raise UsageError(f"method {own[0]!r} is for fundus photographs: give --model {RDR_NAME}, or leave it out")
+        described = {key: json.dumps(one.settings(), sort_keys=True) for key, one in self.explainers(0, fundus).items()}
         return [
             ComparedCase(f"{one.name} {key}", f"{one.identity} {key} {text}", one.number, one.path, key, one.identity)
             for key, text in described.items()
@@ -163,10 +181,10 @@ class Comparison(Experiment):
         network, key = subject.network, case.method
         photograph = case.photograph()
         image = network.input_of(photograph)
-        target = int(network.logits(image).argmax())
+        target = network.explained_class(image)
         seed = (case.seed + subject.seed) % 2**31
-        explainer = self.explainers(seed)[key]
-        truth = self.truth_of(network, case, photograph.pixels.shape, network.classes[target])
+        explainer = self.explainers(seed, network.fundus)[key]
+        truth = self.truth_of(network, case, photograph.pixels, network.classes[target])
         record: dict[str, Any] = {"method": key, "photograph": case.photograph_id, "class": network.classes[target]}
         try:
             result, cost = costed(network, image, lambda: explainer(network.model, image, target))
@@ -186,8 +204,12 @@ class Comparison(Experiment):
         }
         return Measurement(record, _panel(network, image, result) if case.number < self.shown else {})
 
-    def truth_of(self, network: Network, case: ComparedCase, shape: tuple[int, ...], target: str) -> Tensor | None:
-        """Where the object is in the input of the network, (H, W) bool; None without boxes."""
+    def truth_of(self, network: Network, case: ComparedCase, pixels: np.ndarray, target: str) -> Tensor | None:
+        """Where the object is, or all lesions, in the input of the network, (H, W) bool; None without annotations."""
+        shape = pixels.shape
+        if self.annotated and case.path is not None:
+            mask = markings_in(self.annotated, self.split).mask_of(case.path, (shape[0], shape[1]))
+            return network.preprocessing.mask_to_input(mask, pixels)
         if not self.boxes or case.path is None:
             return None
         found = boxes_of(Path(self.boxes), case.path)

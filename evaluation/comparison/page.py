@@ -17,6 +17,7 @@ from retina_xai.evaluation.comparison.summary import PLAIN, ComparisonSummary, M
 from retina_xai.evaluation.experiments.base import Findings, Subject
 from retina_xai.evaluation.tables import number
 from retina_xai.explainers.registry import EXPLAINERS
+from retina_xai.models.network import Network
 
 FEW = 15
 """Of fewer photographs, the percentile bootstrap covers less than it says."""
@@ -30,7 +31,7 @@ def findings_of(
     """The findings of all records."""
     summary = summary_of(records, metrics, resamples, subject.seed)
     pictures = drawn(summary)
-    caption = caption_of(summary, subject.network.name, resamples)
+    caption = caption_of(summary, subject.network, resamples)
     page = _page(summary, subject.network.name, caption, pictures[".png"])
     documents = {f"comparison{ending}": content for ending, content in pictures.items()}
     return Findings(
@@ -70,7 +71,7 @@ def table_of(summary: ComparisonSummary) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
-def caption_of(summary: ComparisonSummary, network: str, resamples: int) -> str:
+def caption_of(summary: ComparisonSummary, network: Network, resamples: int) -> str:
     """What the table shows, and how far it can be trusted."""
     games = ", ".join(
         f"{EXPLAINERS[key].label} {summary.converged[key]:.0%}"
@@ -78,9 +79,9 @@ def caption_of(summary: ComparisonSummary, network: str, resamples: int) -> str:
         if EXPLAINERS[key].category in ("game", "ablation")
     )
     return (
-        f"{network}, {summary.photographs} photographs, each explained for its most likely class. Means; * the best, "
-        "~ not told apart from it: the 95 % interval of the paired difference includes 0 (percentile bootstrap over "
-        f"the photographs, {resamples} resamples). Arrows: which direction is better. Controls, ablations and the "
+        f"{network.name}, {summary.photographs} photographs, each explained for {network.explained_as}. Means; * the "
+        "best, ~ not told apart from it: the 95 % interval of the paired difference includes 0 (percentile bootstrap "
+        f"over the photographs, {resamples} resamples). Arrows: which direction is better. Controls, ablations and the "
         "random map cannot be the best. Pixels are ranked by their evidence, ties by the signed attribution, then in a "
         "random order from a fixed seed; 'largest tie' is the share of pixels that is left to it. One bare pass is a "
         "forward and backward pass of one image. The best is chosen on the same photographs."

@@ -238,7 +238,9 @@ def chosen_metrics(names: Sequence[str] | None, annotated: bool) -> tuple[str, .
         raise UsageError(f"unknown metric {unknown[0]!r}: choose of all, {', '.join((*GROUPS, *METRICS))}")
     named = sorted(key for key in wanted if key in METRICS and METRICS[key].truth)
     if (named or wanted == {"localisation"}) and not annotated:
-        raise UsageError(f"metric {(named or ['localisation'])[0]!r} needs the objects: give them with --boxes")
+        raise UsageError(
+            f"metric {(named or ['localisation'])[0]!r} needs the objects: give them with --boxes or --annotated"
+        )
     return tuple(
         key for key, spec in METRICS.items() if wanted & {"all", key, spec.group} and (annotated or not spec.truth)
     )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -86,8 +87,7 @@ class BlackImage(ReachExperiment):
 def black(network: Network) -> Tensor:
     """The black image (1, 3, size, size), normalised: -mean / std in each channel."""
     rules = network.preprocessing
-    shade = -torch.tensor(rules.mean) / torch.tensor(rules.std)
-    return shade[None, :, None, None].expand(1, -1, rules.size, rules.size).contiguous().to(network.device)
+    return rules.to_tensor(np.zeros((rules.size, rules.size, 3), np.uint8))[None].to(network.device)
 
 
 def targets(network: Network, seed: int) -> list[int]:

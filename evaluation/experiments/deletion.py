@@ -150,13 +150,20 @@ class Faithfulness(Experiment):
         return {name: float(values.mean()), f"{name}.low": interval.low, f"{name}.high": interval.high}
 
 
-def seeded(methods: Sequence[str], own: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Explainer]:
+def seeded(
+    methods: Sequence[str], own: Mapping[str, Mapping[str, Any]], seed: int, fundus: bool = False
+) -> dict[str, Explainer]:
     """The methods by key, with their own settings; every source of randomness has this seed.
+
+    Args:
+        fundus: whether they get their settings for fundus photographs first.
 
     Raises:
         UsageError: an unknown method, or settings that it refuses.
     """
-    made = {key: explainer_named(key).factory(**own.get(key, {})) for key in methods}
+    specs = {key: explainer_named(key) for key in methods}
+    presets = {key: (spec.fundus_preset or {}) if fundus else {} for key, spec in specs.items()}
+    made = {key: spec.factory(**{**presets[key], **own.get(key, {})}) for key, spec in specs.items()}
     return {key: explainer.with_seed(seed) or explainer for key, explainer in made.items()}
 
 

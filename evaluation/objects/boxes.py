@@ -23,10 +23,11 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, parse
 from torch import Tensor
 
-from retina_xai.errors import InputError
+from retina_xai.errors import InputError, UsageError
 from retina_xai.io.files import sha256_of
 from retina_xai.io.names import shown_name
 from retina_xai.models.imagenet import ImagenetPreprocessing
+from retina_xai.models.network import NetworkInput
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -57,8 +58,14 @@ class Box:
         union = self.area + other.area - common
         return common / union if union > 0 else 0.0
 
-    def in_input(self, shape: tuple[int, int], rules: ImagenetPreprocessing) -> "Box":
-        """The part of the box that a network sees: of a photograph of `shape` (H, W), resized and cropped."""
+    def in_input(self, shape: tuple[int, int], rules: NetworkInput) -> "Box":
+        """The part of the box that a network sees: of a photograph of `shape` (H, W), resized and cropped.
+
+        Raises:
+            UsageError: a network whose input is made in another way.
+        """
+        if not isinstance(rules, ImagenetPreprocessing):
+            raise UsageError("boxes need a network of everyday photographs; for fundus photographs give masks")
         short = min(shape)
         scaled = [rules.resize if side == short else int(rules.resize * side / short) for side in shape]
         (y, x), (down, across) = (

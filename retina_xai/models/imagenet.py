@@ -55,6 +55,15 @@ class ImagenetPreprocessing:
         shade = image.detach().cpu() * torch.tensor(self.std)[:, None, None] + torch.tensor(self.mean)[:, None, None]
         return np.asarray((shade.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
 
+    def mask_to_input(self, mask: np.ndarray, pixels: np.ndarray) -> torch.Tensor:
+        """Part of a photograph, (H, W) bool, in the input of the network: (size, size) bool; half covered is inside."""
+        how = transforms.InterpolationMode.BILINEAR
+        resized = transforms.Resize(self.resize, interpolation=how, antialias=True)(
+            torch.from_numpy(mask)[None].float()
+        )
+        inside: torch.Tensor = transforms.CenterCrop(self.size)(resized)[0] >= 0.5
+        return inside
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

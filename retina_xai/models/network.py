@@ -3,6 +3,7 @@
     load_network("resnet50")                            torchvision's network with torchvision's weights
     load_network("resnet50", Path("resnet50.pth"))      the same with weights from a local file
     load_network("my_package.nets:make", Path("w.pt"))  the module that `make()` returns, with weights from a file
+    load_network("rdr")                                 the classifier of fundus photographs; see `models.rdr_network`
 
 A factory is called without arguments and returns a torch module that maps (N, 3, H, W) to logits (N, classes);
 `models.outputs` lists other outputs that are accepted. The module may have two attributes:
@@ -20,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,6 +45,27 @@ from retina_xai.models.scored_model import scored
 from retina_xai.models.scores import Score, score_spec
 
 SUGGESTIONS = 5
+RDR_NAME = "rdr"
+
+
+class NetworkInput(Protocol):
+    """How photographs become inputs of a network, (3, size, size)."""
+
+    @property
+    def size(self) -> int:
+        """Pixels of a side."""
+
+    def to_tensor(self, pixels: np.ndarray) -> Tensor:
+        """RGB uint8 (H, W, 3) -> normalised (3, size, size)."""
+
+    def to_pixels(self, image: Tensor) -> np.ndarray:
+        """Normalised (3, size, size) -> RGB uint8 (size, size, 3)."""
+
+    def mask_to_input(self, mask: np.ndarray, pixels: np.ndarray) -> Tensor:
+        """Part of a photograph, (H, W) bool, in the input of the network: (size, size) bool."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for reports."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +74,16 @@ class Network:
 
     model: in evaluation mode, (N, 3, size, size) -> logits (N, classes). classes: their names in order. weights: the
     SHA-256 of the weights file, torchvision's name of its weights, or "state:" and the SHA-256 of the tensors of a
-    factory's module.
+    factory's module. fundus: whether it takes fundus photographs, for which methods have settings of their own.
+    explained_as: which class `explained_class` is, for captions.
     """
 
+    fundus: ClassVar[bool] = False
+    explained_as: ClassVar[str] = "its most likely class"
     model: nn.Module
     name: str
     classes: tuple[str, ...]
-    preprocessing: ImagenetPreprocessing
+    preprocessing: NetworkInput
     weights: str
 
     @property
@@ -84,6 +110,10 @@ class Network:
         scores, indices = self.scores(image, score)[0].topk(min(count, len(self.classes)))
         return list(zip(indices.tolist(), scores.tolist(), strict=True))
 
+    def explained_class(self, image: Tensor) -> int:
+        """The class that a comparison explains, of one image (1, 3, size, size)."""
+        return int(self.logits(image).argmax())
+
     def check_score(self, score: Score) -> None:
         """Compute the score of an image of the mean colour.
 
@@ -107,12 +137,16 @@ class Network:
 
 
 def load_network(name: str, weights: Path | str | None = None, device: str | torch.device = "cpu") -> Network:
-    """A network by torchvision's name or as `package.module:factory`; see the module docstring.
+    """A network by torchvision's name, as `package.module:factory`, or "rdr"; see the module docstring.
 
     Raises:
         ModelError: unknown network, unusable factory, or weights that do not fit or cannot be downloaded or read.
     """
     weights = None if weights is None else Path(weights)
+    if name == RDR_NAME:
+        from retina_xai.models.rdr_network import rdr_network
+
+        return rdr_network(weights, device)
     model, rules, identity = _from_factory(name, weights) if ":" in name else _from_torchvision(name, weights)
     model = model.eval().to(device)
     outputs = _outputs(model, name, torch.zeros(1, 3, rules.size, rules.size, device=device))

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from helpers.tiny_network import tiny_network
 
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.comparison.page import caption_of, table_of, verdicts_of
@@ -101,10 +102,10 @@ def test_an_effect_that_is_not_certain_and_few_photographs_are_told():
         one["values"]["deletion-noise"] = one["values"]["deletion"] + (0.1 if number % 2 else -0.1)
     uncertain = summary_of(records, NAMES, 200, 0)
     assert verdicts_of(uncertain)[0].endswith("; the interval includes 0.")
-    assert "With 4 photographs the intervals are too narrow." in caption_of(uncertain, "net", 200)
+    assert "With 4 photographs the intervals are too narrow." in caption_of(uncertain, tiny_network(), 200)
     many = summary_of(records_of({key: areas * 4 for key, areas in AREAS.items()}), NAMES, 50, 0)
     assert many.photographs == 16
-    assert "too narrow" not in caption_of(many, "net", 50)
+    assert "too narrow" not in caption_of(many, tiny_network(), 50)
 
 
 def test_table_and_frame_hold_every_method_and_metric(found):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from helpers.marked_phantoms import marked_phantom
 from PIL import Image
 
 from retina_xai.errors import UsageError
@@ -18,7 +19,6 @@ from retina_xai.fundus.quality import gradability
 from retina_xai.io.images import read_image
 from retina_xai.localization import localize
 from retina_xai.models.checkpoint import load_classifier
-from retina_xai.training.phantoms.phantom import PhantomSettings, make_phantom
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,7 @@ def classifier(weights):
 @pytest.fixture
 def dataset(tmp_path):
     """One phantom with its exact masks of two lesion types."""
-    phantom = make_phantom(3, 96, 120, 3, PhantomSettings(types=("haemorrhages", "hard_exudates")))
-    types = {"haemorrhages": "HE", "hard_exudates": "EX"}
-    for place, pixels in {"images": phantom.pixels, **{types[name]: phantom.masks[name] for name in types}}.items():
-        (tmp_path / "data" / place).mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / "data" / place / "eye.png")
-    return open_masks_folder(tmp_path / "data")
+    return open_masks_folder(marked_phantom(tmp_path / "data"))
 
 
 def test_settings_have_the_methods_candidate_threshold_and_the_rule_of_the_data_set(dataset, classifier):
