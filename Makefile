@@ -1,11 +1,11 @@
-# make demo | test | lint | audit | fuzz | docs | bench | wheel. Each installs what it needs into .venv first.
+# make demo | test | lint | audit | fuzz | quantus | docs | bench | wheel. Each installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPONENTS := app/viewer/components
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test lint lint-browser audit fuzz docs bench wheel
+.PHONY: demo test lint lint-browser audit fuzz quantus docs bench wheel
 
 demo: $(INSTALLED)
 	$(BIN)/retina-xai demo --out demo
@@ -42,6 +42,14 @@ audit: .venv/audit/installed
 
 fuzz: $(INSTALLED)
 	OMP_NUM_THREADS=1 PYTHONPATH=.:tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
+
+# Metrics of Quantus on our explainers. It is no dependency, so it lies in a folder of its own.
+quantus: $(INSTALLED) .venv/quantus/installed
+	OMP_NUM_THREADS=1 PYTHONPATH=.venv/quantus $(BIN)/python -m pytest tests/retina_xai/test_quantus.py
+
+.venv/quantus/installed:
+	$(BIN)/python -m pip install --quiet --no-deps --target .venv/quantus quantus==0.6.0 cachetools==8.0.1
+	touch $@
 
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict

@@ -4,6 +4,7 @@
 |------------------------|-------------------------------------------------------------------------------------------|
 | `as_captum`            | an explainer as a Captum `Attribution`: `attribute(inputs, target)`, for Captum's metrics |
 | `as_quantus`           | an explainer as the `explain_func` of Quantus' metrics                                    |
+| `as_monai`             | an explainer as an `Inferer` of MONAI, in the place of its `SaliencyInferer`              |
 | `CaptumExplainer`      | a Captum attribution as an explainer, with the contract of all others                     |
 
 What the other library gets is one of two `Values`: "attribution", the signed values of the method, or "evidence", which
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from captum.attr import Attribution
+from monai.inferers.inferer import Inferer
 from torch import Tensor, nn
 
 from retina_xai.errors import ModelError, UsageError
@@ -90,6 +92,38 @@ def as_quantus(explainer: Explainer, values: Values = "evidence") -> Callable[..
         return np.ascontiguousarray(found)
 
     return explain
+
+
+class ExplainerInferer(Inferer):
+    """An explainer as an inferer of MONAI; made by `as_monai`."""
+
+    def __init__(self, explainer: Explainer, target: Targets, values: Values) -> None:
+        super().__init__()
+        self.explainer = explainer
+        self.target = target
+        self.values = values
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+        """The values of images (N, C, H, W): evidence (N, 1, H, W), or the attribution (N, C, H, W).
+
+        Raises:
+            UsageError: further arguments, which MONAI would pass to the network, or a network that is no module.
+            InputError, ModelError: see `Explainer`.
+        """
+        if args or kwargs:
+            raise UsageError("an explainer takes images and a network; give a network that needs no more arguments")
+        if not isinstance(network, nn.Module):
+            raise UsageError(f"the network is {type(network).__name__}, expected a torch module")
+        return values_of(self.explainer(network, inputs, target=self.target), inputs, self.values)
+
+
+def as_monai(explainer: Explainer, target: Targets = None, values: Values = "evidence") -> ExplainerInferer:
+    """The explainer as an `Inferer` of MONAI: `inferer(inputs, network)`.
+
+    Args:
+        target: class index for all, or (N,); the most likely classes by default.
+    """
+    return ExplainerInferer(explainer, target, values)
 
 
 def values_of(result: Explanation, images: Tensor, values: Values) -> Tensor:

@@ -7,9 +7,12 @@ import torch
 from captum.metrics import infidelity, sensitivity_max
 from helpers.heads import Body
 from helpers.networks import LinearLogit, TinyNet, smooth_images
+from monai.inferers import Inferer, SaliencyInferer
+from scipy.stats import spearmanr
 from torch import nn
+from torchvision import models
 
-from retina_xai.adapters import CaptumExplainer, as_captum, as_quantus
+from retina_xai.adapters import CaptumExplainer, as_captum, as_monai, as_quantus
 from retina_xai.errors import ModelError, UsageError
 from retina_xai.explainers.fgvis import FGVis
 from retina_xai.explainers.grad_cam import GradCAM, upsampled
@@ -39,6 +42,27 @@ def test_maps_without_colour_and_of_another_size_get_the_shape_of_the_images():
     assert torch.equal(evidence, RISE(masks=5)(model, images, 1).evidence[:, None].expand_as(images))
     with pytest.raises(UsageError, match="values 'mask': choose 'attribution' or 'evidence'"):
         as_captum(RISE(masks=5), model, "mask").attribute(images, 1)
+
+
+def test_an_explainer_is_an_inferer_of_monai():
+    model, images = TinyNet().eval(), smooth_images(2, 24)
+    for explain in (Saliency(), GradCAM(layer="second")):
+        inferer = as_monai(explain, target=1)
+        assert isinstance(inferer, Inferer)
+        assert torch.equal(inferer(images, model), explain(model, images, 1).evidence[:, None])
+    signed = as_monai(Saliency(), values="attribution")(images, model)
+    assert torch.equal(signed, Saliency()(model, images).attribution)
+    with pytest.raises(UsageError, match="takes images and a network"):
+        inferer(images, model, "more")
+
+
+def test_grad_cam_of_monai_orders_pixels_the_other_way_round():
+    """Its default normaliser maps the largest value to 0 and the smallest to 1."""
+    model, images = models.get_model("resnet18", weights=None, num_classes=3).eval(), smooth_images(1, 64)
+    theirs = SaliencyInferer("gradcam", "layer4", 1)(images, model)
+    ours = as_monai(GradCAM(layer="layer4"), 1)(images, model)
+    assert theirs.shape == ours.shape
+    assert spearmanr(theirs.flatten(), ours.flatten()).statistic < -0.95
 
 
 def test_infidelity_of_captum():
