@@ -16,7 +16,7 @@ quantus = pytest.importorskip("quantus", reason="Quantus is not installed: make 
 SIZE, STEP, CLASSES = 24, 24, 4
 
 
-class Grey(nn.Module):
+class OneChannel(nn.Module):
     """A network of images with one channel, because ROAD of Quantus 0.6.0 fails on several."""
 
     def __init__(self, net: nn.Module) -> None:
@@ -63,7 +63,7 @@ def test_random_logit_compares_with_another_class(explained):
 
 def test_road_runs_on_one_channel(explained):
     explainer, _, batch = explained
-    model = Grey(batch["model"]).eval()
+    model = OneChannel(batch["model"]).eval()
     explainer = GradCAM(layer="net.second") if isinstance(explainer, GradCAM) else explainer
     images = batch["x_batch"][:, :1]
     targets = model(torch.from_numpy(images)).argmax(dim=1).numpy()
