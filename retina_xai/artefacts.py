@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from retina_xai.errors import InputError, UsageError
-from retina_xai.io.results import SETTINGS_FILE
 from retina_xai.lesions.candidates import binarise, label_regions
 from retina_xai.lesions.same_place import EyeCandidates, SamePlace, SamePlaceSettings, same_places
 from retina_xai.lesions.shapes import Disk
-from retina_xai.records import read_evidence, read_record
+from retina_xai.records import read_evidence, records_in
 
 log = logging.getLogger(__name__)
 
@@ -96,13 +95,10 @@ def find_artefacts(folder: Path, eye: EyeOf | None = None, settings: SamePlaceSe
     Records and evidence that cannot be read are left out with a warning.
     """
     eye = eye or eye_of()
-    records: dict[str, tuple[Path, Mapping[str, Any]]] = {}
+    records: dict[str, tuple[Path, dict[str, Any]]] = {}
     candidates: dict[str, EyeCandidates] = {}
-    for path in sorted(folder.glob("*.json")):
-        if path.name == SETTINGS_FILE:
-            continue
+    for path, record in records_in(folder, LEFT_OUT):
         try:
-            record: Mapping[str, Any] = read_record(path)
             sha256 = record["file"]["sha256"]
             candidates.setdefault(sha256, _candidates(record, eye))
             records.setdefault(sha256, (path, record))

@@ -7,7 +7,8 @@
 All writes are atomic. The JSON is written last, so its existence means that the photograph is done.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from retina_xai import drawing
 from retina_xai.errors import InputError
 from retina_xai.io.files import parse_json, write_json
 from retina_xai.io.images import write_png, write_png_bands
+from retina_xai.io.results import SETTINGS_FILE
+from retina_xai.io.stores import each
 from retina_xai.io.versions import versions
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.thresholds import FLOOR
 from retina_xai.localization import Localization, summary
 from retina_xai.models.checkpoint import RdrClassifier
 from retina_xai.row_bands import row_bands
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 PARTS: dict[str, frozenset[str]] = {
@@ -56,7 +61,7 @@ def read_evidence(path: Path) -> np.ndarray:
         InputError: the file cannot be read.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with path.open("rb") as file, Image.open(file, formats=["PNG"]) as image:
             return np.asarray(image, np.float32) / EVIDENCE_SCALE
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: evidence of an earlier run cannot be read; localize again") from error
@@ -114,6 +119,27 @@ def model_facts(classifier: RdrClassifier) -> dict[str, Any]:
         "preprocessing": facts.preprocessing.to_dict(),
         "threshold": facts.threshold,
     }
+
+
+def records_in(folder: Path, left_out: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The records of `localize` in a folder, by name; for one that cannot be read, a warning (see `read_record`).
+
+    Args:
+        left_out: the warning, with places for path and reason.
+    """
+    paths = [path for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
+    for path, found in zip(paths, each(_record_or_error, paths), strict=True):
+        if isinstance(found, InputError):
+            log.warning(left_out, str(path), found)
+        else:
+            yield path, found
+
+
+def _record_or_error(path: Path) -> dict[str, Any] | InputError:
+    try:
+        return read_record(path)
+    except InputError as error:
+        return error
 
 
 def read_record(path: Path, command: str = "localize") -> dict[str, Any]:

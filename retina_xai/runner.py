@@ -10,9 +10,9 @@ one. A record is valid for one content and one set of settings: either its file 
 `Codec.fits` compares the content's hash and `claim` the settings.
 
 If an item fails, the run continues; the error is one line that names the item. Errors that are not caused by an item
-end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a server that is gone
-(ServerError), a missing package. Where the memory of the GPU does not suffice, the item is tried again with half of the
-images at once, down to one.
+end the run: an interrupt by the user, a full disk or an unwritable folder (OutputError), a server
+or an object store that is gone (ServerError), a missing package. Where the memory of the GPU does not suffice, the item
+is tried again with half of the images at once, down to one.
 """
 
 import hashlib
@@ -41,6 +41,7 @@ from retina_xai.errors import (
 from retina_xai.io.files import FULL, parse_json, remove_stale, write_json
 from retina_xai.io.locks import only_process
 from retina_xai.io.results import SETTINGS_FILE
+from retina_xai.io.stores import store_error
 from retina_xai.models.throughput import with_smaller_batches
 
 MAX_NAMES = 5
@@ -225,6 +226,8 @@ def _failure(item: WorkItem[Any], error: Exception) -> RetinaXaiError:
     """The error as one line about the item; raises errors that are not caused by an item."""
     if isinstance(error, OutputError | ServerError | ImportError):
         raise error
+    if (lost := store_error(error)) is not None:
+        raise lost from error
     if isinstance(error, RetinaXaiError):
         return error
     if isinstance(error, OutOfMemoryError):

@@ -17,21 +17,20 @@ from retina_xai.app.batch.manifest import MANIFEST_FILE, write_manifest
 from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, check_own, reporter, work_items
 from retina_xai.artefacts import ARTEFACTS_FILE, eye_of, find_artefacts
-from retina_xai.errors import InputError
 from retina_xai.explainers.explainer import Explainer, StepsOf, no_steps
 from retina_xai.explainers.registry import fundus_explainer
 from retina_xai.io.files import write_csv
 from retina_xai.io.names import shown_name
-from retina_xai.io.results import SETTINGS_FILE
 from retina_xai.lesions.same_place import SamePlace
 from retina_xai.localization import DEFAULT_METHOD, Localization, localize, with_effects
 from retina_xai.models.checkpoint import RdrClassifier
-from retina_xai.records import read_record, run_facts, write_record
+from retina_xai.records import read_record, records_in, run_facts, write_record
 from retina_xai.runner import Codec, Executor, WorkItem, claim, in_turn, run
 
 log = logging.getLogger(__name__)
 MEASURES = ("x", "y", "area", "score")
 EFFECTS = ("effect", "effect_rank")
+LEFT_OUT = "%r is left out of lesions.csv (%s)"
 LESION_COLUMNS = ("file", "result", "lesion", *MEASURES, "x0", "y0", "x1", "y1", *EFFECTS, "same_place")
 
 
@@ -144,15 +143,12 @@ def _lesion_rows(out: Path, notes: Notes) -> list[tuple[Any, ...]]:
     """The lesions of all records; of two records of one photograph, which older versions could write, the first."""
     rows: list[tuple[Any, ...]] = []
     seen: set[tuple[str, str]] = set()
-    for path in sorted(out.glob("*.json")):
-        if path.name == SETTINGS_FILE:
-            continue
+    for path, record in records_in(out, LEFT_OUT):
         try:
-            record = read_record(path)
             file, new = record["file"], _rows(shown_name(path.stem), record, notes.get(path, {}))
             photograph = file["name"], file["sha256"]
-        except (InputError, KeyError, TypeError) as error:
-            log.warning("%r is left out of lesions.csv (%s)", str(path), error)
+        except (KeyError, TypeError) as error:
+            log.warning(LEFT_OUT, str(path), error)
             continue
         if photograph not in seen:
             rows += new

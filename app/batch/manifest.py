@@ -87,7 +87,7 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
 def _former_seconds(path: Path) -> dict[Any, float | None]:
     """The durations that the manifest of an earlier run holds, by key; none where there is none or it is damaged."""
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
             table = file.read(columns=["key", "seconds"])
     except (OSError, ValueError):
         return {}

@@ -12,6 +12,7 @@ from retina_xai.app.batch.photographs import PhotographReader
 from retina_xai.io.files import write_csv
 from retina_xai.io.identity import numbered, study_numbers
 from retina_xai.io.images import identity_of
+from retina_xai.io.stores import each
 from retina_xai.runner import WorkItem
 
 COLUMNS = ("patient", "study", "eye", "file", "result")
@@ -32,7 +33,8 @@ def write_patients(
     Raises:
         OutputError: it cannot be written.
     """
-    known = [(item, identity) for item in items if (identity := identity_of(item.source)) is not None]
+    identities = each(identity_of, [item.source for item in items])
+    known = [(item, one) for item, one in zip(items, identities, strict=True) if one is not None]
     if not known:
         return
     patients = numbered([identity for _, identity in known], lambda one: one.patient)

@@ -17,6 +17,7 @@ from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, public_name, read_image
 from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.results import ENDINGS, SETTINGS_FILE, photograph_of
+from retina_xai.io.stores import each
 from retina_xai.runner import ItemOutcome, WorkItem
 
 LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in ENDINGS)
@@ -81,7 +82,7 @@ def work_items(paths: Sequence[Path], out: Path, reader: PhotographReader = READ
     Otherwise it is cut as far as needed and followed by the first digits of the content's hash. A photograph that has a
     record in OUT under either name keeps it, whatever the other photographs of the batch are.
     """
-    named = [(path, reader.name(path)) for path in paths]
+    named = list(zip(paths, each(reader.name, paths), strict=True))
     stems = [path.stem if name == shown_name(path) else name for path, name in named]
     counts, present = Counter(stems), _Present.of(out)
     return [

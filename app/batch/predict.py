@@ -4,7 +4,6 @@ While it runs, each score is kept in the folder <table>.parts beside the table. 
 holds all photographs.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -13,6 +12,7 @@ from retina_xai.app.batch.patients import write_patients
 from retina_xai.app.batch.photographs import READER, OnDone, PhotographReader, reporter
 from retina_xai.errors import UsageError
 from retina_xai.io.files import parse_json, remove_stale, sha256_of, write_csv, write_json
+from retina_xai.io.stores import each, remove_folder
 from retina_xai.io.versions import versions
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import RdrClassifier
@@ -44,7 +44,8 @@ def predict_batch(
     if out.is_dir():
         raise UsageError(f"{out}: is a folder; give the name of the table, such as {out / 'scores.csv'}")
     parts = out.with_name(f"{out.name}.parts")
-    items = [WorkItem(reader.name(path), path, parts / f"{key_of([str(path)])}.json") for path in paths]
+    named = zip(paths, each(reader.name, paths), strict=True)
+    items = [WorkItem(name, path, parts / f"{key_of([str(path)])}.json") for path, name in named]
 
     def work(path: Path) -> Judged:
         photograph = reader.read(path)
@@ -67,7 +68,7 @@ def predict_batch(
         table, scored = out.with_name(f"{out.stem}_patients.csv"), [item for item, _ in outcome.results]
         write_patients(table, scored, reader, lambda item: reader.place(item.source))
         outcome.raise_failures()
-        shutil.rmtree(parts, ignore_errors=True)
+        remove_folder(parts)
 
 
 def _save(record: Path, scored: Judged) -> None:

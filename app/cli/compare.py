@@ -9,7 +9,9 @@ from retina_xai.app.cli import path_options, prepared
 from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
-Images = Annotated[Path | None, typer.Option(parser=path_options.path, help="Folder of photographs.")]
+Images = Annotated[
+    Path | None, typer.Option(parser=path_options.path_or_url, help=f"Folder of photographs, {path_options.STORE}.")
+]
 Marked = Annotated[
     Path | None,
     typer.Option(
@@ -45,7 +47,7 @@ Settings = Annotated[
 
 def compare(  # noqa: PLR0913
     model: Annotated[str, typer.Option(help=f"{MODEL} {RDR}")],
-    out: path_options.Out,
+    out: path_options.OutPlace,
     images: Images = None,
     annotated: Marked = None,
     split: Split = "",

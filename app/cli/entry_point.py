@@ -17,6 +17,7 @@ from retina_xai.app.cli.extras import missing_extra
 from retina_xai.errors import InputError, InternalError, RetinaXaiError, UsageError
 from retina_xai.io.files import FULL
 from retina_xai.io.names import printable
+from retina_xai.io.stores import store_error
 
 DEBUG = "RETINA_XAI_DEBUG"
 REPORT = f"; set {DEBUG}=1 and report the traceback"
@@ -68,6 +69,8 @@ def _fail_unexpected(error: Exception) -> NoReturn:
         _fail(message, UsageError.exit_code)
     if os.environ.get(DEBUG):
         raise error
+    if (lost := store_error(error)) is not None:
+        _fail(str(lost), lost.exit_code)
     if isinstance(error, OSError) and error.errno in FULL:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}cannot write ({error.strerror}); free some space and run again", InputError.exit_code)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,8 +16,8 @@ def command_for(spec: DatasetSpec) -> Callable[..., None]:
     """The command of a data set."""
 
     def evaluate(  # noqa: PLR0913
-        data: Annotated[Path, typer.Option(parser=path_options.path, help=f"Folder of the data set: {spec.layout}.")],
-        out: path_options.Out,
+        data: Annotated[Path, _folder_option(spec)],
+        out: path_options.OutPlace,
         split: Annotated[str, typer.Option(help=f"{', '.join(spec.splits)}.")] = spec.default_split,
         consensus: Annotated[
             str | None,
@@ -36,17 +36,23 @@ def command_for(spec: DatasetSpec) -> Callable[..., None]:
         from retina_xai.evaluation.lesions.run import LocalizationSetup, evaluate_dataset
         from retina_xai.evaluation.lesions.sensitivity import Watch
 
-        dataset = spec.open(data, split)
         explainer = prepared.fundus_method(method, settings)
-        setup = LocalizationSetup(prepared.classifier(weights, device.value), method, consensus, explainer=explainer)
         executor = prepared.executor(workers, scheduler)
-        with progress_over(len(dataset), "evaluating") as progress:
-            watch = Watch(
-                reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"),
-                steps=progress.steps_of(executor),
-                executor=executor,
-            )
-            report = evaluate_dataset(dataset, setup, out, watch)
+        with prepared.data_set(data, scheduler) as folder:
+            dataset, classifier = spec.open(folder, split), prepared.classifier(weights, device.value)
+            setup = LocalizationSetup(classifier, method, consensus, explainer=explainer)
+            with progress_over(len(dataset), "evaluating") as progress:
+                watch = Watch(
+                    reporter(progress.done, lambda image, _: f"p(RDR) {image.score:.3f}"),
+                    steps=progress.steps_of(executor),
+                    executor=executor,
+                )
+                report = evaluate_dataset(dataset, setup, out, watch)
         show_sensitivity(report, out)
 
     return evaluate
+
+
+def _folder_option(spec: DatasetSpec) -> Any:
+    help_text = f"Folder of the data set, {path_options.STORE}, of which a copy is made: {spec.layout}."
+    return typer.Option(parser=path_options.path_or_url, help=help_text)

@@ -1,5 +1,6 @@
 """`retina-xai evaluate grades`: the classifier on any labelled photographs."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ from retina_xai.app.cli.cluster_options import Scheduler, Workers
 
 
 def grades(  # noqa: PLR0913
-    data: labels.Folders,
-    out: path_options.Out,
+    data: labels.AnyFolders,
+    out: path_options.OutPlace,
     table: labels.Table = None,
     image_column: labels.ImageColumn = None,
     label_column: labels.LabelColumn = None,
@@ -37,10 +38,12 @@ def grades(  # noqa: PLR0913
     columns = {"table": table, "image_column": image_column, "label_column": label_column}
     patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
     options = LabelOptions.given(**columns, **patients, positive=positive, unknown=unknown)
-    found = read_labelled(data, options, allow_missing)
-    classifier, executor = prepared.classifier(weights, device), prepared.executor(workers, scheduler)
-    evaluation = GradesEvaluation(classifier, options, limit, seed)
-    with grades_progress(len(evaluation.chosen(found))) as on_item:
-        outcome = evaluate_grades(found, evaluation, out, on_item, executor)
+    executor = prepared.executor(workers, scheduler)
+    with ExitStack() as copies:
+        folders = [copies.enter_context(prepared.data_set(folder, scheduler)) for folder in data]
+        found = read_labelled(folders, options, allow_missing)
+        evaluation = GradesEvaluation(prepared.classifier(weights, device), options, limit, seed)
+        with grades_progress(len(evaluation.chosen(found))) as on_item:
+            outcome = evaluate_grades(found, evaluation, out, on_item, executor)
     show_grades(outcome, out)
     outcome.run.raise_failures()

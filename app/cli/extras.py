@@ -24,6 +24,8 @@ EXTRA_OF_MODULE = {
     "pydicom": "dicom",
     "pynetdicom": "dicom",
     "requests": "dicom",
+    "s3fs": "cloud",
+    "upath": "cloud",
 }
 """Extra by module, for modules that only some options of a command need."""
 OPTIONAL = frozenset(
@@ -49,10 +51,12 @@ OPTIONAL = frozenset(
         "pynetdicom",
         "requests",
         "rich",
+        "s3fs",
         "starlette",
         "streamlit",
         "tensorboard",
         "typer",
+        "upath",
     }
 )
 """Modules that `pip install retina-xai` alone does not bring."""

@@ -8,7 +8,9 @@ import typer
 from retina_xai.app.cli import path_options
 from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
-Images = Annotated[Path, typer.Option(parser=path_options.path, help="Folder of photographs.")]
+Images = Annotated[
+    Path, typer.Option(parser=path_options.path_or_url, help=f"Folder of photographs, {path_options.STORE}.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the fit, such as mu=5 or labels=names."),
@@ -18,7 +20,7 @@ Settings = Annotated[
 def fit_vebi(  # noqa: PLR0913
     images: Images,
     model: Annotated[str, typer.Option(help=MODEL)],
-    out: path_options.Out,
+    out: path_options.OutPlace,
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many photographs, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,

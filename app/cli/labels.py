@@ -15,6 +15,14 @@ Folders = Annotated[
         "Repeatable.",
     ),
 ]
+AnyFolders = Annotated[
+    list[Path],
+    typer.Option(
+        parser=path_options.path_or_url,
+        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label; also "
+        "s3://bucket/prefix, of which a copy is made. Repeatable.",
+    ),
+]
 Table = Annotated[Path | None, typer.Option("--labels", help="Your own table of labels (CSV with a header).")]
 ImageColumn = Annotated[
     str | None, typer.Option(help="Column of --labels with the image names (with or without suffix); default: image.")

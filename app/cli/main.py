@@ -81,7 +81,7 @@ def train(  # noqa: PLR0913
 @app.command()
 def localize(  # noqa: PLR0913
     paths: path_options.Paths,
-    out: path_options.Out,
+    out: path_options.OutPlace,
     weights: Weights = None,
     method: Method = "retina",
     settings: Settings = None,
@@ -139,7 +139,7 @@ def predict(  # noqa: PLR0913
 def explain(  # noqa: PLR0913
     paths: path_options.Paths,
     model: Annotated[str, typer.Option(help=MODEL)],
-    out: path_options.Out,
+    out: path_options.OutPlace,
     weights: Annotated[Path | None, typer.Option(help=FILE)] = None,
     method: Annotated[str, typer.Option(help=f"One of {', '.join(EXPLAINERS)}.")] = "fgvis",
     settings: Settings = None,
@@ -191,7 +191,7 @@ def explain(  # noqa: PLR0913
 @app.command()
 def experiment(  # noqa: PLR0913
     name: Annotated[str, typer.Argument(help=EXPERIMENT)],
-    out: path_options.Out,
+    out: path_options.OutPlace,
     model: Annotated[
         list[str] | None, typer.Option(help=f"{MODEL} Several for the gallery; none for an8flower.")
     ] = None,

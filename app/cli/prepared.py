@@ -1,9 +1,12 @@
 """What commands need before they begin, from their options."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from retina_xai.app.batch.photographs import PhotographReader
     from retina_xai.explainers.explainer import Explainer
     from retina_xai.models.checkpoint import RdrClassifier
@@ -47,6 +50,25 @@ def executor(workers: int | None, scheduler: str | None) -> "Executor":
 
     connect = partial(own_workers, workers) if workers is not None else partial(workers_of, str(scheduler))
     return ClusterExecutor(connect, show_line)
+
+
+@contextmanager
+def data_set(folder: Path, scheduler: str | None) -> "Iterator[Path]":
+    """The folder of a data set; a temporary copy of one in an object store, because annotations are many small files.
+
+    Raises:
+        UsageError: workers of other machines would not have the copy.
+    """
+    from retina_xai.errors import UsageError
+    from retina_xai.io.files import near_folder
+    from retina_xai.io.stores import in_store
+
+    if in_store(folder) and scheduler is not None:
+        raise UsageError(
+            f"{folder}: workers on other machines need a data set in a shared folder; copy it, or --workers"
+        )
+    with near_folder(folder) as copy:
+        yield copy
 
 
 def reader(frame: int | None, identified: bool) -> "PhotographReader":

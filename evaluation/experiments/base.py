@@ -31,6 +31,7 @@ from retina_xai.evaluation.tables import markdown
 from retina_xai.io.files import parse_json, sha256_of, write_bytes, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.io.names import shown_name
+from retina_xai.io.stores import each
 from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
 from retina_xai.runner import Codec, Executor, ItemOutcome, RunOutcome, WorkItem, claim, in_turn, key_of, run
@@ -114,8 +115,10 @@ class Subject:
         if not self.images:
             raise InputError("no photographs: give a folder that holds some with --images")
         chosen = [self.images[index] for index in self.chosen(len(self.images))]
+        contents = zip(chosen, each(_content, chosen), strict=True)
         return [
-            ExperimentCase(shown_name(path.stem), _content(path), number, path) for number, path in enumerate(chosen)
+            ExperimentCase(shown_name(path.stem), content, number, path)
+            for number, (path, content) in enumerate(contents)
         ]
 
 

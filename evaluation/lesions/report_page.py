@@ -64,7 +64,7 @@ def _plain(value: Any) -> str:
 
 
 def _thumbnail(picture: Path | npt.NDArray[np.uint8]) -> bytes:
-    pixels = read_image(picture).pixels if isinstance(picture, Path) else picture
+    pixels = picture if isinstance(picture, np.ndarray) else read_image(picture).pixels
     height, width = pixels.shape[:2]
     if width > PANEL_WIDTH:
         size = (PANEL_WIDTH, max(1, round(height * PANEL_WIDTH / width)))

@@ -188,7 +188,7 @@ def save_image_result(path: Path, result: ImageResult) -> None:
 def load_image_result(path: Path) -> ImageResult | None:
     """Read what `save_image_result` wrote; None where there is nothing or it is damaged (it is then made anew)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = dict(file.items())
         record = parse_json(str(arrays["record"]))
         names = list(record["types"])

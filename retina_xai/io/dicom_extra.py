@@ -11,6 +11,7 @@ from pathlib import Path
 from retina_xai.errors import InputError
 from retina_xai.io.decoders import Decoded
 from retina_xai.io.identity import Identity
+from retina_xai.io.stores import each, head
 
 NEEDED = "reading it needs the extra 'dicom': pip install 'retina-xai[dicom]'"
 SIGNATURE, SIGNATURE_PLACE = b"DICM", 128
@@ -71,8 +72,7 @@ def _check_extra(path: Path) -> None:
 def looks_like_dicom(path: Path) -> bool:
     """Whether a file begins as DICOM files do."""
     try:
-        with path.open("rb") as file:
-            return file.read(SIGNATURE_PLACE + len(SIGNATURE))[SIGNATURE_PLACE:] == SIGNATURE
+        return head(path, SIGNATURE_PLACE + len(SIGNATURE))[SIGNATURE_PLACE:] == SIGNATURE
     except OSError:
         return False
 
@@ -102,10 +102,9 @@ def without_other_objects(paths: Iterable[Path]) -> list[Path]:
     """
     kept: list[Path] = []
     others = 0
-    for path in paths:
-        if path.name.upper() == DIRECTORY_NAME:  # the images that it lists are found by themselves
-            continue
-        if looks_like_dicom(path) and not (has_extra() and _is_photograph(path)):
+    candidates = [path for path in paths if path.name.upper() != DIRECTORY_NAME]  # what it lists is found by itself
+    for path, is_dicom in zip(candidates, each(looks_like_dicom, candidates), strict=True):
+        if is_dicom and not (has_extra() and _is_photograph(path)):
             others += 1
         else:
             kept.append(path)

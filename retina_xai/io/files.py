@@ -2,6 +2,8 @@
 
 The partial file is locked while it is written, so `remove_stale` removes only partial files of killed processes.
 Writers that report a full disk in their own way (torch, safetensors, NumPy) give their bytes to `write_bytes`.
+
+A path in an object store (see `stores`) is written to a temporary file first, and then put as a whole.
 """
 
 import csv
@@ -16,7 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from retina_xai.errors import OutputError
+from retina_xai.errors import InputError, OutputError
+from retina_xai.io import stores
 
 try:
     import fcntl
@@ -38,6 +41,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written or the disk is full; the partial file is removed.
     """
+    if stores.in_store(path):
+        with _putting(path) as partial:
+            yield partial
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
@@ -59,6 +66,72 @@ def replacing(path: Path) -> Iterator[Path]:
         raise unwritable(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _putting(path: Path) -> Iterator[Path]:
+    """`replacing` for an object."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=PARTIAL) as folder:
+            partial = Path(folder, "object").with_suffix(path.suffix)
+            yield partial
+            stores.put(partial, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+@contextmanager
+def near(path: Path) -> Iterator[Path]:
+    """A file of this machine with the content of a file or object: the file itself, or a temporary copy of the object.
+
+    An InputError raised in the block names the object.
+
+    Raises:
+        InputError: the object cannot be read.
+        OutputError: the disk of this machine is full.
+    """
+    if not stores.in_store(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix=PARTIAL) as folder:
+        file = Path(folder, "object").with_suffix(path.suffix)
+        try:
+            stores.fetch(path, file)
+        except OSError as error:
+            if error.errno in FULL:
+                raise unwritable(Path(folder), error) from error
+            raise InputError(f"{path}: cannot be read ({reason_of(error)}); check path and permissions") from error
+        try:
+            yield file
+        except InputError as error:
+            raise type(error)(str(error).replace(str(file), str(path))) from error
+
+
+@contextmanager
+def near_folder(folder: Path) -> Iterator[Path]:
+    """A folder of this machine with the content of a folder: itself, or a temporary copy of one in an object store.
+
+    Raises:
+        InputError: there is no object below the folder.
+        OutputError: the disk of this machine is full.
+    """
+    if not stores.in_store(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix=PARTIAL) as made:
+        copy = Path(made, folder.name)
+        try:
+            stores.fetch_folder(folder, copy)
+        except OSError as error:
+            if error.errno in FULL:
+                raise unwritable(copy, error) from error
+            raise InputError(f"{folder}: cannot be read ({reason_of(error)}); check path and permissions") from error
+        yield copy
+
+
+def reason_of(error: OSError) -> str:
+    """What an error of the operating system, or of a store, says."""
+    return error.strerror or " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager
@@ -84,11 +157,16 @@ def unwritable(
 ) -> OutputError:
     """The error of a file that cannot be written; a full disk has its own remedy."""
     remedy = "free some space and run again" if error.errno in FULL else remedy
-    return OutputError(f"{path}: {fault} ({error.strerror or error or type(error).__name__}); {remedy}")
+    return OutputError(f"{path}: {fault} ({reason_of(error)}); {remedy}")
 
 
 def remove_stale(folder: Path, depth: int = 1, suffix: str = "") -> None:
-    """Remove the partial files of killed processes in a folder and the folders down to `depth` levels below it."""
+    """Remove the partial files of killed processes in a folder and the folders down to `depth` levels below it.
+
+    An object store has none.
+    """
+    if stores.in_store(folder):
+        return
     for pattern in ("*/" * level + f"{PARTIAL}*{suffix}" for level in range(depth + 1)):
         for path in folder.glob(pattern):
             with suppress(OSError), path.open("rb") as file:

@@ -18,11 +18,12 @@ from PIL import Image
 from retina_xai.errors import InputError, UsageError
 from retina_xai.io.decoders import check_bytes
 from retina_xai.io.dicom_extra import listed_in, looks_like_dicom, without_other_objects
-from retina_xai.io.files import replacing, sha256_of
+from retina_xai.io.files import near, reason_of, replacing, sha256_of
 from retina_xai.io.formats import FORMATS, format_names, kind_of
 from retina_xai.io.identity import Identity, pseudonym
 from retina_xai.io.names import shown_name
 from retina_xai.io.results import without_results
+from retina_xai.io.stores import as_path, in_store, objects_below
 
 SUFFIXES = frozenset(suffix for one in FORMATS.values() for suffix in one.suffixes)
 
@@ -45,11 +46,12 @@ class Photograph:
 
 
 def read_image(
-    path: Path, frame: int | None = None, sha256: str | None = None, *, identified: bool = False
+    path: Path | str, frame: int | None = None, sha256: str | None = None, *, identified: bool = False
 ) -> Photograph:
     """Read an image file of one of `formats.FORMATS`.
 
     Args:
+        path: of a file, or of an object such as s3://bucket/eye.png.
         frame: page of a multi-page TIFF, or frame of a DICOM file, from 0.
         sha256: hash of the file's bytes if already known; None computes it.
         identified: name a DICOM file by its file name, which may identify the patient, instead of a pseudonym.
@@ -57,23 +59,30 @@ def read_image(
     Raises:
         InputError: the file cannot be read, has another format, or is damaged, too large or too small.
     """
-    path = Path(path)
+    path = as_path(path)
+    _check_file(path)
+    with near(path) as file:
+        pixels, metadata, identity = _decoded(file, frame)
+        digest = sha256 or sha256_of(file)
+    name = shown_name(path) if identity is None or identified else pseudonym(digest)
+    return Photograph(pixels, name, digest, metadata, identity)
+
+
+def _decoded(path: Path, frame: int | None) -> tuple[np.ndarray, dict[str, Any], Identity | None]:
+    """Pixels, metadata and identity."""
     kind = _sniff(path)
     if kind not in FORMATS:
         raise InputError(f"{path}: {_refusal(kind)}")
     spec = FORMATS[kind]
     try:
         pixels, metadata = spec.read(path, frame)
-        identity = spec.identity(path) if spec.identity else None
+        return pixels, {"format": kind, **metadata}, spec.identity(path) if spec.identity else None
     except InputError:
         raise
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory to decode it; scale it down and try again") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise InputError(f"{path}: damaged, truncated or unsupported {kind} file; copy or export it again") from error
-    digest = sha256 or sha256_of(path)
-    name = shown_name(path) if identity is None or identified else pseudonym(digest)
-    return Photograph(pixels, name, digest, {"format": kind, **metadata}, identity)
 
 
 def identity_of(path: Path) -> Identity | None:
@@ -82,7 +91,8 @@ def identity_of(path: Path) -> Identity | None:
     if spec.identity is None or not looks_like_dicom(path):
         return None
     try:
-        return spec.identity(path)
+        with near(path) as file:
+            return spec.identity(file)
     except Exception:
         return None
 
@@ -142,12 +152,14 @@ def write_png_bands(path: Path, height: int, width: int, bands: Iterable[np.ndar
 
 def _save_png(path: Path, image: Image.Image) -> None:
     """Run lengths alone: a photograph is six times faster than with Pillow's defaults, and no larger."""
-    with replacing(Path(path)) as partial:
+    with replacing(as_path(path)) as partial:
         image.save(partial, format="PNG", compress_level=3, compress_type=zlib.Z_RLE)
 
 
-def find_images(paths: Sequence[Path]) -> list[Path]:
+def find_images(paths: Sequence[Path | str]) -> list[Path]:
     """All files in `paths`, and all image files in its folders and their sub-folders, without duplicates.
+
+    Paths may be places in an object store, such as s3://bucket/archive.
 
     A file in `paths` may have any suffix; a DICOMDIR stands for the images that it lists. In folders, files with an
     image suffix are found, and DICOM files whose names have none, sorted by path. Hidden files and folders, links to
@@ -157,8 +169,8 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
         InputError: a path is missing, a folder cannot be read, or no file was found.
     """
     found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if stat.S_ISDIR(_mode(path)):
+    for path in map(as_path, paths):
+        if stat.S_ISDIR(_status(path).st_mode):
             found.update(dict.fromkeys(without_other_objects(sorted(_below(path)))))
         else:
             found.update(dict.fromkeys(listed_in(path) or [path]))
@@ -173,14 +185,20 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    """Files that are no hidden ones and have the name of an image."""
+    for path in objects_below(folder) if in_store(folder) else _files_below(folder):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and is_image_name(path):
+            yield path
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot list this folder ({error.strerror}); check its permissions")
 
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and is_image_name(Path(root, name)):
-                yield Path(root) / name
+        yield from (Path(root) / name for name in names)
 
 
 def is_image_name(path: Path) -> bool:
@@ -189,25 +207,29 @@ def is_image_name(path: Path) -> bool:
     return suffix in SUFFIXES or (not suffix.strip(".0123456789") and looks_like_dicom(path))
 
 
-def _mode(path: Path) -> int:
-    """Type and permissions of a file or folder."""
+def _status(path: Path) -> os.stat_result:
+    """Type and size of a file or folder."""
     try:
-        return path.stat().st_mode
+        return path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: no such file or folder; check the path") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
+        raise InputError(f"{path}: cannot be opened ({reason_of(error)}); check path and permissions") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, or a very large one."""
+    status = _status(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: is a folder; name an image file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: is not a regular file; name an image file")
+    check_bytes(path, status.st_size, "is a file of")
 
 
 def _sniff(path: Path) -> str:
     """The format of a file, detected from its first bytes."""
-    mode = _mode(path)
-    if stat.S_ISDIR(mode):
-        raise InputError(f"{path}: is a folder; name an image file in it")
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is not a regular file; name an image file")
     try:
-        check_bytes(path, path.stat().st_size, "is a file of")
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as error:

@@ -2,6 +2,8 @@
 
 A forked process (a worker of a data loader) inherits open files, and with them the lock. It closes them at once, so
 that no worker keeps a folder locked after the process that locked it was killed.
+
+A folder in an object store has a lease instead (see `leases`).
 """
 
 import os
@@ -12,6 +14,8 @@ from typing import IO
 
 from retina_xai.errors import UsageError
 from retina_xai.io.files import lock, unwritable
+from retina_xai.io.leases import only_run
+from retina_xai.io.stores import in_store
 
 LOCK_FILE = ".lock"
 _held: set[IO[bytes]] = set()
@@ -25,6 +29,10 @@ def only_process(folder: Path) -> Iterator[None]:
         UsageError: another process has locked it.
         OutputError: the folder cannot be written.
     """
+    if in_store(folder):
+        with only_run(folder):
+            yield
+        return
     path = folder / LOCK_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)

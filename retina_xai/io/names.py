@@ -15,7 +15,7 @@ def shown_name(path: Path | str) -> str:
     >>> shown_name("folder/a\\x1b[31m.png")
     'a\\\\x1b[31m.png'
     """
-    return shown_path(Path(path).name)
+    return shown_path(Path(path).name if isinstance(path, str) else path.name)
 
 
 def shown_path(path: Path | str) -> str:

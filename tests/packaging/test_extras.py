@@ -107,7 +107,7 @@ def third_party(folder):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("retina_xai", ("dicom", "export", "cluster")),
+        ("retina_xai", ("dicom", "export", "cluster", "cloud")),
         ("training", ("train",)),
         ("evaluation", ("evaluate",)),
         ("app", ("all",)),
@@ -180,6 +180,7 @@ MISSING = [
     ("pandas", ["check-data", "{folder}"], "check-data", "evaluate"),
     ("pynetdicom", ["pull", "--from", "dicom://A@127.0.0.1", "--study", "1", "--out", "y"], "pull", "dicom"),
     ("distributed", ["localize", "{folder}", "--out", "y", "--workers", "2"], "localize", "cluster"),
+    ("s3fs", ["localize", "s3://bucket/archive", "--out", "y"], "localize", "cloud"),
     ("onnxruntime", ["export", "--format", "onnx", "--out", "{folder}/rdr.onnx"], "export", "export"),
 ]
 
