@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retina_xai.app.cli import path_options
+from retina_xai.app.cli import path_options, prepared
+from retina_xai.app.cli.cluster_options import Scheduler, Workers
 from retina_xai.app.cli.command_options import FILE, MODEL, Device, OnDevice
 
 Images = Annotated[
@@ -26,6 +27,8 @@ def fit_vebi(  # noqa: PLR0913
     seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
     settings: Settings = None,
     device: OnDevice = Device.AUTO,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find the filters of a network that are relevant for each class, for `explain --method vebi`."""
     from retina_xai.app.batch.experiments import load_networks
@@ -40,9 +43,9 @@ def fit_vebi(  # noqa: PLR0913
     found = images_below(images)
     networks = load_networks([model], [] if weights is None else [weights], device.value)
     subject = Subject(networks, found, limit, seed)
-    cases = chosen.cases(subject)
+    cases, executor = chosen.cases(subject), prepared.executor(workers, scheduler)
     with progress_over(len(cases), "fitting") as progress:
         report = reporter(progress.done, lambda _, seconds: f"{seconds:.1f} s")
-        outcome = run_experiment(chosen, subject, out, report, cases)
+        outcome = run_experiment(chosen, subject, out, report, cases, executor)
     show_experiment(chosen.title, outcome, out)
     outcome.cases.raise_failures()

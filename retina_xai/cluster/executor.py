@@ -6,15 +6,16 @@
 A task of Dask is one item, or a batch of tiny ones. So many tasks are at the scheduler at a time as keep all workers
 busy, so that a run over millions of items needs no more memory there than a small one. The task of the run with its
 network is sent to each worker once. Where a worker dies, Dask gives its batch to others, `RETRIES` times; then each of
-its items alone, as often; then that item is a failure.
+its items alone, as often; then that item is a failure. Where no worker is left, the run says so and waits.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -34,7 +35,7 @@ MAX_BATCH = 256
 """Items of a batch."""
 
 INTERVAL = 5.0
-"""Seconds until the number of workers is asked for again; workers come and go."""
+"""Seconds until the workers are counted again; they come and go."""
 
 NumberedItem = tuple[int, WorkItem[Any]]
 
@@ -62,9 +63,35 @@ class ClusterExecutor:
         parcel = packed(task)
         with self.connect() as client:
             self.announce(_described(client))
-            yield from _outcomes(client, parcel, items)
+            with _absence_told(client, self.announce):
+                yield from _outcomes(client, parcel, items)
             with suppress(Exception):  # what is done is done
                 client.run(forget)
+
+
+@contextmanager
+def _absence_told(client: Client, announce: Callable[[str], None]) -> Iterator[None]:
+    """Say during the `with` block when no worker is left, and when there are some again. The run waits meanwhile."""
+    ended = Event()
+    watch = Thread(target=_tell_of_absence, args=(client, announce, ended), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _tell_of_absence(client: Client, announce: Callable[[str], None], ended: Event) -> None:
+    absent = False
+    while not ended.wait(INTERVAL):
+        try:
+            workers = len(client.nthreads())
+        except Exception:  # the scheduler is lost, which ends the run
+            return
+        if absent != (workers == 0):
+            absent = not absent
+            waiting = f"no worker is there, waiting for one: dask worker {client.scheduler.address} --nthreads 1"
+            announce(waiting if absent else _described(client))
 
 
 def _outcomes(

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.batches import everything
+from helpers.clusters import in_this_process
 from helpers.command_line import FACTORY, command, one_line
 from helpers.networks import TinyNet
 from helpers.tiny_network import photographs, tiny_network
@@ -56,6 +58,15 @@ def test_the_fit_is_that_of_the_explainer_and_resumes(call, folder):
     before = (folder / "again" / "relevance.safetensors").read_bytes()
     assert call(*run)[1].count("done before") == 4
     assert (folder / "again" / "relevance.safetensors").read_bytes() == before
+
+
+def test_the_fit_on_workers_is_the_same(call, folder):
+    run = ("fit-vebi", *NETWORK, "--set", "mu=5", "--set", "averaged=2")
+    assert call(*run, "--out", "here")[0] == 0
+    with in_this_process() as cluster:
+        code, _, err = call(*run, "--out", "there", "--scheduler", cluster.scheduler_address)
+    assert (code, err) == (0, "")
+    assert everything(folder / "there") == everything(folder / "here")
 
 
 def subject_of(folder, network):

@@ -174,6 +174,25 @@ def test_a_scheduler_that_is_lost_ends_the_run(tmp_path):
             run(items_in(tmp_path, 60), fifth, CODEC, lambda outcome: cluster.close(), executor)
 
 
+def test_a_run_without_workers_says_so_and_goes_on_when_one_comes(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr("retina_xai.cluster.executor.INTERVAL", 0.05)
+    with in_this_process(0) as cluster:
+
+        def announce(line):
+            lines.append(line)
+            if line.startswith("no worker is there"):
+                cluster.scale(1)
+
+        executor = ClusterExecutor(lambda: workers_of(cluster.scheduler_address), announce)
+        outcome = run(items_in(tmp_path), fifth, CODEC, lambda one: sleep(0.02), executor)
+    assert len(outcome.results) == 10
+    assert lines[0].startswith("0 workers, dashboard ")
+    address = cluster.scheduler_address
+    assert lines[1] == f"no worker is there, waiting for one: dask worker {address} --nthreads 1"
+    assert [line.partition(",")[0] for line in lines[2:]] in ([], ["1 worker"])
+
+
 def test_no_scheduler_answers(tmp_path, monkeypatch):
     monkeypatch.setattr("retina_xai.cluster.connections.CONNECT_SECONDS", 0.5)
     executor = ClusterExecutor(lambda: workers_of("tcp://127.0.0.1:9"))
