@@ -21,7 +21,7 @@ from retina_xai.errors import InputError
 from retina_xai.io.files import parse_json, write_json
 from retina_xai.io.images import write_png, write_png_bands
 from retina_xai.io.results import SETTINGS_FILE
-from retina_xai.io.stores import each
+from retina_xai.io.stores import each, files_in
 from retina_xai.io.versions import versions
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.thresholds import FLOOR
@@ -127,7 +127,7 @@ def records_in(folder: Path, left_out: str) -> Iterator[tuple[Path, dict[str, An
     Args:
         left_out: the warning, with places for path and reason.
     """
-    paths = [path for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
+    paths = [path for path in files_in(folder, "*.json") if path.name != SETTINGS_FILE]
     for path, found in zip(paths, each(_record_or_error, paths), strict=True):
         if isinstance(found, InputError):
             log.warning(left_out, str(path), found)

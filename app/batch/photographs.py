@@ -17,7 +17,7 @@ from retina_xai.io.files import sha256_of
 from retina_xai.io.images import Photograph, public_name, read_image
 from retina_xai.io.names import shown_name, shown_path
 from retina_xai.io.results import ENDINGS, SETTINGS_FILE, photograph_of
-from retina_xai.io.stores import each
+from retina_xai.io.stores import each, files_in
 from retina_xai.runner import ItemOutcome, WorkItem
 
 LONGEST_STEM = 255 - max(len(f"{ending}.png") for ending in ENDINGS)
@@ -131,7 +131,7 @@ class _Present:
 
     @classmethod
     def of(cls, out: Path) -> "_Present":
-        names = frozenset(path.name for path in out.glob("*.json"))
+        names = frozenset(path.name for path in files_in(out, "*.json"))
         return cls(out, names, frozenset(match[1] for name in names if (match := MARKED.fullmatch(name))))
 
     def record(self, path: Path, stem: str, unique: bool) -> Path:

@@ -31,7 +31,7 @@ from retina_xai.evaluation.tables import markdown
 from retina_xai.io.files import parse_json, sha256_of, write_bytes, write_json, write_text
 from retina_xai.io.images import Photograph, find_images, read_image, write_png
 from retina_xai.io.names import shown_name
-from retina_xai.io.stores import each
+from retina_xai.io.stores import each, files_in
 from retina_xai.io.versions import versions
 from retina_xai.models.network import Network
 from retina_xai.runner import Codec, Executor, ItemOutcome, RunOutcome, WorkItem, claim, in_turn, key_of, run
@@ -266,7 +266,7 @@ def _saver(items: Sequence[WorkItem[ExperimentCase]], out: Path) -> Callable[[Pa
 
 
 def _refuse_other_cases(out: Path, files: Sequence[Path]) -> None:
-    others = set((out / "records").glob("*.json")) - set(files)
+    others = set(files_in(out / "records", "*.json")) - set(files)
     if others:
         raise UsageError(
             f"{out}: holds records of cases that are not among these {len(files)}; choose another output folder "

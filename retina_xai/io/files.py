@@ -100,7 +100,7 @@ def near(path: Path) -> Iterator[Path]:
         except OSError as error:
             if error.errno in FULL:
                 raise unwritable(Path(folder), error) from error
-            raise InputError(f"{path}: cannot be read ({reason_of(error)}); check path and permissions") from error
+            raise unreadable(path, error) from error
         try:
             yield file
         except InputError as error:
@@ -125,8 +125,15 @@ def near_folder(folder: Path) -> Iterator[Path]:
         except OSError as error:
             if error.errno in FULL:
                 raise unwritable(copy, error) from error
-            raise InputError(f"{folder}: cannot be read ({reason_of(error)}); check path and permissions") from error
+            raise unreadable(folder, error) from error
         yield copy
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error of a file or object that cannot be read; a ServerError where its store does not answer properly."""
+    if stores.in_store(path) and (lost := stores.store_error(error, of_store=True)) is not None:
+        return lost
+    return InputError(f"{path}: cannot be opened ({reason_of(error)}); check path and permissions")
 
 
 def reason_of(error: OSError) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from retina_xai.errors import InputError, UsageError
 from retina_xai.io.decoders import check_bytes
 from retina_xai.io.dicom_extra import listed_in, looks_like_dicom, without_other_objects
-from retina_xai.io.files import near, reason_of, replacing, sha256_of
+from retina_xai.io.files import near, replacing, sha256_of, unreadable
 from retina_xai.io.formats import FORMATS, format_names, kind_of
 from retina_xai.io.identity import Identity, pseudonym
 from retina_xai.io.names import shown_name
@@ -214,7 +214,7 @@ def _status(path: Path) -> os.stat_result:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: no such file or folder; check the path") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({reason_of(error)}); check path and permissions") from error
+        raise unreadable(path, error) from error
 
 
 def _check_file(path: Path) -> None:
@@ -233,7 +233,7 @@ def _sniff(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as error:
-        raise InputError(f"{path}: cannot be opened ({error.strerror}); check path and permissions") from error
+        raise unreadable(path, error) from error
     if not head:
         raise InputError(f"{path}: is empty (0 bytes); copy it again from its source")
     if kind := kind_of(head):

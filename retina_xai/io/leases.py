@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from retina_xai.errors import UsageError
 from retina_xai.io.files import unwritable
-from retina_xai.io.stores import modified
+from retina_xai.io.stores import files_in, modified, remove
 
 PREFIX = ".lease-"
 RENEWAL, EXPIRY = 20.0, 90.0
@@ -51,20 +51,20 @@ def only_run(folder: Path) -> Iterator[None]:
         ended.set()
         renewal.join()
         with suppress(Exception):  # it expires
-            own.unlink(missing_ok=True)
+            remove(own)
 
 
 def _others(own: Path) -> list[Path]:
     """The valid leases of others; expired ones are removed."""
     now, valid = modified(own), []
-    for path in own.parent.glob(f"{PREFIX}*"):
+    for path in files_in(own.parent, f"{PREFIX}*"):
         if path.name == own.name:
             continue
         with suppress(FileNotFoundError):  # given back just now
             if now - modified(path) < EXPIRY:
                 valid.append(path)
             else:
-                path.unlink(missing_ok=True)
+                remove(path)
     return valid
 
 

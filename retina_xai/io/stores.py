@@ -7,10 +7,12 @@ as reading a small text, works with both. An object appears whole or not at all.
 Address and credentials are given as to all clients of S3: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_ACCESS_KEY_ID and so on.
 """
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,6 +22,9 @@ PROTOCOLS = ("s3",)
 
 CLIENTS = frozenset({"aiobotocore", "aiohttp", "botocore"})
 """Packages whose errors are about the store, not about one object."""
+
+DOWN = frozenset({errno.EIO, errno.EBUSY, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EIO)})
+"""Error numbers by which s3fs reports answers such as 500 and 503."""
 
 AT_ONCE = 32
 """Requests at a time where many small objects are read: nearly all of the time they wait."""
@@ -64,8 +69,16 @@ def fetch(path: Path, file: Path) -> None:
 
 
 def fetch_folder(folder: Path, copy: Path) -> None:
-    """Copy all objects below a folder; raises OSError, also where there is none."""
-    _system(folder).get(_key(folder), str(copy), recursive=True)
+    """Copy all objects below a folder; raises OSError, also where there is none, or one that no folder can hold."""
+    names = _names_below(folder)
+    if not names:
+        raise FileNotFoundError(errno.ENOENT, "no object below it")
+    for name in names:
+        if {"", ".", ".."} & set(name.split("/")):
+            raise OSError(errno.EINVAL, f"the object {name!r} cannot be a file; rename it")
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    for _ in each(lambda path: fetch(path, copy / path.relative_to(folder)), [folder / name for name in names]):
+        pass
 
 
 def put(file: Path, path: Path) -> None:
@@ -73,19 +86,43 @@ def put(file: Path, path: Path) -> None:
     _system(path).put_file(str(file), _key(path))
 
 
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """The files in a folder whose names fit a pattern, sorted; none where there is no such folder."""
+    if (system := _system(folder)) is None:
+        return sorted(folder.glob(pattern))
+    try:
+        keys = system.ls(_key(folder), detail=False)  # glob would take brackets in the name of the folder for a pattern
+    except FileNotFoundError:
+        return []
+    names = (key.rpartition("/")[2] for key in keys)
+    return [folder / name for name in sorted(names) if fnmatchcase(name, pattern)]
+
+
 def objects_below(folder: Path) -> list[Path]:
     """All objects whose names begin with that of a folder, sorted."""
-    prefix = f"{_key(folder)}/"
-    return [folder / key.removeprefix(prefix) for key in sorted(_system(folder).find(_key(folder)))]
+    return [folder / name for name in _names_below(folder)]
+
+
+def _names_below(folder: Path) -> list[str]:
+    """Names of all objects below a folder, without its own; those that stand for folders are left out."""
+    prefix = f"{_key(folder).rstrip('/')}/"
+    keys = (key for key in _system(folder).find(_key(folder)) if not key.endswith("/"))
+    return sorted(key.removeprefix(prefix) for key in keys)
 
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder with its content, as far as that can be done."""
-    if (system := _system(folder)) is None:
+    if not in_store(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
     with suppress(OSError):
-        system.rm(_key(folder), recursive=True)
+        for _ in each(remove, objects_below(folder)):
+            pass
+
+
+def remove(path: Path) -> None:
+    """Remove an object; `unlink` would take its name for a pattern. Raises OSError."""
+    _system(path).rm_file(_key(path))
 
 
 def modified(path: Path) -> float:
@@ -103,11 +140,14 @@ def each(function: Callable[[Path], Found], paths: Sequence[Path]) -> Iterator[F
             yield from pool.map(function, paths[start : start + 4 * AT_ONCE])
 
 
-def store_error(error: BaseException) -> ServerError | None:
-    """What a client of a store raised, as the error that ends a run; None for any other error."""
-    if type(error).__module__.partition(".")[0] not in CLIENTS and not isinstance(
-        error, ConnectionError | TimeoutError
-    ):
+def store_error(error: BaseException, of_store: bool = False) -> ServerError | None:
+    """What a client of a store raised, as the error that ends a run; None for any other error.
+
+    Args:
+        of_store: the error is known to come from a store, so that the numbers of `DOWN` mean that it is down.
+    """
+    client = type(error).__module__.partition(".")[0] in CLIENTS or isinstance(error, ConnectionError | TimeoutError)
+    if not client and not (of_store and isinstance(error, OSError) and error.errno in DOWN):
         return None
     said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return ServerError(

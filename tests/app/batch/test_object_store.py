@@ -1,6 +1,8 @@
 """Batches from and to an object store: the same files as on a disk, and one line for each of its faults."""
 
+import errno
 from io import BytesIO
+from pathlib import Path
 
 import pyarrow.parquet
 import pytest
@@ -9,8 +11,10 @@ from helpers.clusters import in_this_process
 from helpers.command_line import command, one_line
 from helpers.object_store import BUCKET, environment, forget_clients, small_store
 
+from retina_xai.errors import InputError, ServerError
 from retina_xai.io import leases, stores
-from retina_xai.io.images import write_png
+from retina_xai.io.files import near, near_folder
+from retina_xai.io.images import find_images, read_image, write_png
 from retina_xai.io.stores import as_path
 from retina_xai.runner import claim
 from retina_xai.training.phantoms.phantom import make_phantom
@@ -181,3 +185,55 @@ def test_a_lease_is_renewed(store, monkeypatch):
         deadline = leases.Event()
         while len(written) < 3:
             assert not deadline.wait(0.05)
+
+
+def test_names_are_never_patterns(store, tmp_path):
+    folders = [as_path(f"s3://archive/names/{name}") for name in ("run[1]", "run*", "run?", "runs")]
+    for folder in folders:
+        (folder / "a.json").write_text("1")
+        (folder / "in" / "b.json").write_text("2")
+    for folder in folders:
+        assert stores.files_in(folder, "*.json") == [folder / "a.json"]
+        assert stores.objects_below(folder) == [folder / "a.json", folder / "in" / "b.json"]
+    stores.fetch_folder(folders[1], tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").rglob("*")} == {"a.json", "in", "b.json"}
+    stores.remove_folder(folders[1])
+    assert [stores.files_in(folder, "*.json") != [] for folder in folders] == [True, False, True, True]
+
+
+def test_no_object_is_copied_to_another_folder(store, tmp_path):
+    store.files.pipe_file(f"{BUCKET}/evil/../../outside.png", b"x")
+    said = r"the object '\.\./\.\./outside.png' cannot be a file; rename it"
+    with pytest.raises(InputError, match=said), near_folder(as_path("s3://archive/evil")):
+        raise AssertionError("it was copied")
+
+
+def test_photographs_of_any_name_are_found_and_read(store, folder):
+    names = ["a b#1?.png", "a%20b.png", "x/y/deep.png", "ü.png"]
+    photograph = (folder / "0" / "a.png").read_bytes()
+    for name in (*names, ".hidden/z.png", "x/.hidden.png", "notes.txt"):
+        store.files.pipe_file(f"{BUCKET}/any/{name}", photograph)
+    found = find_images(["s3://archive/any/"])
+    assert [str(path) for path in found] == [f"s3://archive/any/{name}" for name in names]
+    assert [read_image(path).name for path in found] == [Path(name).name for name in names]
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (OSError(errno.EBUSY, "Please reduce your request rate"), True),
+        (TimeoutError("timed out"), True),
+        (FileNotFoundError("gone"), False),
+        (PermissionError("Forbidden"), False),
+    ],
+)
+def test_a_store_that_does_not_answer_ends_the_run_and_one_object_does_not(store, monkeypatch, error, ends):
+    def refuse(*_):
+        raise error
+
+    place = as_path("s3://archive/one.png")
+    monkeypatch.setattr(stores, "fetch", refuse)
+    said = "the object store cannot be used" if ends else "cannot be opened"
+    with pytest.raises(InputError, match=said) as found, near(place):
+        raise AssertionError("it was read")
+    assert isinstance(found.value, ServerError) == ends
