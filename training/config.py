@@ -300,9 +300,20 @@ class TrainingConfig(Section):
         Raises:
             UsageError: as `from_mapping`.
         """
+        return self._changed("data", settings)
+
+    def with_hardware(self, **settings: Any) -> Self:
+        """The same settings with changes in the section `hardware`; None keeps the current value.
+
+        Raises:
+            UsageError: as `from_mapping`.
+        """
+        return self._changed("hardware", settings)
+
+    def _changed(self, section: str, settings: dict[str, Any]) -> Self:
         given = {name: value for name, value in settings.items() if value is not None}
         content = self.model_dump()
-        return self.from_mapping({**content, "data": {**content["data"], **given}})
+        return self.from_mapping({**content, section: {**content[section], **given}})
 
     def to_toml(self) -> str:
         """All settings, including defaults, as TOML; the inverse of `from_toml`."""

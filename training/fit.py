@@ -1,7 +1,7 @@
 """The training: read and split the photographs, prepare them, fit every stage, measure the best weights.
 
     retina-xai train --data DIR [--data DIR] --out DIR [--labels FILE.csv] [--config FILE.toml] [--resume]
-    torchrun --nproc-per-node 8 -m retina_xai.app.cli.main train ...        # or srun: many processes, one shared OUT
+    torchrun --nproc-per-node 8 -m retina_xai.app.cli.main train --devices 8 ...    # or srun: one shared OUT
 
 OUT contains rdr.safetensors, metrics.json, scores.csv (of the validation and the test part), roc.png, calibration.png,
 learning_curve.png, log.csv, split.csv, left_out.csv (unreadable or ungradable photographs), config.toml (all settings),
@@ -15,7 +15,7 @@ SIGTERM (143 = 128 + 15) end the run at the next step; it can be resumed too.
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from retina_xai.errors import InputError, ModelError, UsageError
+from retina_xai.errors import InputError, ModelError, ServerError, UsageError
 from retina_xai.fundus.preprocessing import Preprocessing
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.grades.reading import read_labelled
@@ -42,9 +42,13 @@ from retina_xai.training.data.split import LEARNING, PARTS, check_disjoint, read
 from retina_xai.training.hardware import check_hardware, quiet, trainer_arguments
 from retina_xai.training.measure import Trained, write_results
 from retina_xai.training.module import RdrModule
+from retina_xai.training.processes import Team
 from retina_xai.training.state import AtomicCheckpoints, BestCheckpoint, RunFolder, first_process, read_state
 
 SIGTERM_EXIT = 143
+
+GLOO = "/gloo/transport/"
+"""Part of the message of torch, which raises a plain RuntimeError where a connection on the CPU breaks."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +90,24 @@ def train(
         ModelError: unfit start weights, or a loss that is not finite.
         SystemExit: code 143 after SIGTERM.
     """
-    check_hardware(config.hardware)
-    with only_process(out) if first_process() else nullcontext():
-        run = RunFolder.open(out, config, resume)
-        found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
-        try:
-            return _train(run, found, config, progress)
-        finally:
-            remove_stale(out, depth=2)
+    team = Team.join(config.hardware.num_nodes)
+    with ExitStack() as held:
+
+        def prepared() -> tuple[RunFolder, LabelledSet, TrainingData]:
+            check_hardware(config.hardware, team.count)
+            if first_process():
+                held.enter_context(only_process(out))
+                held.callback(remove_stale, out, depth=2)
+            run = RunFolder.open(out, config, resume)
+            found = read_labelled([data] if isinstance(data, Path) else data, config.data.options(), allow_missing)
+            return run, found, _prepare(run, found, config, progress)
+
+        return _train(*team.first_then_others(prepared), config, progress)
 
 
-def _train(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingResult:
-    photographs = _prepare(run, found, config, progress)
+def _train(
+    run: RunFolder, found: LabelledSet, photographs: TrainingData, config: TrainingConfig, progress: bool
+) -> TrainingResult:
     net = _first_network(config)
     history: list[BestCheckpoint] = []
     for stage in range(len(config.stages)):
@@ -111,12 +121,11 @@ def _train(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress:
 
 
 def _prepare(run: RunFolder, found: LabelledSet, config: TrainingConfig, progress: bool) -> TrainingData:
-    """Fill the cache (the other processes wait for the first), split the readable photographs, and record both."""
-    run.wait_for_first_process()
+    """Fill the cache, split the readable photographs, and record both."""
     sizes = tuple(sorted({stage.photograph_size for stage in config.stages}))
     folder, by_side = config.data.cache or run.folder / "cache", any(stage.least_side for stage in config.stages)
     request = CacheRequest(folder, sizes, config.data.drop_ungradable, by_side)
-    cache = fill_cache(found.photographs, request, progress)
+    cache = fill_cache(found.photographs, request, progress and first_process())
     usable = [photo for photo in found.photographs if photo.image in cache.hashes]
     if config.data.split is None:
         chosen = config.data
@@ -197,6 +206,11 @@ def _stage_errors(stage: int) -> Iterator[None]:
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError) or NO_MEMORY in str(error):
             raise _too_large(stage) from error
+        if isinstance(error, torch.distributed.DistError) or GLOO in str(error):
+            raise ServerError(
+                f"stage {stage + 1}: another process of this training ended; earlier epochs are kept: resume all with"
+                " --resume"
+            ) from error
         if "DataLoader worker" in str(error) and "exited unexpectedly" in str(error):
             raise InputError(
                 f"stage {stage + 1}: a process of the data loader was killed; earlier epochs are kept: free some memory"

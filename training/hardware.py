@@ -24,8 +24,11 @@ def trainer_arguments(settings: HardwareSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in SETTINGS}
 
 
-def check_hardware(settings: HardwareSettings) -> None:
+def check_hardware(settings: HardwareSettings, started: int = 1) -> None:
     """Check that this machine can train with these settings.
+
+    Args:
+        started: number of processes that torchrun or srun started; 1 if neither did.
 
     Raises:
         UsageError: it cannot; the message names the setting.
@@ -37,10 +40,15 @@ def check_hardware(settings: HardwareSettings) -> None:
         chosen[name] = value
         try:
             with quiet():
-                Trainer(**chosen, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+                trainer = Trainer(**chosen, logger=False, enable_checkpointing=False, enable_progress_bar=False)
         except Exception as error:  # Lightning raises many types
             reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".!")
             raise UsageError(f"hardware.{name}: {value!r} cannot be used ({reason}); correct this setting") from error
+    if started > 1 and trainer.world_size != started:
+        raise UsageError(
+            f"{started} processes were started, the settings say {trainer.num_devices} on each of {trainer.num_nodes} "
+            "machines; correct hardware.devices and hardware.num_nodes (--devices, --nodes)"
+        )
 
 
 @contextmanager

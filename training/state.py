@@ -19,7 +19,6 @@ Read in the source of that version, not tried:
 
 import hashlib
 import io
-import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -78,11 +77,6 @@ class RunFolder:
     def checkpoint(self, stage: int) -> Path:
         """The checkpoint of a stage (counted from 0)."""
         return self.folder / "state" / f"stage-{stage + 1}.ckpt"
-
-    def wait_for_first_process(self) -> None:
-        """Wait until the first process has prepared the photographs; returns at once in the first process."""
-        while not first_process() and not self._fingerprint.is_file():
-            time.sleep(1)
 
     def record_data(self, photographs: Sequence[LabelledPhotograph], parts: Mapping[str, str], cache: Cache) -> None:
         """Write split.csv and left_out.csv.

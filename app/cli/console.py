@@ -48,7 +48,9 @@ def print_table(frame: "pd.DataFrame", title: str) -> None:
 
 
 def show_training(result: "TrainingResult") -> None:
-    """The figures of the validation part, and where the weights are."""
+    """The figures of the validation part, and where the weights are; nothing in all processes but the first."""
+    if not result.metrics:
+        return
     show_line(f"weights: {result.weights}")
     for name, value in result.metrics.items():
         if not isinstance(value, dict | list) or name.endswith("interval"):

@@ -63,6 +63,12 @@ def train(  # noqa: PLR0913
     patient_pattern: labels.PatientPattern = None,
     positive: labels.Positive = None,
     unknown: labels.Unknown = None,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes on this machine, one GPU each, or on the CPU; -1: one per GPU.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Machines, when torchrun or srun started a process on each.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Continue an interrupted run.")] = False,
     allow_missing: Annotated[bool, typer.Option(help="Count rows without an image instead of refusing them.")] = False,
 ) -> None:
@@ -75,6 +81,7 @@ def train(  # noqa: PLR0913
     columns = {"table": table, "image_column": image_column, "label_column": label_column}
     patients = {"patient_column": patient_column, "patient_pattern": patient_pattern}
     settings = settings.with_data(**columns, **patients, positive=positive, unknown=unknown)
+    settings = settings.with_hardware(devices=devices, num_nodes=nodes)
     show_training(fit(data, out, settings, resume=resume, allow_missing=allow_missing))
 
 
