@@ -33,25 +33,30 @@ def only_run(folder: Path) -> Iterator[None]:
         OutputError: the store refuses to write.
     """
     own, ended = folder / f"{PREFIX}{uuid4().hex}", Event()
-    try:
-        own.write_bytes(b"")
-        others = _others(own)
-    except OSError as error:
-        raise unwritable(folder, error, "cannot write here", "choose another output folder") from error
     renewal = Thread(target=_renew, args=(own, ended), daemon=True)
-    renewal.start()
     try:
-        if others:
+        if _announced(own):
             raise UsageError(
                 f"{folder}: another run writes into this folder, or was killed less than {EXPIRY:.0f} seconds ago; "
                 "wait, or choose another folder"
             )
+        renewal.start()
         yield
     finally:
         ended.set()
-        renewal.join()
+        if renewal.ident is not None:
+            renewal.join()
         with suppress(Exception):  # it expires
             remove(own)
+
+
+def _announced(own: Path) -> list[Path]:
+    """Write a lease; the valid ones of others."""
+    try:
+        own.write_bytes(b"")
+        return _others(own)
+    except OSError as error:
+        raise unwritable(own.parent, error, "cannot write here", "choose another output folder") from error
 
 
 def _others(own: Path) -> list[Path]:
