@@ -4,9 +4,10 @@
     plot({"FGVis": first, "Grad-CAM": second}, "figure.pdf", images=images, network=network)    several methods
 
 Every image has one row. One explanation has its panels as columns; several have one column each, beside the photograph,
-and one row per panel. Evidence is in [0, 1] on matplotlib's "viridis". Attributions keep their sign: the sum over the
-channels, at its own resolution, on "RdBu_r" with 0 in the middle (red speaks for the class). That scale ends at the
-99.5th percentile of the absolute values, so that single pixels do not hide the others; its bar has pointed ends then.
+and one row per panel. Evidence is in [0, 1] on matplotlib's "viridis", over a photograph in the colours of
+`drawing.overlay`. Attributions keep their sign: the sum over the channels, at its own resolution, on "RdBu_r" with 0 in
+the middle (red speaks for the class). That scale ends at the 99.5th percentile of the absolute values, so that single
+pixels do not hide the others; its bar has pointed ends then.
 
 Pictures are embedded in PDF and SVG with their own pixels. Text stays text, and no file holds a date, so the same
 explanation gives the same file.
@@ -210,7 +211,8 @@ def _draw_photograph(axes: Axes, shown: PlottedImage) -> None:
 def _draw_overlay(axes: Axes, shown: PlottedImage) -> None:
     evidence = _evidence(shown)
     axes.imshow(drawing.overlay(np.asarray(shown.pixels), evidence), interpolation="none")
-    _bar(axes, mpl.cm.ScalarMappable(mpl.colors.Normalize(0, float(evidence.max()) or 1), "viridis"))
+    scale = mpl.colors.Normalize(0, float(evidence.max()) or 1)
+    _bar(axes, mpl.cm.ScalarMappable(scale, drawing.EVIDENCE_COLOURS))
 
 
 def _draw_evidence(axes: Axes, shown: PlottedImage) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.tiny_network import tiny_network
 
-from retina_xai import plot
+from retina_xai import drawing, plot
 from retina_xai.errors import InputError, UsageError
 from retina_xai.explainers.explainer import rows
 from retina_xai.explainers.fgvis import FGVis
@@ -72,6 +72,13 @@ def test_evidence_begins_at_0_and_ends_at_its_maximum(made):
     drawn = plot(rows(game, slice(0, 1)), panels=["evidence"]).axes[0].images[0]
     assert drawn.get_clim() == (0, pytest.approx(float(game.evidence[0].max())))
     np.testing.assert_array_equal(drawn.get_array(), game.evidence[0].numpy())
+
+
+def test_the_bar_of_an_overlay_has_the_colours_of_the_overlay(made):
+    network, images, game, _ = made
+    (panel,) = plot(rows(game, slice(0, 1)), images=images[:1], network=network, panels=["overlay"]).axes
+    (bar,) = panel.child_axes
+    assert [one.get_cmap() for one in bar.collections if one.get_array() is not None] == [drawing.EVIDENCE_COLOURS]
 
 
 def test_an_explanation_without_evidence_can_be_drawn(made):
