@@ -7,6 +7,7 @@ from typing import Any
 from retina_xai.app.readings.model import ImageFile, Opinion, Reading, agreement
 from retina_xai.errors import InputError
 from retina_xai.lesions.annotation import UNSPECIFIED, Annotation, Status
+from retina_xai.lesions.shapes import Disk
 from retina_xai.verdict import Verdict
 
 EDITED = "candidate-"
@@ -27,12 +28,16 @@ class Shown:
 
 @dataclass(frozen=True)
 class Edits:
-    """What the reader did to the lesions: drawn ones and edited copies of candidates; types and judgements by id."""
+    """What the reader did to the lesions: drawn ones and edited copies of candidates; types and judgements by id.
+
+    `disc` is the optic disc that the reader marked.
+    """
 
     drawn: tuple[Annotation, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     accepted: Set[str] = frozenset()
     rejected: Set[str] = frozenset()
+    disc: Disk | None = None
 
 
 def compose_reading(shown: Shown, edits: Edits, opinion: Opinion) -> Reading:
@@ -51,6 +56,7 @@ def compose_reading(shown: Shown, edits: Edits, opinion: Opinion) -> Reading:
         verdict=shown.verdict,
         lesions=_lesions(shown, edits),
         settings=shown.settings,
+        disc=edits.disc and edits.disc.within(shown.image.width, shown.image.height),
     )
 
 

@@ -27,7 +27,7 @@ from retina_xai.errors import UsageError
 from retina_xai.io.files import write_csv, write_json
 from retina_xai.lesions.annotation import Annotation
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PREFIX = 16
 READING_COLUMNS = (
     "reading",
@@ -49,6 +49,9 @@ READING_COLUMNS = (
     "finding",
     "grade",
     "oedema",
+    "disc_x",
+    "disc_y",
+    "disc_diameter",
     "not_reviewed",
     "comment",
     "settings",
@@ -105,7 +108,8 @@ def deidentified(readings: Iterable[Reading]) -> tuple[Reading, ...]:
 def table_rows(readings: Sequence[Reading], damaged: Sequence[int] = ()) -> list[tuple[Any, ...]]:
     """The rows of the CSV file, see the head of this module: a value for each of `COLUMNS`, None if it does not apply.
 
-    `x`, `y` is the centroid, `area` is in square pixels, `settings` and `shape` are JSON.
+    `x`, `y` is the centroid, `area` is in square pixels, `settings` and `shape` are JSON. `disc_x`, `disc_y` and
+    `disc_diameter` are those of the optic disc that the reader marked, in pixels.
     """
     last = {reading.number for reading in newest(readings)}
     rows = [row for reading in readings for row in _rows(reading, reading.number in last)]
@@ -143,10 +147,16 @@ def _rows(reading: Reading, last: bool) -> list[tuple[Any, ...]]:
         *(reading.number, last, False, reading.reader, reading.time.astimezone(UTC).isoformat()),
         *(image.name, image.sha256, image.width, image.height, reading.model_sha256),
         *(verdict.gradability.verdict, verdict.gradability.reason, verdict.decision, verdict.score, verdict.threshold),
-        *(reading.decision, reading.finding or None, reading.grade, reading.oedema or None, reading.not_reviewed),
+        *(reading.decision, reading.finding or None, reading.grade, reading.oedema or None, *_disc_cells(reading)),
+        reading.not_reviewed,
         *(reading.comment, json.dumps(dict(reading.settings), ensure_ascii=False, sort_keys=True)),
     )
     return [(*shared, *_lesion_cells(lesion)) for lesion in reading.reviewed] or [shared]
+
+
+def _disc_cells(reading: Reading) -> tuple[float | None, float | None, float | None]:
+    disc = reading.disc
+    return (None, None, None) if disc is None else (disc.x, disc.y, 2 * disc.radius)
 
 
 def _lesion_cells(lesion: Annotation) -> tuple[Any, ...]:

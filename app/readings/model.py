@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from retina_xai.checks import MAX_COORDINATE, check_one_of, check_text
 from retina_xai.errors import InputError
 from retina_xai.lesions.annotation import MAX_ANNOTATIONS, Annotation
-from retina_xai.lesions.shapes import MAX_POINTS
+from retina_xai.lesions.shapes import MAX_POINTS, Disk
 from retina_xai.verdict import NO_REFERABLE_DR, REFER, UNGRADABLE, Verdict
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ class Reading(Opinion):
     """One reader's reading of one photograph with one set of weights: the opinion with its context.
 
     `verdict` is what the system said, `decision` whether the reader agrees with it. `lesions` also holds the candidates
-    that were shown and not reviewed. `settings` is what the system ran with, plain values only and no paths. `number`
-    is the reading's place in its store, from 1; 0 before it is stored.
+    that were shown and not reviewed. `settings` is what the system ran with, plain values only and no paths. `disc`
+    is the optic disc that the reader marked, whose diameter is then the unit of lengths. `number` is the reading's
+    place in its store, from 1; 0 before it is stored.
 
     Raises:
         InputError: a value that no reading may hold.
@@ -143,6 +144,7 @@ class Reading(Opinion):
     decision: ReaderDecision = "none"
     lesions: tuple[Annotation, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    disc: Disk | None = None
     number: int = 0
 
     def __post_init__(self) -> None:
@@ -192,6 +194,7 @@ class Reading(Opinion):
             "lesions": [lesion.to_json() for lesion in self.lesions],
             "comment": self.comment,
             "settings": dict(self.settings),
+            "disc": None if self.disc is None else self.disc.to_json(),
         }
 
     @classmethod
@@ -209,6 +212,7 @@ class Reading(Opinion):
                     "image": ImageFile(**values["image"]),
                     "verdict": Verdict.from_json(values["verdict"]),
                     "lesions": tuple(Annotation.from_json(lesion) for lesion in values["lesions"]),
+                    "disc": None if values["disc"] is None else Disk.from_json(values["disc"]),
                 }
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -10,7 +10,7 @@ Reports of the same reading with the same pictures and `made` time are the same 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from retina_xai.app.readings.model import MARKS, Reading
 from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
 from retina_xai.drawing import LESION_COLOURS
 from retina_xai.errors import UsageError
-from retina_xai.fundus.retinal_scale import RetinalScale
+from retina_xai.fundus.retinal_scale import RetinalScale, marked_scale
 from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
@@ -39,6 +39,7 @@ ESTIMATED_SCALE = (
     "DD: disc diameters, estimated. The optic disc is taken for a seventh of the field of view, as in a camera of 45 "
     "degrees; it can be a third off."
 )
+MARKED_SCALE = "DD: diameters of the optic disc that the reader marked, {:.0f} pixels."
 NO_SCALE = "Sizes are not known: the file has no pixel spacing, and no field of view was found."
 
 
@@ -48,7 +49,9 @@ class Report:
 
     `photograph` and `overlay` (H, W, 3) uint8 RGB of the reading's width and height; `overlay` is None where nothing
     was explained. `run` is `records.run_facts` of the weights and method. `made` has a time zone. Without `by_reader`
-    no person has read the photograph, and the report says nothing of a reader. Without `scale` it shows no sizes.
+    no person has read the photograph, and the report says nothing of a reader. `scale` is that of the file or an
+    estimated one; sizes are in diameters of a disc that the reader marked instead of estimated ones. Without any, the
+    report shows no sizes.
     """
 
     reading: Reading
@@ -152,8 +155,10 @@ def _write_lesions(sheet: Sheet, report: Report) -> None:
     if report.by_reader:
         _write_counts(sheet, lesions, report.reading.not_reviewed)
     if lesions:
-        _write_table(sheet, lesions[:ROWS], report)
-        _write_scale(sheet, report.scale)
+        disc = report.reading.disc
+        scale = report.scale if disc is None else marked_scale(report.scale, 2 * disc.radius)
+        _write_table(sheet, lesions[:ROWS], replace(report, scale=scale))
+        _write_scale(sheet, scale)
     if len(lesions) > ROWS:
         sheet.style(SMALL, colour=GREY)
         sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
@@ -244,9 +249,11 @@ def _write_table(sheet: Sheet, lesions: list[Annotation], report: Report) -> Non
 
 def _write_scale(sheet: Sheet, scale: RetinalScale | None) -> None:
     """What the sizes of the table rest on."""
-    if scale is not None and not scale.estimated:
+    if scale is not None and not (scale.estimated or scale.marked):
         return
-    text = NO_SCALE if scale is None else ESTIMATED_SCALE
+    text = NO_SCALE
+    if scale is not None:
+        text = MARKED_SCALE.format(1 / scale.across) if scale.marked else ESTIMATED_SCALE
     sheet.style(SMALL, colour=GREY)
     sheet.multi_cell(0, 4, text, new_x="LMARGIN", new_y="NEXT")
 

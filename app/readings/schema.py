@@ -7,7 +7,8 @@ in a column "finding"; coordinates meant the same.
 
 Schema 3 has the reader's finding, grade and macular oedema, which schema 2 had not: readings of it have an agreement
 alone. In schema 2 a candidate was "kept" unless it was rejected. Whether its reader had looked at it is known only
-where a type was given; the others become "unreviewed".
+where a type was given; the others become "unreviewed". Schema 4 has the optic disc that the reader marked; readings of
+schema 3 have none.
 
 Append-only is enforced by the database itself: triggers refuse every UPDATE, DELETE and replacing INSERT. A damaged row
 stays as it is, through upgrades too.
@@ -24,7 +25,7 @@ from retina_xai.errors import InputError
 from retina_xai.io.files import parse_json
 from retina_xai.lesions.annotation import UNSPECIFIED
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x52584149
 """The letters RXAI, at byte 68 of the file."""
 
@@ -45,6 +46,7 @@ CREATE TABLE readings (
     verdict TEXT NOT NULL,
     lesions TEXT NOT NULL,
     settings TEXT NOT NULL,
+    disc TEXT NOT NULL,
     CHECK (number > 0)
 )
 """
@@ -57,22 +59,26 @@ TRIGGERS = (
     f"WHEN EXISTS (SELECT 1 FROM readings WHERE number = NEW.number) {REFUSE}",  # nosec B608 # constants only
 )
 COPY = (
-    "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, '', NULL, '', comment, "
-    "image, {verdict}, lesions, settings FROM former WHERE number = ?"
+    "INSERT INTO readings SELECT number, reader, time, image_sha256, model_sha256, decision, {opinion}, comment, "
+    "image, {verdict}, lesions, settings, 'null' FROM former WHERE number = ?"
 )
-COPIES = {1: COPY.format(verdict="finding"), 2: COPY.format(verdict="verdict")}
+COPIES = {
+    1: COPY.format(opinion="'', NULL, ''", verdict="finding"),
+    2: COPY.format(opinion="'', NULL, ''", verdict="verdict"),
+    3: COPY.format(opinion="finding, grade, oedema", verdict="verdict"),
+}
 """The bytes of a damaged row as they are, by the schema that it comes from."""
 
 INSERT = """
 INSERT INTO readings (
     number, reader, time, image_sha256, model_sha256, decision, finding, grade, oedema, comment, image, verdict,
-    lesions, settings
+    lesions, settings, disc
 ) VALUES (
     :number, :reader, :time, :image_sha256, :model_sha256, :decision, :finding, :grade, :oedema, :comment, :image,
-    :verdict, :lesions, :settings
+    :verdict, :lesions, :settings, :disc
 )
 """
-JSON_COLUMNS = ("image", "verdict", "lesions", "settings")
+JSON_COLUMNS = ("image", "verdict", "lesions", "settings", "disc")
 ORIGINS = {"candidate": "candidate", "drawn": "reader"}
 """Origins of annotations by the sources of lesions in schema 1."""
 
@@ -181,9 +187,13 @@ def _rewrite(path: Path, connection: sqlite3.Connection, convert: Conversion, co
     connection.execute("DROP TABLE former")
 
 
+def _from_schema_3(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "disc": None}
+
+
 def _from_schema_2(values: dict[str, Any]) -> dict[str, Any]:
     lesions = [{**lesion, "status": _status_of_schema_2(lesion)} for lesion in values["lesions"]]
-    return {**values, "lesions": lesions}
+    return _from_schema_3({**values, "lesions": lesions})
 
 
 def _status_of_schema_2(lesion: dict[str, Any]) -> str:
@@ -216,5 +226,6 @@ UPGRADES: dict[int, Callable[[Path, sqlite3.Connection], None]] = {
     0: _create,
     1: lambda path, connection: _rewrite(path, connection, _from_schema_1, COPIES[1]),
     2: lambda path, connection: _rewrite(path, connection, _from_schema_2, COPIES[2]),
+    3: lambda path, connection: _rewrite(path, connection, _from_schema_3, COPIES[3]),
 }
 """How a file of an older schema becomes one of `SCHEMA_VERSION`."""

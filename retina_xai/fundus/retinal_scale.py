@@ -23,6 +23,8 @@ MILLIMETRES, DISC_DIAMETERS = "mm", "DD"
 class RetinalScale:
     """Size of a pixel of the file, down and across, in `unit` ("mm" or "DD").
 
+    `marked`: the disc diameter is that of a disc that a reader marked, not an estimated one.
+
     >>> RetinalScale("mm", 0.01, 0.01).area(400)
     0.04
     """
@@ -30,16 +32,17 @@ class RetinalScale:
     unit: str
     down: float
     across: float
+    marked: bool = False
 
     @property
     def estimated(self) -> bool:
         """Whether it rests on the assumption about the disc."""
-        return self.unit == DISC_DIAMETERS
+        return self.unit == DISC_DIAMETERS and not self.marked
 
     def area(self, pixels: float) -> float:
         """An area in square millimetres, or in disc areas."""
         square = pixels * self.down * self.across
-        return self.rounded(square / (math.pi / 4) if self.estimated else square)
+        return self.rounded(square / (math.pi / 4) if self.unit == DISC_DIAMETERS else square)
 
     def diameter(self, pixels: float) -> float:
         """Diameter of the disk with an area of so many pixels, in the unit."""
@@ -51,8 +54,23 @@ class RetinalScale:
         return self.rounded((right - left) * self.across), self.rounded((bottom - top) * self.down)
 
     def rounded(self, value: float) -> float:
-        """To the digits that mean something: six of a measurement, two of an estimate."""
-        return float(f"{value:.{2 if self.estimated else 6}g}")
+        """To the digits that mean something: six of millimetres, two of disc diameters."""
+        return float(f"{value:.{2 if self.unit == DISC_DIAMETERS else 6}g}")
+
+
+def marked_scale(scale: RetinalScale | None, diameter: float) -> RetinalScale:
+    """The scale of a photograph on which a reader marked an optic disc of `diameter` pixels.
+
+    Millimetres of the file stay: they need no assumption about the disc.
+
+    >>> marked_scale(RetinalScale("DD", 0.01, 0.01), 50).size((0, 0, 25, 50))
+    (0.5, 1.0)
+    >>> marked_scale(RetinalScale("mm", 0.01, 0.01), 50).unit
+    'mm'
+    """
+    if scale is not None and scale.unit == MILLIMETRES:
+        return scale
+    return RetinalScale(DISC_DIAMETERS, 1 / diameter, 1 / diameter, marked=True)
 
 
 def retinal_scale(photograph: Photograph, aperture: FieldOfView | None = None) -> RetinalScale | None:

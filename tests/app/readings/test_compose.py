@@ -104,6 +104,13 @@ def test_drawn_lesions_lie_on_the_picture():
     assert lesions(Edits(drawn=(outside,)))["x"].shape == Disk(IMAGE.width - 0.5, -0.5, 7.0)
 
 
+def test_the_marked_disc_is_part_of_the_reading_and_lies_on_the_picture():
+    assert compose_reading(SHOWN, Edits(), OPINION).disc is None
+    assert compose_reading(SHOWN, Edits(disc=Disk(9e5, 20.0, 30.0)), OPINION).disc == Disk(
+        IMAGE.width - 0.5, 20.0, 30.0
+    )
+
+
 def test_what_no_reading_may_hold_is_refused():
     with pytest.raises(InputError, match="two lesions of one id"):
         compose_reading(SHOWN, Edits(drawn=(DRAWN, DRAWN)), OPINION)

@@ -13,6 +13,7 @@ from retina_xai.app.readings.export import COLUMNS, EXPORTS, deidentified, expor
 from retina_xai.app.readings.model import Reading
 from retina_xai.errors import InputError, UsageError
 from retina_xai.lesions.annotation import MAX_ANNOTATIONS, Annotation
+from retina_xai.lesions.shapes import Disk
 
 NASTY = "=cmd()|' /C calc'!A0\r=second()\r\nЗоя 🙂, \"quoted\" <script>"
 FIRST = replace(READING, number=1)
@@ -44,6 +45,15 @@ def test_csv_has_a_row_per_lesion_and_one_for_a_reading_without():
     assert json.loads(rows[0]["shape"]) == {"kind": "disk", "x": 100.5, "y": 80.25, "radius": 12.0}
     assert json.loads(rows[2]["shape"]) == {"kind": "outline", "rings": [[[10, 20], [30, 20], [30, 60]]]}
     assert (rows[2]["lesion_score"], rows[2]["area"], float(rows[2]["x"])) == ("", "400.0", pytest.approx(70 / 3))
+
+
+def test_the_marked_disc_is_exported_in_pixels():
+    marked = replace(BOB, disc=Disk(120.5, 80.0, 31.0))
+    (row, plain) = rows_of([marked, replace(BOB, number=4)])
+    assert [row[f"disc_{name}"] for name in ("x", "y", "diameter")] == ["120.5", "80.0", "62.0"]
+    assert [plain[f"disc_{name}"] for name in ("x", "y", "diameter")] == ["", "", ""]
+    (reading,) = json.loads(export_bytes([marked], "json"))["readings"]
+    assert reading["disc"] == {"kind": "disk", "x": 120.5, "y": 80.0, "radius": 31.0}
 
 
 def test_csv_and_json_hold_a_lesion_in_one_codec():
@@ -84,7 +94,7 @@ def test_no_cell_of_the_csv_begins_a_formula_and_no_text_a_row():
 def test_json_gives_the_readings_back():
     readings = [FIRST, replace(SECOND, reader=NASTY, comment=NASTY)]
     content = json.loads(export_bytes(readings, "json"))
-    assert content["schema_version"] == 3
+    assert content["schema_version"] == 4
     assert [one.pop("newest") for one in content["readings"]] == [True, True]
     assert [one.pop("not_reviewed") for one in content["readings"]] == [0, 0]
     assert [Reading.from_json(one) for one in content["readings"]] == readings

@@ -11,7 +11,7 @@ import pytest
 from helpers.readings import IMAGE, LESIONS, MODEL, READING
 
 from retina_xai.app.readings.export import deidentified
-from retina_xai.app.readings.pdf_report import ESTIMATED_SCALE, NO_SCALE, ROWS, Report, pdf_bytes
+from retina_xai.app.readings.pdf_report import ESTIMATED_SCALE, MARKED_SCALE, NO_SCALE, ROWS, Report, pdf_bytes
 from retina_xai.errors import UsageError
 from retina_xai.fundus.quality import Gradability
 from retina_xai.fundus.retinal_scale import RetinalScale
@@ -191,6 +191,21 @@ def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, h
     assert row in text
     assert [one for one in (ESTIMATED_SCALE, NO_SCALE) if one in text] == ([] if said is None else [said])
     assert re.findall(r"[^.]*pixel[^.]*", text.replace("(400 x 320 pixels)", "").replace(NO_SCALE, "")) == []
+
+
+@pytest.mark.parametrize(
+    ("scale", "head", "row", "said"),
+    [
+        (None, "size (DD)", "0.10 x 0.20 d1", MARKED_SCALE.format(200)),
+        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.10 x 0.20 d1", MARKED_SCALE.format(200)),
+        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80 d1", ""),
+    ],
+)
+def test_sizes_are_in_diameters_of_the_disc_that_the_reader_marked(scale, head, row, said):
+    text = text_of(replace(report_of(replace(READING, disc=Disk(100.0, 90.0, 100.0))), scale=scale))
+    assert (head in text, row in text) == (True, True)
+    assert said in text
+    assert [one for one in (ESTIMATED_SCALE, NO_SCALE) if one in text] == []
 
 
 def test_a_report_without_a_reader_says_nothing_of_one():

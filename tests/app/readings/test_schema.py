@@ -1,7 +1,7 @@
 """Stores of older schemas open and show the same readings; an upgrade that is interrupted leaves them as they were.
 
-schema1.sqlite and schema2.sqlite were written by earlier versions of the store; their readings are made up. Both hold
-`READINGS`; that of schema 2 holds one more.
+schema1.sqlite to schema3.sqlite were written by earlier versions of the store; their readings are made up. All hold
+`READINGS`; those of schema 2 and 3 hold one more.
 """
 
 import os
@@ -71,7 +71,7 @@ store.open_store(Path(sys.argv[1]))
 """
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def schema(request):
     """The version of an old store."""
     return request.param
@@ -95,9 +95,10 @@ def test_an_old_store_shows_the_same_readings_and_takes_more(old):
     store = open_store(old)
     before = store.all()
     assert before[:4] == READINGS
-    assert {(one.finding, one.grade, one.oedema) for one in before} == {("", None, "")}
-    assert asked(old, "PRAGMA user_version") == [(3,)]
-    new = replace(FIRST, finding="no referable DR", grade=1, oedema="unsure", number=len(before) + 1)
+    assert {(one.finding, one.grade, one.oedema, one.disc) for one in before[:4]} == {("", None, "", None)}
+    assert asked(old, "PRAGMA user_version") == [(4,)]
+    opinion = {"finding": "no referable DR", "grade": 1, "oedema": "unsure"}
+    new = replace(FIRST, **opinion, disc=Disk(120.5, 80.25, 31.0), number=len(before) + 1)
     assert store.add(new) == new
     assert open_store(old).all() == (*before, new)
 
@@ -110,13 +111,19 @@ def test_a_candidate_that_nobody_touched_was_not_reviewed(old):
     assert {one.status for one in last.reviewed} == {"kept", "deleted", "moved", "added"}
 
 
+@pytest.mark.parametrize("schema", [3], indirect=True)
+def test_what_a_reader_found_stays(old):
+    last = open_store(old).all()[4]
+    assert (last.finding, last.grade, last.oedema, last.disc) == ("refer", 3, "no", None)
+
+
 def test_a_damaged_row_stays_as_it_is(old, schema):
     asked(old, "DROP TRIGGER no_update")
     asked(old, "UPDATE readings SET lesions = 'no JSON', comment = 'kept' WHERE number = 2")
     found = open_store(old).read()
     assert [row.number for row in found.damaged] == [2]
     assert asked(old, "SELECT lesions, comment FROM readings WHERE number = 2") == [("no JSON", "kept")]
-    assert len(found.readings) == {1: 3, 2: 4}[schema]
+    assert len(found.readings) == {1: 3, 2: 4, 3: 4}[schema]
 
 
 def test_an_upgraded_store_has_the_schema_of_a_new_one(old, tmp_path):

@@ -153,8 +153,8 @@ def test_threads_may_share_a_store(store):
         (lambda path: run(path, "CREATE TABLE t (a)"), "a database, but no store of readings; choose another file"),
         (lambda path: run(path, "PRAGMA application_id = 7"), "a database, but no store of readings"),
         (
-            lambda path: (open_store(path), run(path, "PRAGMA user_version = 4")),
-            "readings of schema 4, this version reads 3; update retina-xai",
+            lambda path: (open_store(path), run(path, "PRAGMA user_version = 5")),
+            "readings of schema 5, this version reads 4; update retina-xai",
         ),
     ],
 )
