@@ -37,6 +37,9 @@ FURTHER_COLOURS: dict[str, Colour] = {
 
 CANDIDATE_COLOUR: Colour = (255, 255, 255)
 SELECTED_COLOUR: Colour = (255, 243, 79)
+DISC_COLOUR: Colour = (197, 170, 255)
+"""Of the optic disc that a reader marked."""
+
 DARK_CASING, LIGHT_CASING = (0, 0, 0, 204), (255, 255, 255, 230)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 OPACITY = 0.85

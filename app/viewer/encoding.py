@@ -12,6 +12,10 @@ from retina_xai.fundus.views import clahe, red_free
 from retina_xai.io.images import Photograph
 
 QUALITY = 95
+THUMBNAIL_QUALITY = 80
+THUMBNAIL_SIZE = (112, 84)
+"""Largest width and height in pixels, twice those on the page, for fine screens."""
+
 VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"red-free": red_free, "CLAHE": clahe}
 
 
@@ -26,6 +30,14 @@ def png(pixels: np.ndarray) -> bytes:
     """uint8 (H, W) or (H, W, 3) as PNG, quickly."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """uint8 (H, W) or (H, W, 3) as a small JPEG."""
+    stream, picture = io.BytesIO(), Image.fromarray(pixels)
+    picture.thumbnail(THUMBNAIL_SIZE)
+    picture.save(stream, format="JPEG", quality=THUMBNAIL_QUALITY)
     return stream.getvalue()
 
 

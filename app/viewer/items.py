@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retina_xai.errors import OutputError
-from retina_xai.grades.photographs import official_patient
+from retina_xai.grades.photographs import official_eye, official_patient
 from retina_xai.io.files import replacing, sha256_of
 from retina_xai.io.identity import Identity, numbered, pseudonym, study_numbers
 from retina_xai.io.images import Photograph, frames_of, identity_of, read_image
 from retina_xai.io.names import printable, shown_name
 
 EYES = ("right", "left", "both", "")
+OTHER_EYE = {"right": "left", "left": "right"}
 MAX_FRAMES = 200
 """Frames of one file that are listed; a header can state any number."""
 
@@ -53,6 +54,11 @@ class Item:
         """The patient, as far as file or name tell; never shown."""
         return self.group or official_patient(Path(self.name).stem) or f"{self.name} {self.key}"
 
+    @property
+    def side(self) -> str:
+        """The eye as far as file or name tell: "right", "left", "both", or ""."""
+        return self.eye or official_eye(Path(self.name).stem)
+
     def content(self) -> str:
         """SHA-256 of the file; of a frame, of that and its number.
 
@@ -79,6 +85,20 @@ class Folder:
 
     items: tuple[Item, ...] = ()
     left_out: int = 0
+
+
+def fellow_of(item: Item, items: Iterable[Item]) -> Item | None:
+    """The photograph of the other eye, of the same patient and study as far as files or official names tell.
+
+    Of several, the one at the same place: the second of the left eye for the second of the right one.
+    """
+    wanted = OTHER_EYE.get(item.side)
+    if wanted is None:
+        return None
+    together = [one for one in items if one.patient == item.patient and one.later == item.later]
+    own = [one.key for one in together if one.side == item.side]
+    others = [one for one in together if one.side == wanted]
+    return others[min(own.index(item.key), len(others) - 1)] if others else None
 
 
 def items_of(paths: Iterable[Path], roots: Sequence[Path], identified: bool = False) -> Folder:

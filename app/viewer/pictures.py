@@ -10,7 +10,8 @@ from retina_xai.app.viewer.kept import keep
 from retina_xai.fundus.retinal_scale import RetinalScale, retinal_scale
 from retina_xai.io.images import Photograph
 
-KEPT = 3
+KEPT = 4
+"""The open photograph, that of the other eye, and those before and after."""
 
 Views = dict[str, bytes]
 
@@ -69,6 +70,11 @@ class Pictures:
             return photograph, {**first_view(photograph), **other_views(photograph)}
 
         self.fetching[item.key] = encoder.submit(work, SOON)
+
+    def is_ready(self, item: Item) -> bool:
+        """Whether a photograph that is fetched can be taken over by `collect`."""
+        job = self.fetching.get(item.key)
+        return job is not None and job.ended
 
     @property
     def has_news(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from retina_xai.app.cli.console import console
 from retina_xai.app.viewer.panels.text import damage_line
-from retina_xai.app.viewer.services import ViewSettings, open_services, serve
+from retina_xai.app.viewer.services import Services, ViewSettings, open_services, serve
 from retina_xai.app.viewer.uploads import remove_stale_uploads
 from retina_xai.errors import UsageError
 
@@ -79,7 +79,7 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
     console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)
     try:
-        _run(port)
+        _run(port, opened)
     except KeyboardInterrupt:
         console.print("stopped")
     finally:
@@ -88,7 +88,7 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
         opened.scores.flush()
 
 
-def _run(port: int) -> None:
+def _run(port: int, opened: Services) -> None:
     """Serve the pages until a signal ends it."""
     from starlette.middleware import Middleware
     from streamlit import config
@@ -98,7 +98,8 @@ def _run(port: int) -> None:
 
     options = {**OPTIONS, "server.port": port}
     known = {name: value for name, value in options.items() if name in config._config_options_template}
-    App(Path(__file__).with_name("page.py"), middleware=[Middleware(SameMachine, port=port)]).run(config=known)
+    own = [Middleware(SameMachine, port=port)]
+    App(Path(__file__).with_name("page.py"), routes=[opened.thumbnails.route], middleware=own).run(config=known)
 
 
 def _check_port(port: int) -> None:

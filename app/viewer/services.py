@@ -16,6 +16,8 @@ from retina_xai.app.viewer.earlier_results import Earlier, find_earlier
 from retina_xai.app.viewer.items import Folder, Item, items_of
 from retina_xai.app.viewer.jobs import Worker
 from retina_xai.app.viewer.score_cache import ScoreCache
+from retina_xai.app.viewer.shared_evidence import SharedEvidence
+from retina_xai.app.viewer.thumbnails import Thumbnails
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.datasets.base import AnnotatedCase
 from retina_xai.evaluation.datasets.registry import detect_dataset
@@ -74,6 +76,8 @@ class Services:
     calibration: Mapping[str, Any] | None
     worker: Worker = field(default_factory=Worker)
     encoder: Worker = field(default_factory=Worker)
+    thumbnails: Thumbnails = field(default_factory=Thumbnails)
+    evidence: SharedEvidence = field(default_factory=SharedEvidence)
 
     def run_facts(self, method: str) -> dict[str, Any]:
         """`records.run_facts` of the weights with a method."""

@@ -1,8 +1,8 @@
 """What belongs to one browser session: uploads, jobs and what they found. Other sessions never see it.
 
 It is kept in Streamlit's session state and nowhere else; uploads are in a temporary folder (see `uploads`) that is
-deleted with the session. Scores of photographs of the served folder are also put into the shared cache, those of
-uploads are not.
+deleted with the session. Scores and evidence of photographs of the served folder are also put into the shared caches,
+those of uploads are not.
 """
 
 import tempfile
@@ -28,7 +28,7 @@ from retina_xai.app.viewer.pictures import Pictures
 from retina_xai.app.viewer.searches import Place, Search, Searches
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.uploads import upload_folder
-from retina_xai.app.viewer.worklist import Filter, Scored
+from retina_xai.app.viewer.worklist import Filter, Order, Scored
 from retina_xai.errors import InputError, RetinaXaiError
 from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
@@ -45,15 +45,17 @@ SLOT = "retina-xai session"
 class Session:
     """One reader at one browser tab.
 
-    `current` is the key of the open photograph, `order` the keys as they are listed, `asked` the id of the last request
-    of the page to open one, `answers` hold the last answer for each photograph of which a reading was sent.
+    `current` is the key of the open photograph, `order` that of the list, `asked` the id of the last request of the
+    page to open a photograph, `both` whether the other eye is shown beside it, `answers` hold the last answer for each
+    photograph of which a reading was sent.
     """
 
     name: str = field(default_factory=lambda: uuid4().hex)
     reader: str = ""
     current: str | None = None
     filter: Filter = field(default_factory=Filter)
-    order: tuple[str, ...] = ()
+    sorting: str = "most urgent first"
+    order: Order = field(default_factory=Order)
     asked: str | None = None
     method: str = ""
     target: str = CLASSES[-1]
@@ -68,6 +70,7 @@ class Session:
     heat: OrderedDict[tuple[str, Question], HeatLayer] = field(default_factory=OrderedDict)
     experts: OrderedDict[str, tuple[Annotation, ...]] = field(default_factory=OrderedDict)
     taken: set[str] = field(default_factory=set)
+    both: bool = False
     stopped: bool = False
     opened: bool = False
     pages: dict[str, Any] = field(default_factory=dict)
@@ -161,18 +164,17 @@ class Session:
         self.searches.collect()
 
     def evidence_of(self, item: Item, question: Question, served: Services) -> Evidence | None:
-        """The answer that is known: computed in this session, or by an earlier run.
+        """The answer that is known: computed in this process, or by an earlier run.
 
         Raises:
             InputError: the photograph or an earlier result cannot be read.
         """
         place = (item.key, question)
-        if place not in self.searches.found and question.target == CLASSES[-1] and served.earlier.records:
+        if place not in self.searches.found:
             photograph = self.pictures.photograph(item)
-            found = served.earlier.evidence(photograph.sha256, served.run_facts(question.method))
-            if found is not None and found[1].shape == photograph.pixels.shape[:2]:
-                record, evidence, places = found
-                self.searches.add(place, evidence_of_record(record, evidence, question, places))
+            known = None if item.uploaded else served.evidence.get(photograph.sha256, question)
+            if found := known or _earlier(photograph, question, served):
+                self.searches.add(place, found)
         return self.searches.found.get(place)
 
     def explain(self, item: Item, question: Question, served: Services) -> Job:
@@ -204,7 +206,10 @@ class Session:
                 photograph = decoded or item.read()
             except InputError as error:
                 raise InputError(line_of(error, item)) from error
-            return find_evidence(photograph, served.classifier, question, job)
+            found = find_evidence(photograph, served.classifier, question, job)
+            if not item.uploaded:
+                served.evidence.add(photograph.sha256, found)
+            return found
 
         return work
 
@@ -222,6 +227,17 @@ def line_of(error: RetinaXaiError | str, item: Item) -> str:
     return str(error).replace(str(item.path), item.name)
 
 
+def _earlier(photograph: Photograph, question: Question, served: Services) -> Evidence | None:
+    """What an earlier run found."""
+    if question.target != CLASSES[-1] or not served.earlier.records:
+        return None
+    found = served.earlier.evidence(photograph.sha256, served.run_facts(question.method))
+    if found is None or found[1].shape != photograph.pixels.shape[:2]:
+        return None
+    record, evidence, places = found
+    return evidence_of_record(record, evidence, question, places)
+
+
 def _scoring(item: Item, decoded: Photograph | None, served: Services) -> Callable[[Job], Scored]:
     """The work of scoring one photograph, which may be decoded already; a known score of the folder is used."""
 
@@ -231,9 +247,11 @@ def _scoring(item: Item, decoded: Photograph | None, served: Services) -> Callab
         if known is not None:
             return Scored(sha256, known)
         try:
-            verdict = predict(decoded or item.read(sha256), served.classifier)
+            photograph = decoded or item.read(sha256)
+            verdict = predict(photograph, served.classifier)
         except InputError as error:
             raise InputError(line_of(error, item)) from error
+        served.thumbnails.add(item, photograph)
         if not item.uploaded:
             served.scores.put(sha256, verdict)
         return Scored(sha256, verdict)

@@ -14,7 +14,6 @@ from retina_xai.app.viewer.panels.text import number
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.worklist import Scored, neighbour
-from retina_xai.fundus.retinal_scale import DISC_DIAMETERS, MILLIMETRES, RetinalScale
 from retina_xai.models.checkpoint import CLASSES
 from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, UNGRADABLE, Verdict
 
@@ -35,9 +34,6 @@ NOT_MEASURED = "How many lesions are found at this setting was not measured with
 PARTIAL = (
     "These areas do not fully explain the score: with them removed it is still at or above the threshold of referral."
 )
-AREA_UNITS = {MILLIMETRES: "mm²", DISC_DIAMETERS: "DA"}
-"""Square millimetres and disc areas, by the unit of lengths."""
-
 STEPS = 100
 """Steps of the threshold."""
 
@@ -46,7 +42,7 @@ def snapshot_of(
     state: Session, item: Item, keys: Sequence[str], found: Evidence | None, served: Services
 ) -> dict[str, Any]:
     """Everything but the candidates and the pictures; plain values. `keys` are those of the listed photographs."""
-    scored, scale = state.scored.get(item.key), state.pictures.scales.get(item.key)
+    scored = state.scored.get(item.key)
     failed = {key for key, answer in state.answers.items() if answer.failed}
     return {
         "name": item.name,
@@ -55,7 +51,7 @@ def snapshot_of(
         "following": neighbour(keys, item.key, 1),
         "verdict": verdict_lines(scored) if scored else None,
         "finding": FINDINGS.get(scored.decision, "") if scored else "",
-        "search": search_facts(found, served, scale) if found else None,
+        "search": search_facts(found, served) if found else None,
         "hindrance": _hindrance(scored),
         "session": state.name,
         "answers": {key: vars(answer) for key, answer in state.answers.items()},
@@ -75,7 +71,7 @@ def verdict_lines(scored: Scored) -> dict[str, str]:
     return {"tone": tone, "quality": said, "head": head, "line": _score_line(scored.verdict)}
 
 
-def search_facts(found: Evidence, served: Services, scale: RetinalScale | None) -> dict[str, Any]:
+def search_facts(found: Evidence, served: Services) -> dict[str, Any]:
     """The result of a search: method and class, figures, areas and remarks of candidates, measured operating points."""
     figures = (
         ("Score", found.before),
@@ -90,8 +86,7 @@ def search_facts(found: Evidence, served: Services, scale: RetinalScale | None) 
         "told": told + (", precomputed" if found.earlier else ""),
         "caution": _caution(found, served.classifier.facts.threshold),
         "remarks": dict(found.remarks),
-        "areas": {one.id: f"{scale.area(one.shape.area):.2g}" for one in found.candidates} if scale else {},
-        "areaUnit": AREA_UNITS[scale.unit] if scale else "",
+        "areas": {one.id: one.shape.area for one in found.candidates},
         "measured": _measured(found, served),
     }
 

@@ -26,7 +26,7 @@ def take(page: Page, address: str, size: str) -> None:
         page.screenshot(path=FOLDER / f"{name}-{size}.jpg", type="jpeg", quality=72)
 
     def rows(table: str) -> Locator:
-        return page.get_by_role("table", name=table).locator("tbody tr")
+        return page.get_by_role("table", name=table).locator("tbody tr[data-id]")
 
     page.goto(address)
     expect(rows("Worklist").filter(has_text="▲").first).to_be_visible(timeout=PATIENCE)

@@ -19,10 +19,13 @@ from retina_xai.io.results import without_results
 GRADES = tuple("01234")
 REFERABLE = 2
 OFFICIAL_NAMES = {
-    "eyepacs": re.compile(r"(\d+)_(?:left|right)"),
+    "eyepacs": re.compile(r"(\d+)_(?P<eye>left|right)"),
     "idrid": re.compile(r"IDRiD_(\d+)"),
-    "mexico": re.compile(r"(\d+)_(?:OD|OI)_[fo]_\d+", re.IGNORECASE),
+    "mexico": re.compile(r"(\d+)_(?P<eye>OD|OI)_[fo]_\d+", re.IGNORECASE),
 }
+EYES = {"left": "left", "right": "right", "od": "right", "oi": "left"}
+"""The eye by what official names say: oculus dexter, ojo izquierdo."""
+
 PATIENTS = {"eyepacs": "eyepacs:{}", "idrid": "idrid:{:03}", "mexico": "mexico:{:04}"}
 
 
@@ -82,6 +85,18 @@ def official_patient(image: str) -> str | None:
         if match := pattern.fullmatch(PurePosixPath(image).name):
             return PATIENTS[source].format(int(match[1]))
     return None
+
+
+def official_eye(image: str) -> str:
+    """The eye of an official name: "right", "left", or "" where it names none.
+
+    >>> official_eye("10_left"), official_eye("0007_OD_f_1"), official_eye("IDRiD_007")
+    ('left', 'right', '')
+    """
+    for pattern in OFFICIAL_NAMES.values():
+        if match := pattern.fullmatch(PurePosixPath(image).name):
+            return EYES.get(match.groupdict().get("eye", "").lower(), "")
+    return ""
 
 
 def without_suffix(name: str) -> str:

@@ -58,7 +58,7 @@ FRAMES = """async ([wheel, seconds]) => {
 def measure(page: Page, address: str) -> None:
     """Print all figures: of the last photograph of the worklist, then of the second one."""
     page.goto(address)
-    rows = page.get_by_role("table", name="Worklist").locator("tbody tr")
+    rows = page.get_by_role("table", name="Worklist").locator("tbody tr[data-id]")
     expect(rows.first).to_be_visible(timeout=PATIENCE)
     began = time.monotonic()
 

@@ -109,6 +109,13 @@ class Canvas:
         told: dict[str, Any] = self.page.evaluate(HELD)
         return told
 
+    def disc(self) -> list[float] | None:
+        """Centre and radius of the optic disc that is marked on the shown photograph."""
+        found: list[float] | None = self.page.evaluate(
+            f"() => {{ const {{ disc }} = {EXAMINATION}.work; return disc ? [disc.x, disc.y, disc.radius] : null }}"
+        )
+        return found
+
 
 def until(holds: Callable[[], object]) -> None:
     """Wait until a condition holds."""

@@ -1,5 +1,6 @@
 """Actions of a reader on the pages of the viewer in a browser."""
 
+import re
 from pathlib import Path
 
 from axe_playwright_python.base import AXE_SCRIPT
@@ -11,7 +12,7 @@ STILL = 150
 
 
 def rows(page, label="Worklist"):
-    return page.get_by_role("table", name=label).locator("tbody tr")
+    return page.get_by_role("table", name=label).locator("tbody tr[data-id]")
 
 
 def button(page, name) -> Locator:
@@ -62,7 +63,7 @@ def shows(page, name):
 
 
 def find_evidence(page):
-    press(page, button(page, "Find evidence"))
+    press(page, button(page, re.compile("Find evidence|Recompute")))
     expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
 
 

@@ -6,6 +6,7 @@ polls for them and then reruns the page.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -16,11 +17,12 @@ from retina_xai.app.viewer.components.reading_form.reading_form import reading_f
 from retina_xai.app.viewer.components.verdict.verdict import verdict_box
 from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.findings import Evidence
-from retina_xai.app.viewer.items import Item
+from retina_xai.app.viewer.items import Item, fellow_of
 from retina_xai.app.viewer.jobs import SOON, URGENT
 from retina_xai.app.viewer.kept import keep
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.panels.evidence_panel import question_of, show_evidence, show_research
+from retina_xai.app.viewer.panels.fellow_eye import fellow_eye, has_come, is_awaited, prepare_fellow
 from retina_xai.app.viewer.panels.header_panel import reader_input
 from retina_xai.app.viewer.panels.history_panel import show_history
 from retina_xai.app.viewer.panels.progress_panel import POLL
@@ -39,7 +41,7 @@ from retina_xai.lesions.candidates import expert_markings
 KEPT_LAYERS = 3
 CANVAS = "examination"
 ADDRESS = "photograph"
-"""The parameter of the page's address that names the open photograph, so that a reload opens it again."""
+"""The parameter of the address that names the open photograph; the page sets it (shared/browser_history.js)."""
 
 
 def page() -> None:
@@ -52,21 +54,23 @@ def page() -> None:
     if item is None:
         st.info("No photograph yet: add some on the worklist page.")
         return
-    st.query_params[ADDRESS] = item.key
     try:
         opened, views, fault = _opened(state, item, served), state.pictures.views(item, served.encoder), ""
     except InputError as error:
         opened, views, fault = None, {}, line_of(error, item)
     state.score([item], served, URGENT)  # now that it is decoded
-    _prepare(state, items, keys, served)
+    fellow = fellow_of(item, items.values())
+    _prepare(state, items, keys, fellow if state.both else None, served)
     found = opened.found if opened else None
     with st.container(horizontal=True, vertical_alignment="center"):
         photograph_bar()
         reader_input(state)
     left, right = st.columns([17, 6], gap="medium")
     with left:
-        scene = _scene(state, item, opened, views, fault, served)
-        fundus_canvas(scene, CANVAS, snapshot_of(state, item, keys, found, served), lambda asked: take(state, asked))
+        beside = fellow_eye(state, fellow, question_of(state, served), served) if fellow else None
+        scene = replace(_scene(state, item, opened, views, fault, served), side=item.side, fellow=beside)
+        about = snapshot_of(state, item, keys, found, served)
+        fundus_canvas(scene, CANVAS, about, lambda asked: take(state, asked), lambda both: _show_both(state, both))
         reading_form(lambda submission: take_submission(state, submission, served))
         if opened:
             with st.container(key=f"of-{item.key}"):
@@ -79,8 +83,7 @@ def page() -> None:
         show_worth(served)
         if opened:
             show_research(state, served)
-    if state.scoring.get(item.key) or state.pictures.encoding:
-        st.fragment(_poll, run_every=POLL / 2)(state)
+    _watch_background(state, item, fellow, served)
 
 
 def take(state: Session, asked: Opening) -> None:
@@ -104,18 +107,34 @@ def _opened(state: Session, item: Item, served: Services) -> OpenPhotograph:
     return OpenPhotograph(item, state.pictures.photograph(item), state.scored.get(item.key), found)
 
 
-def _prepare(state: Session, items: Mapping[str, Item], keys: Sequence[str], served: Services) -> None:
+def _show_both(state: Session, both: bool) -> None:
+    state.both = both
+
+
+def _prepare(
+    state: Session, items: Mapping[str, Item], keys: Sequence[str], fellow: Item | None, served: Services
+) -> None:
     """Have evidence searched, and the photographs that follow in the list made ready."""
     current, ahead = state.current or "", max(0, served.settings.ahead - 1)
     following = keys[keys.index(current) + 1 :][:ahead] if current in keys else []
     state.score([items[key] for key in following], served, SOON)
     for key in following[:1]:
         state.pictures.fetch(items[key], served.encoder)
+    if fellow:
+        prepare_fellow(state, fellow, served)
+        following = list(dict.fromkeys([fellow.key, *following]))
     state.search_ahead([current, *following], question_of(state, served), served)
 
 
-def _poll(state: Session) -> None:
-    if state.has_news:
+def _watch_background(state: Session, item: Item, fellow: Item | None, served: Services) -> None:
+    """Poll while something of the shown photographs is still to come."""
+    awaited = fellow if fellow and state.both and is_awaited(state, fellow, question_of(state, served)) else None
+    if state.scoring.get(item.key) or state.pictures.encoding or awaited:
+        st.fragment(_poll, run_every=POLL / 2)(state, awaited, served)
+
+
+def _poll(state: Session, fellow: Item | None, served: Services) -> None:
+    if state.has_news or (fellow and has_come(state, fellow, question_of(state, served))):
         st.rerun()
 
 

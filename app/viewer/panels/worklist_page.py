@@ -1,10 +1,13 @@
 """The worklist page: uploads, scoring in the background, filters, and the table from which a photograph is opened."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from retina_xai.app.readings.model import newest
+from retina_xai.app.readings.pdf_report import finding_line
 from retina_xai.app.viewer.components.table.table import Column, Table, TableRow, show_table
 from retina_xai.app.viewer.panels.header_panel import kept, reader_input
 from retina_xai.app.viewer.panels.history_panel import show_exports
@@ -13,22 +16,48 @@ from retina_xai.app.viewer.panels.text import damage_line, number, plain
 from retina_xai.app.viewer.server import MAX_UPLOAD_SIZE
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, session
-from retina_xai.app.viewer.worklist import ALL, CHOICES, FAILED, STATES, Filter, Row, arranged, ordered, rows_of
+from retina_xai.app.viewer.worklist import (
+    ALL,
+    CHOICES,
+    FAILED,
+    NOT_SCORED,
+    ORDERS,
+    SAMPLE,
+    STATES,
+    Filter,
+    Order,
+    Row,
+    arranged,
+    rows_of,
+)
 from retina_xai.errors import OutputError
 from retina_xai.io.images import SUFFIXES
 from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, UNGRADABLE
 
 COLUMNS = (
     Column("photograph"),
+    Column("eye"),
     Column("decision"),
     Column("score", True),
     Column("quality"),
-    Column("read"),
+    Column("your finding"),
     Column("remark"),
 )
 SIGNS = {REFER: "▲", NOT_SURE: "?", NO_REFERABLE_DR: "○", UNGRADABLE: "◇", FAILED: "✕"}
+NEW = "new"
+HEADINGS = {
+    REFER: "Refer",
+    NOT_SURE: "Not sure: grade these yourself",
+    UNGRADABLE: "Ungradable",
+    NO_REFERABLE_DR: "No referable DR found",
+    NOT_SCORED: "Not scored yet",
+    FAILED: "Cannot be read",
+    NEW: "New: not in the order yet",
+}
+"""Of the groups."""
+
 MAX_UPLOADS = 200
-MAX_ROWS = 1000
+MAX_ROWS = 5000
 
 
 def page() -> None:
@@ -37,7 +66,9 @@ def page() -> None:
     _show_bar(state)
     if damaged := state.damaged(served):
         st.warning(damage_line(damaged))
-    _show_upload(state)
+    upload, export = st.columns(2)
+    with upload:
+        _show_upload(state)
     state.collect()
     if not state.stopped:
         state.score(state.items(served).values(), served)
@@ -48,26 +79,24 @@ def page() -> None:
     if not state.scoring:
         served.scores.flush()
     st.fragment(_show_scoring, run_every=POLL if state.scoring else None)(state)
-    counts, *filters = st.columns([6, 2, 2, 2], vertical_alignment="bottom")
-    with counts:
-        _show_counts(rows, served)
-    _choose_filter(state, filters)
+    with export:
+        _show_export(state, rows, served)
+    counts = st.empty()
+    _choose_filter(state, st.columns([3, 2, 2, 2]))
+    kept_rows = [row for row in rows if state.filter.keeps(row)]
+    counts.markdown(plain(_counts(rows, len(kept_rows), served)))
     _offer_order(state, rows)
-    _show_table(state, [row for row in rows if state.filter.keeps(row)], len(rows))
-    with st.expander("Export all my readings"):
-        hashes = {row.scored.sha256 for row in rows if row.scored}
-        own = [one for one in state.readings(served) if one.image.sha256 in hashes]
-        show_exports(own, "all", state.damaged(served))
+    _show_table(state, kept_rows, served)
 
 
 def worklist(state: Session, served: Services) -> list[Row]:
     """All rows in their order, which stays while scores come in and when a photograph has been opened."""
     model = served.classifier.sha256
-    read = frozenset(one.image.sha256 for one in state.readings(served) if one.model_sha256 == model)
-    rows = rows_of(state.items(served).values(), state.scored, read)
-    if not state.order or (state.current is None and not state.scoring):
-        state.order = tuple(row.item.key for row in rows)
-    return arranged(rows, state.order)
+    own = {one.image.sha256: finding_line(one) for one in newest(state.readings(served)) if one.model_sha256 == model}
+    rows = rows_of(state.items(served).values(), state.scored, own)
+    if not state.order.keys or (state.current is None and not state.scoring):
+        state.order = ORDERS[state.sorting](rows)
+    return arranged(rows, state.order.keys)
 
 
 def listed_keys(state: Session, served: Services) -> list[str]:
@@ -77,7 +106,7 @@ def listed_keys(state: Session, served: Services) -> list[str]:
 
 def _show_bar(state: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Worklist** – the photographs of a patient stand together", width="stretch")
+        st.markdown("**Worklist** – a click, or arrow keys and Enter, opens a photograph", width="stretch")
         reader_input(state)
 
 
@@ -100,6 +129,13 @@ def _show_upload(state: Session) -> None:
             )
 
 
+def _show_export(state: Session, rows: Sequence[Row], served: Services) -> None:
+    with st.expander("Export all my readings"):
+        hashes = {row.scored.sha256 for row in rows if row.scored}
+        own = [one for one in state.readings(served) if one.image.sha256 in hashes]
+        show_exports(own, "all", state.damaged(served))
+
+
 def _take_upload(state: Session, name: str, content: bytes) -> None:
     try:
         state.score(state.upload(name, content), services())
@@ -107,15 +143,18 @@ def _take_upload(state: Session, name: str, content: bytes) -> None:
         st.error(plain(str(error)))
 
 
-def _show_counts(rows: list[Row], served: Services) -> None:
-    read = sum(row.read for row in rows)
+def _counts(rows: Sequence[Row], shown: int, served: Services) -> str:
+    """How many there are, of which kinds, and how many of them are listed."""
+    read = sum(bool(row.own) for row in rows)
     refer = sum(row.decision == REFER for row in rows)
-    second = sum(row.second for row in rows)
+    sample = sum(row.sample for row in rows)
     line = f"{len(rows)} photographs: {refer} to refer, {read} read, {len(rows) - read} not read"
-    line += f"; {second} of the negatives offered for a second reading" if second else ""
+    line += f"; {sample} of the negatives are the quality-assurance sample" if sample else ""
     if served.folder.left_out:
         line += f"; {served.folder.left_out} left out, they are links that lead out of the folder"
-    st.markdown(plain(f"{line}."))
+    if shown < len(rows) or shown > MAX_ROWS:
+        line += f". {shown} shown" + (f", the first {MAX_ROWS} listed" if shown > MAX_ROWS else "")
+    return f"{line}."
 
 
 def _show_scoring(state: Session) -> None:
@@ -146,40 +185,42 @@ def _continue(state: Session) -> None:
 
 
 def _choose_filter(state: Session, places: Sequence[DeltaGenerator]) -> None:
-    name, decision, standing = places
+    name, decision, standing, order = places
     text = name.text_input("Name", key=kept("filter-text", state.filter.text), placeholder="any part of it")
     chosen = Filter(
         decision.selectbox("Decision", CHOICES, key=kept("filter-decision", state.filter.decision)),
         standing.selectbox("State", (ALL, *STATES), key=kept("filter-state", state.filter.state)),
         text or "",
     )
-    if chosen != state.filter:
+    sorting = order.selectbox("Order", ORDERS, key=kept("filter-order", state.sorting))
+    if chosen != state.filter or sorting != state.sorting:
+        if sorting != state.sorting:
+            state.sorting, state.order = sorting, Order()
         state.filter = chosen
         st.rerun()
 
 
 def _offer_order(state: Session, rows: Sequence[Row]) -> None:
     """A button that sorts the list anew, where scores that came in would change its order."""
-    sorted_keys = tuple(row.item.key for row in ordered(rows))
-    if state.scoring or sorted_keys == state.order:
+    order = ORDERS[state.sorting](rows)
+    if state.scoring or order.keys == state.order.keys:
         return
 
     def sort() -> None:
-        state.order = sorted_keys
+        state.order = order
 
     st.button("New scores: sort the list again", key="sort", on_click=sort)
 
 
-def _show_table(state: Session, rows: list[Row], total: int) -> None:
-    listed = f", the first {MAX_ROWS} listed" if len(rows) > MAX_ROWS else ""
-    st.caption(f"{len(rows)} of {total} shown{listed}. A click, or arrow keys and Enter, opens a photograph.")
+def _show_table(state: Session, rows: list[Row], served: Services) -> None:
+    headings = _headings(rows, state.order)
     table = Table(
         "Worklist",
         COLUMNS,
-        [_table_row(row) for row in rows[:MAX_ROWS]],
+        [_table_row(row, headings, served) for row in rows[:MAX_ROWS]],
         state.current,
-        "max(12rem, 100vh - 22rem)",
-        True,
+        height="",
+        opens=True,
     )
     show_table(table, "worklist", lambda key: _open(state, key))
     if state.opened:
@@ -192,10 +233,24 @@ def _open(state: Session, key: str) -> None:
 
 
 def _remarks(row: Row) -> list[str]:
-    return ["earlier study"] * (row.item.later > 0) + ["second reading"] * row.second
+    return ["earlier study"] * (row.item.later > 0) + [SAMPLE] * row.sample
 
 
-def _table_row(row: Row) -> TableRow:
+def _headings(rows: Sequence[Row], order: Order) -> dict[str, str]:
+    """The heading of each photograph's group, with counts; none where the list has no groups, as before scores."""
+    grouped = not {NOT_SCORED}.issuperset(order.groups.values())
+    groups = {row.item.key: order.groups.get(row.item.key, NEW) for row in rows} if grouped else {}
+    photographs = Counter(groups.values())
+    patients = Counter(group for group, _ in {(groups[row.item.key], row.item.patient) for row in rows if groups})
+
+    def line(group: str) -> str:
+        shared = patients[group] < photographs[group]
+        return f"{HEADINGS[group]}: {photographs[group]}" + (f" (patients: {patients[group]})" if shared else "")
+
+    return {key: line(group) for key, group in groups.items()}
+
+
+def _table_row(row: Row, headings: Mapping[str, str], served: Services) -> TableRow:
     verdict = row.scored.verdict if row.scored else None
     remark = ", ".join(_remarks(row))
     if row.decision == FAILED and row.scored:
@@ -203,10 +258,18 @@ def _table_row(row: Row) -> TableRow:
     tone = {REFER: "refer", FAILED: "failed"}.get(row.decision, "")
     cells = (
         row.item.name,
+        row.item.side,
         f"{SIGNS.get(row.decision, '')} {row.decision}".strip(),
         number(verdict.score if verdict else None),
         verdict.gradability.verdict if verdict else "",
-        "✓ read" if row.read else "",
+        f"✓ {row.own}" if row.own else "",
         remark,
     )
-    return TableRow(row.item.key, cells, tone, remark or row.item.name)
+    return TableRow(
+        row.item.key,
+        cells,
+        tone,
+        remark or row.item.name,
+        "" if row.decision == FAILED else served.thumbnails.address(row.item),
+        headings.get(row.item.key, ""),
+    )

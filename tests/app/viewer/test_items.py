@@ -1,15 +1,17 @@
 """Items of DICOM files: names without patients, both eyes and earlier studies together, frames apart."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from helpers.dicom_files import PATIENT_NUMBER, SECRETS, STUDY, photograph, save_as
 from helpers.viewer_services import open_at
 
-from retina_xai.app.viewer.items import items_of, uploads_of
+from retina_xai.app.viewer.items import Item, fellow_of, items_of, uploads_of
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
 from retina_xai.app.viewer.session import Session
-from retina_xai.app.viewer.worklist import Row, Scored, ordered
+from retina_xai.app.viewer.worklist import Row, Scored, by_urgency
 from retina_xai.fundus.quality import Gradability
 from retina_xai.io.images import find_images
 from retina_xai.training.phantoms.phantom import make_phantom
@@ -59,16 +61,44 @@ def test_identified_items_show_number_and_date(folder):
 def test_the_latest_study_comes_first_and_the_patient_stays_together(folder):
     items = listed(folder)
     score = {item.key: 0.1 * number for number, item in enumerate(items)}
-    rows = ordered(
-        Row(item, Scored(item.key, Verdict(Gradability("good", ""), score[item.key], 0.5))) for item in items
+    known = {item.key: item for item in items}
+    order = by_urgency(
+        [Row(item, Scored(item.key, Verdict(Gradability("good", ""), score[item.key], 0.5))) for item in items]
     )
-    assert [(row.item.name, row.item.later > 0) for row in rows[3:]] == [
+    placed = [known[key] for key in order.keys]
+    assert [(item.name, item.later > 0) for item in placed[3:]] == [
         ("patient 1, study 2 of 2, right", False),
         ("patient 1, study 2 of 2, left", False),
         ("patient 1, study 1 of 2, right", True),
         ("patient 1, study 1 of 2, left", True),
     ]
-    assert [row.item.frame for row in rows[:3]] == [0, 1, 2]
+    assert [item.frame for item in placed[:3]] == [0, 1, 2]
+
+
+def test_the_other_eye_is_that_of_the_same_patient_and_study(folder):
+    items = listed(folder)
+    names = {item.name: item.key for item in items}
+    pairs = {item.name: fellow.name for item in items if (fellow := fellow_of(item, items))}
+    assert pairs == {
+        f"patient 1, study {study} of 2, {eye}": f"patient 1, study {study} of 2, {other}"
+        for study in (1, 2)
+        for eye, other in (("right", "left"), ("left", "right"))
+    }
+    assert len(names) == 7
+
+
+def test_eyes_are_paired_by_official_names_and_by_no_others():
+    names = ("10_left.jpeg", "10_right.jpeg", "7_left.png", "12_OD_f_1.jpg", "12_OI_f_1.jpg", "12_OI_f_2.jpg")
+    names += ("IDRiD_003.jpg", "IDRiD_004.jpg", "eye left.png", "eye right.png", "8_left_b.png", "8_right_b.png")
+    items = [Item(name, name, Path(name)) for name in names]
+    found = {item.name: fellow.name for item in items if (fellow := fellow_of(item, items))}
+    assert found == {
+        "10_left.jpeg": "10_right.jpeg",
+        "10_right.jpeg": "10_left.jpeg",
+        "12_OD_f_1.jpg": "12_OI_f_1.jpg",
+        "12_OI_f_1.jpg": "12_OD_f_1.jpg",
+        "12_OI_f_2.jpg": "12_OD_f_1.jpg",
+    }
 
 
 def test_two_photographs_of_one_eye_have_different_names(tmp_path):

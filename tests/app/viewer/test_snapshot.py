@@ -10,7 +10,6 @@ from retina_xai.app.viewer.earlier_results import find_earlier
 from retina_xai.app.viewer.findings import Evidence, Question
 from retina_xai.app.viewer.snapshot import NOT_MEASURED, PARTIAL, search_facts
 from retina_xai.errors import InputError
-from retina_xai.fundus.retinal_scale import RetinalScale
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.shapes import Disk
 
@@ -19,15 +18,15 @@ FOUND = Evidence(Question("retina"), np.zeros((4, 4), np.float32), (), {}, 0.1, 
 
 def test_evidence_that_leaves_the_score_high_is_said_to_explain_a_part(served):
     threshold = served.classifier.facts.threshold
-    assert search_facts(FOUND, served, None)["caution"] == PARTIAL
+    assert search_facts(FOUND, served)["caution"] == PARTIAL
     for changes in ({"without": threshold - 0.01}, {"before": threshold - 0.01}, {"without": math.nan}):
-        assert search_facts(replace(FOUND, **changes), served, None)["caution"] == ""
+        assert search_facts(replace(FOUND, **changes), served)["caution"] == ""
     other = replace(FOUND, question=Question("retina", "non-RDR"))
-    assert search_facts(other, served, None)["caution"] == ""
+    assert search_facts(other, served)["caution"] == ""
 
 
 def test_the_words_are_those_of_a_clinician(served):
-    shown = search_facts(replace(FOUND, earlier=True, iterations=12), served, None)
+    shown = search_facts(replace(FOUND, earlier=True, iterations=12), served)
     assert shown["figures"] == [
         ["Score", "0.900"],
         ["With these areas removed", "0.700"],
@@ -38,18 +37,9 @@ def test_the_words_are_those_of_a_clinician(served):
     assert "--" not in NOT_MEASURED
 
 
-@pytest.mark.parametrize(
-    ("scale", "areas", "unit"),
-    [
-        (RetinalScale("mm", 0.01, 0.02), {"1": "0.063"}, "mm²"),
-        (RetinalScale("DD", 0.01, 0.01), {"1": "0.04"}, "DA"),
-        (None, {}, ""),
-    ],
-)
-def test_areas_are_on_the_retina_and_never_in_pixels(served, scale, areas, unit):
+def test_areas_are_sent_in_pixels_because_the_page_knows_the_marked_disc(served):
     spot = Annotation("1", "unspecified", Disk(50.0, 50.0, 10.0), "candidate", score=0.5)
-    shown = search_facts(replace(FOUND, candidates=(spot,)), served, scale)
-    assert (shown["areas"], shown["areaUnit"]) == (areas, unit)
+    assert search_facts(replace(FOUND, candidates=(spot,)), served)["areas"] == {"1": pytest.approx(100 * math.pi)}
 
 
 HEAD = "file,result,lesion,x,y,radius,eyes,of,by_chance,score,score_without,decision,decision_without\n"

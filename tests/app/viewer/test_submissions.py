@@ -113,6 +113,21 @@ def test_what_the_reader_did_to_the_lesions_is_read_without_what_has_another_for
     assert submission_in({"id": "x", "image": "i", "values": {"reader": "r"}, "edits": 5}).edits == Edits()
 
 
+@pytest.mark.parametrize(
+    ("sent", "disc"),
+    [
+        ({"x": 1, "y": 2.5, "radius": 3}, Disk(1, 2.5, 3)),
+        *[
+            (sent, None)
+            for sent in (None, 5, {"x": 1, "y": 2}, {"x": 1, "y": 2, "radius": 0}, {"x": "a", "y": 2, "radius": 3})
+        ],
+    ],
+)
+def test_the_marked_disc_is_a_disk_or_none(sent, disc):
+    message = {"id": "x", "image": "i", "values": {"reader": "r"}, "edits": {"disc": sent}}
+    assert submission_in(message).edits.disc == disc
+
+
 @pytest.mark.parametrize("grade", ["5", "-1", "two", "²", "22"])
 def test_a_grade_of_another_form_is_refused_in_one_line(served, grade):
     _, state, item = opened(examination, served)

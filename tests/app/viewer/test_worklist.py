@@ -6,25 +6,27 @@ import pytest
 from helpers.viewer_services import open_at, photographs
 
 from retina_xai.app.viewer.items import Item
-from retina_xai.app.viewer.panels.worklist_page import listed_keys
+from retina_xai.app.viewer.panels.worklist_page import _headings, listed_keys
 from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.worklist import (
     FAILED,
     NOT_SCORED,
     READ,
-    SECOND,
+    SAMPLE,
     UNREAD,
     Filter,
+    Order,
     Row,
     Scored,
     arranged,
+    by_name,
+    by_urgency,
     neighbour,
-    ordered,
+    quality_sample,
     rows_of,
-    second_readings,
 )
 from retina_xai.fundus.quality import Gradability
-from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, Verdict
+from retina_xai.verdict import NO_REFERABLE_DR, NOT_SURE, REFER, UNGRADABLE, Verdict
 
 
 def item(name):
@@ -40,30 +42,49 @@ def test_patients_come_by_their_highest_score_and_eyes_stay_together():
     scores = {"10_left.png": 0.2, "10_right.png": 0.9, "7_left.png": 0.8, "other.png": 0.3, "7_right.png": 0.1}
     rows = [Row(item(name), scored(name, score)) for name, score in scores.items()]
     rows.append(Row(item("11_left.png")))
-    names = [row.item.name for row in ordered(rows)]
-    assert names == ["10_left.png", "10_right.png", "7_left.png", "7_right.png", "other.png", "11_left.png"]
+    order = by_urgency(rows)
+    assert order.keys == ("10_left.png", "10_right.png", "7_left.png", "7_right.png", "other.png", "11_left.png")
+    assert list(order.groups.values()) == [REFER] * 4 + [NO_REFERABLE_DR, NOT_SCORED]
+
+
+def test_groups_come_by_urgency_and_a_patient_is_in_the_most_urgent_one():
+    verdicts = {"1_left": 0.9, "2_left": 0.49, "3_left": 0.1, "3_right": 0.6, "4_left": 0.2}
+    known = {name: scored(name, score) for name, score in verdicts.items()}
+    bad = {"5_left": Verdict(Gradability("ungradable", "dark"), 0.95, 0.5), "6_left": None}
+    known |= {name: Scored(name, verdict) for name, verdict in bad.items()}
+    order = by_urgency([Row(item(name), one) for name, one in known.items()] + [Row(item("new"))])
+    assert list(order.groups.items()) == [
+        *[("1_left", REFER), ("3_left", REFER), ("3_right", REFER), ("2_left", NOT_SURE), ("5_left", UNGRADABLE)],
+        *[("4_left", NO_REFERABLE_DR), ("new", NOT_SCORED), ("6_left", FAILED)],
+    ]
+
+
+def test_names_are_sorted_by_their_numbers():
+    rows = [Row(item(name)) for name in ("10_left", "b 2", "7_right", "7_left", "", "B 1")]
+    assert by_name(rows).keys == ("", "7_left", "7_right", "10_left", "B 1", "b 2")
+    assert by_name(rows).groups == {}
 
 
 def test_a_tenth_of_the_negatives_is_drawn_the_same_on_every_start():
     hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(95)]
-    drawn = second_readings(hashes)
+    drawn = quality_sample(hashes)
     assert len(drawn) == 10
-    assert drawn == second_readings(reversed(hashes))
-    assert drawn != second_readings(hashes, seed=1)
-    assert second_readings([]) == frozenset()
+    assert drawn == quality_sample(reversed(hashes))
+    assert drawn != quality_sample(hashes, seed=1)
+    assert quality_sample([]) == frozenset()
 
 
 def test_every_photograph_can_be_drawn():
     hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(20)]
-    assert frozenset().union(*(second_readings(hashes, seed=seed) for seed in range(200))) == frozenset(hashes)
+    assert frozenset().union(*(quality_sample(hashes, seed=seed) for seed in range(200))) == frozenset(hashes)
 
 
-def test_only_negatives_are_offered_twice_and_filters_keep_what_they_say():
+def test_only_negatives_are_in_the_sample_and_filters_keep_what_they_say():
     names = {f"{number}_left.png": number / 40 for number in range(40)}
     items = [item(name) for name in (*names, "new.png", "bad.png")]
     known = {name: scored(name, score) for name, score in names.items()} | {"bad.png": Scored(error="bad.png: empty")}
-    read = frozenset({known["3_left.png"].sha256})
-    rows = rows_of(items, known, read)
+    rows = rows_of(items, known, {known["3_left.png"].sha256: "refer, grade 2"})
+    assert [row.own for row in rows if row.own] == ["refer, grade 2"]
     count = {
         choice: sum(Filter(*choice).keeps(row) for row in rows)
         for choice in [
@@ -76,9 +97,9 @@ def test_only_negatives_are_offered_twice_and_filters_keep_what_they_say():
         ]
     }
     assert list(count.values()) == [18, 3, 1, 1, 1, 41]
-    second = [row for row in rows if Filter(state=SECOND).keeps(row)]
-    assert len(second) == 2
-    assert {row.decision for row in second} == {NO_REFERABLE_DR}
+    sample = [row for row in rows if Filter(state=SAMPLE).keeps(row)]
+    assert len(sample) == 2
+    assert {row.decision for row in sample} == {NO_REFERABLE_DR}
 
 
 @pytest.mark.parametrize(
@@ -116,5 +137,21 @@ def test_the_list_is_sorted_anew_only_while_nothing_is_open(tmp_path, weights):
     state.current = names["10_left.png"]
     state.scored |= {names["10_left.png"]: scored("10_left.png", 0.95)}
     assert listed_keys(state, served)[0] == names["7_left.png"]
-    state.order = ()
+    state.order = Order()
     assert listed_keys(state, served)[0] == names["10_left.png"]
+
+
+def test_a_patient_is_grouped_once_in_headings_with_counts():
+    scores = {"10_left.png": 0.2, "10_right.png": 0.9, "other.png": 0.3}
+    rows = [Row(item(name), scored(name, score)) for name, score in scores.items()]
+    order = by_urgency(rows)
+    assert _headings(rows, order) == {
+        "10_left.png": "Refer: 2 (patients: 1)",
+        "10_right.png": "Refer: 2 (patients: 1)",
+        "other.png": "No referable DR found: 1",
+    }
+    assert _headings([*rows[:1], Row(item("late.png"))], order) == {
+        "10_left.png": "Refer: 1",
+        "late.png": "New: not in the order yet: 1",
+    }
+    assert _headings(rows, by_name(rows)) == _headings(rows, by_urgency([Row(item(name)) for name in scores])) == {}

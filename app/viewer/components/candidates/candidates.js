@@ -2,6 +2,7 @@
 
 import { element, find, setText } from "../shared/elements.js";
 import { examination } from "../shared/examination.js";
+import { areaText, areaUnit } from "../shared/scale.js";
 import { clickByKey, viewAt } from "../shared/views.js";
 import { SelectableTable } from "../table/selectable_table.js";
 
@@ -98,7 +99,7 @@ class CandidatesView {
     find(this.root, ".rows", HTMLElement).hidden = listed.length === 0;
     this.table.show({
       label: "Lesion candidates",
-      columns: columns(shown.search?.areaUnit ?? ""),
+      columns: columns(areaUnit(examination.scale)),
       rows: listed.slice(0, LISTED).map((candidate) => this.row(candidate)),
       selected: examination.chosen?.id ?? null,
       height: "max(10.5rem, 100vh - 37rem)",
@@ -110,7 +111,7 @@ class CandidatesView {
     const { id, score, effect } = candidate;
     const standing = examination.standing(id);
     const type = examination.typeOf(candidate);
-    const area = examination.shown.search?.areas[id] ?? "";
+    const area = areaText(examination.shown.search?.areas[id] ?? 0, examination.scale);
     const numbers = [(score ?? 0).toFixed(2), effect?.toFixed(2) ?? "", area];
     const remark = examination.shown.search?.remarks[id] ?? "";
     const cells = [id, SIGNS[standing] + standing, ...numbers, (remark ? "⚠ " : "") + (this.labels.get(type) ?? type)];

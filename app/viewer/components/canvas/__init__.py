@@ -7,6 +7,6 @@
 """
 
 from retina_xai.app.viewer.components.canvas.canvas import fundus_canvas, opening_in
-from retina_xai.app.viewer.components.canvas.scene import HeatLayer, Opening, Scene
+from retina_xai.app.viewer.components.canvas.scene import FellowEye, HeatLayer, Opening, Scene
 
-__all__ = ["HeatLayer", "Opening", "Scene", "fundus_canvas", "opening_in"]
+__all__ = ["FellowEye", "HeatLayer", "Opening", "Scene", "fundus_canvas", "opening_in"]

@@ -31,6 +31,16 @@ export function drawnDisk(type, [x, y], radius) {
 }
 
 /**
+ * The optic disc of which two points of the rim lie opposite each other.
+ * @param {Point} from
+ * @param {Point} to
+ */
+export function discBetween(from, to) {
+  const [x, y] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+  return { x: rounded(x), y: rounded(y), radius: Math.max(rounded(distance(from, to) / 2), 1 / DECIMALS) };
+}
+
+/**
  * A freehand outline that the reader has drawn.
  * @param {string} type
  * @param {Ring} ring
@@ -64,6 +74,27 @@ export function moved(annotation, dx, dy) {
   /** @type {(point: Point) => Point} */
   const move = ([x, y]) => [rounded(x + dx), rounded(y + dy)];
   return { ...annotation, shape: { ...shape, rings: shape.rings.map((ring) => ring.map(move)) } };
+}
+
+/**
+ * The annotation stretched about a point. A disk is stretched by the larger of the two factors.
+ * @param {Annotation} annotation
+ * @param {Point} fixed
+ * @param {number} across
+ * @param {number} down
+ * @returns {Annotation}
+ */
+export function rescaled(annotation, [fixedX, fixedY], across, down) {
+  const { shape } = annotation;
+  /** @type {(point: Point, across: number, down: number) => Point} */
+  const stretch = ([x, y], byX, byY) => [rounded(fixedX + (x - fixedX) * byX), rounded(fixedY + (y - fixedY) * byY)];
+  if (shape.kind === "disk") {
+    const by = Math.max(across, down);
+    const [x, y] = stretch([shape.x, shape.y], by, by);
+    return { ...annotation, shape: { ...shape, x, y, radius: rounded(shape.radius * by) } };
+  }
+  const rings = shape.rings.map((ring) => ring.map((point) => stretch(point, across, down)));
+  return { ...annotation, shape: { ...shape, rings } };
 }
 
 /** @param {Annotation} annotation */

@@ -7,6 +7,7 @@ import { MARKERS } from "./styles.js";
 
 const LINE = 2; // CSS pixels
 const SMALL = 26; // CSS pixels: a smaller outline is too short to show its dashes, and gets the marker of its type
+const HANDLE = 4; // CSS pixels: half the width of a handle
 const MARKER = 4.5; // CSS pixels: half the width of a marker
 /** CSS pixels from a box up to the middle of its marker. */
 export const MARKER_RISE = MARKER + LINE + 2;
@@ -80,6 +81,21 @@ export class Brush {
     context.fillStyle = colour;
     context.fillText(text, 0, 0);
     context.restore();
+  }
+
+  /**
+   * Draw a handle.
+   * @param {Point} middle
+   * @param {LineStyle} style
+   */
+  handle([x, y], { colour, casing }) {
+    const { context, scale } = this;
+    const half = HANDLE / scale;
+    context.fillStyle = colour;
+    context.strokeStyle = casing;
+    context.lineWidth = 1.5 / scale;
+    context.fillRect(x - half, y - half, 2 * half, 2 * half);
+    context.strokeRect(x - half, y - half, 2 * half, 2 * half);
   }
 
   /**

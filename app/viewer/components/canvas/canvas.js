@@ -3,6 +3,7 @@
 
 import { find } from "../shared/elements.js";
 import { isOutdated, whenGone } from "../shared/component_call.js";
+import { browserHistory } from "../shared/browser_history.js";
 import { examination } from "../shared/examination.js";
 import { keyQueue } from "../shared/key_queue.js";
 import { CanvasController } from "./controller.js";
@@ -20,8 +21,9 @@ export default function (call) {
   if (!isOutdated(call)) {
     examination.tell = setStateValue;
     controller.take(data);
-    examination.take({ ...data.about, image: data.image, candidates: data.candidates });
+    examination.take({ ...data.about, image: data.image, candidates: data.candidates, scale: data.scale });
   }
   keyQueue.release();
+  browserHistory.follow();
   return () => whenGone(parentElement, () => controller.leave());
 }

@@ -18,15 +18,24 @@ import streamlit as st
 
 from retina_xai.app.viewer.components.attachments.attachments import attachment_name, send_attachments
 from retina_xai.app.viewer.components.canvas.palette import palette
-from retina_xai.app.viewer.components.canvas.scene import Opening, Scene
+from retina_xai.app.viewer.components.canvas.scene import FellowEye, Opening, Scene
 from retina_xai.app.viewer.components.component import client_component
 from retina_xai.drawing import OPACITY
 
 _canvas = client_component(Path(__file__).parent)
 
 
-def fundus_canvas(scene: Scene, key: str, about: Mapping[str, Any], on_opening: Callable[[Opening], None]) -> None:
-    """Show a scene; `on_opening` is called with a request to open another photograph, before the script runs again.
+def fundus_canvas(
+    scene: Scene,
+    key: str,
+    about: Mapping[str, Any],
+    on_opening: Callable[[Opening], None],
+    on_fellow: Callable[[bool], None] = lambda _: None,
+) -> None:
+    """Show a scene.
+
+    `on_opening` is called with a request to open another photograph, `on_fellow` when the other eye is to be shown or
+    no longer, before the script runs again.
 
     One canvas a key; keep the key while images change. `about` is what other components of the page show of the same
     photograph (`snapshot.snapshot_of`); they show it together with the scene.
@@ -37,11 +46,17 @@ def fundus_canvas(scene: Scene, key: str, about: Mapping[str, Any], on_opening: 
         if opening is not None:
             on_opening(opening)
 
+    def take_fellow() -> None:
+        on_fellow(st.session_state[key].get("both") is True)
+
     experts = _expert_attachments(scene)
+    beside = [scene.fellow.view] if scene.fellow and scene.fellow.view else []
     with st.container(gap=None):
         send_attachments(f"{key}-views", scene.views.values())
         send_attachments(f"{key}-layers", [*([scene.heat.png] if scene.heat else []), *experts.values()])
-        _canvas(key=key, data={**_data(scene, key, experts), "about": dict(about)}, on_open_change=take)
+        send_attachments(f"{key}-fellow", beside)
+        data = {**_data(scene, key, experts), "about": dict(about)}
+        _canvas(key=key, data=data, on_open_change=take, on_both_change=take_fellow)
 
 
 def opening_in(message: object) -> Opening | None:
@@ -68,6 +83,25 @@ def _data(scene: Scene, key: str, experts: dict[str, bytes]) -> dict[str, Any]:
         "fault": scene.fault,
         "scale": asdict(scene.scale) if scene.scale else None,
         "palette": palette(),
+        "side": scene.side,
+        "fellow": _fellow(scene.fellow) if scene.fellow else None,
+    }
+
+
+def _fellow(fellow: FellowEye) -> dict[str, Any]:
+    """The other eye, see `Fellow` in fellow_eye.js."""
+    return {
+        "image": fellow.image_id,
+        "name": fellow.name,
+        "side": fellow.side,
+        "asked": fellow.asked,
+        "view": attachment_name(fellow.view) if fellow.view else "",
+        "width": fellow.width,
+        "height": fellow.height,
+        "verdict": dict(fellow.verdict),
+        "candidates": [candidate.to_json() for candidate in fellow.candidates],
+        "question": " ".join(fellow.question),
+        "fault": fellow.fault,
     }
 
 

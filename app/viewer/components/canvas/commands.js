@@ -1,5 +1,6 @@
 // The commands of buttons and keys: what each does, and what its control shows.
 
+import { examination } from "../shared/examination.js";
 import { isPlain, PLAIN } from "./tone.js";
 
 /** @import { CanvasController } from "./controller.js" */
@@ -18,11 +19,12 @@ export const COMMANDS = {
   /** @type {Act} */ tool: (canvas, tool) => canvas.tools.set(/** @type {ToolName} */ (tool)),
   /** @type {Act} */ kind: (canvas, kind) => canvas.prefer({ kind: /** @type {"disk" | "outline"} */ (kind) }),
   /** @type {Act} */ lesionType: (canvas, type) => canvas.drawn.setType(type),
-  /** @type {Act} */ deleteLesion: (canvas) => canvas.drawn.remove(),
+  /** @type {Act} */ deleteLesion: (canvas) => canvas.remove(),
   /** @type {Act} */ plainTone: (canvas) => canvas.setTone(PLAIN),
   /** @type {Act} */ undo: (canvas) => canvas.goBack("undo"),
   /** @type {Act} */ redo: (canvas) => canvas.goBack("redo"),
   /** @type {Act} */ two: (canvas) => canvas.prefer({ two: !canvas.preferences.two }),
+  /** @type {Act} */ both: (canvas) => canvas.toggleBoth(),
   /** @type {Act} */ everywhere: (canvas) => canvas.prefer({ everywhere: !canvas.preferences.everywhere }),
   /** @type {Act} */ zoomIn: (canvas) => canvas.zoom(1.4),
   /** @type {Act} */ zoomOut: (canvas) => canvas.zoom(1 / 1.4),
@@ -41,11 +43,12 @@ export const PRESSED = {
   overlay: ({ view }) => view.overlay,
   heat: ({ view }) => view.heat,
   candidates: ({ view }) => view.candidates,
-  view: ({ view }, name) => view.name === name,
+  view: ({ viewName }, name) => viewName === name,
   type: ({ view }, type) => !view.hidden.has(type),
   tool: ({ view }, tool) => view.tool === tool,
   kind: ({ preferences }, kind) => preferences.kind === kind,
   two: ({ preferences }) => preferences.two,
+  both: ({ preferences }) => preferences.both,
 };
 
 /**
@@ -64,10 +67,12 @@ export const VALUE = {
  */
 export const SHOWN = {
   evidence: ({ layers }) => layers.hasEvidence || layers.candidates.length > 0,
-  two: ({ layers }) => layers.hasResult,
+  two: ({ layers, fellow }) => layers.hasResult && !fellow.isShown,
+  fellow: ({ image, layers }) => Boolean(image && layers.data.fellow),
   heat: ({ layers }) => layers.hasEvidence,
   candidates: ({ layers }) => layers.candidates.length > 0,
   experts: ({ layers }) => layers.markedTypes.length > 0,
   draw: ({ view }) => view.tool === "draw",
+  disc: ({ image, view }) => Boolean(image && view.tool === "disc" && examination.work.disc),
   tone: ({ view }) => !isPlain(view.tone),
 };

@@ -7,6 +7,7 @@ import { COMMANDS } from "./commands.js";
 import { Controls } from "./controls.js";
 import { DrawnLesions } from "./drawn_lesions.js";
 import { listen } from "./events.js";
+import { FellowEye } from "./fellow_eye.js";
 import { clamp } from "./geometry.js";
 import { Layers } from "./layers.js";
 import { newPreferences, newView, pageState } from "./page_state.js";
@@ -51,8 +52,9 @@ export class CanvasController {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
-    this.panes = findAll(root, ".pane", HTMLElement).map(paneOf);
+    this.panes = findAll(root, ".pane:not(.fellow)", HTMLElement).map(paneOf);
     this.controls = new Controls(this);
+    this.fellow = new FellowEye(this);
     listen(this, this.listening.signal);
     examination.onChange(() => this.follow(), this.listening.signal);
     const { signal } = this.listening;
@@ -80,7 +82,6 @@ export class CanvasController {
       this.root.dataset.image = image;
       if (image) this.open(this.layers.data);
     }
-    if (!this.layers.views.has(this.view.name)) this.view.name = this.layers.viewNames[0] ?? "";
     this.candidates.look();
     this.changed();
   }
@@ -144,7 +145,10 @@ export class CanvasController {
     this.controls.refresh();
     this.root.dataset.tool = this.view.tool;
     this.panes[0].element.hidden = !this.showsTwo;
-    this.controls.name(this.mainPane.element, this.layers.hasResult);
+    this.fellow.follow();
+    this.root.dataset.side = this.layers.data.side;
+    this.root.toggleAttribute("data-both", this.fellow.isShown);
+    this.controls.name(this.mainPane.element);
     this.redraw();
   }
 
@@ -168,7 +172,9 @@ export class CanvasController {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     for (const pane of this.panes) if (!pane.element.hidden) paint(this, pane, fine);
-    const failure = this.image ? this.layers.failure(this.view.name) : "";
+    if (this.fellow.isShown) this.fellow.paint(fine);
+    else this.root.dataset.fellow = "";
+    const failure = this.image ? this.layers.failure(this.viewName) : "";
     setText(find(this.root, "[role=alert]", HTMLElement), failure);
     find(this.root, ".waiting", HTMLElement).hidden = Boolean(failure || this.photograph);
     this.root.dataset.selected = examination.chosen?.id ?? "";
@@ -176,9 +182,14 @@ export class CanvasController {
     showReadout(this);
   }
 
+  /** The name of the chosen view, or of the first one while the chosen one is made. */
+  get viewName() {
+    return this.layers.views.has(this.view.name) ? this.view.name : (this.layers.viewNames[0] ?? "");
+  }
+
   /** The shown view in its tone, or null while there is none. */
   get photograph() {
-    const bitmap = this.image ? this.layers.photograph(this.view.name) : null;
+    const bitmap = this.image ? this.layers.photograph(this.viewName) : null;
     return bitmap && this.toned.of(bitmap, this.view.tone);
   }
 
@@ -196,6 +207,26 @@ export class CanvasController {
     const nothing = { undo: "Nothing to take back", redo: "Nothing to make again" };
     this.say((examination.goBack(way) ? done : nothing)[way]);
     if (!this.drawn.chosen) this.set({ lesion: null });
+  }
+
+  /** Show the other eye beside this one, or no longer. */
+  toggleBoth() {
+    const { fellow } = this.layers.data;
+    if (!this.image || !fellow) {
+      this.say("No photograph of the other eye is known");
+      return;
+    }
+    this.prefer({ both: !this.preferences.both });
+    this.say(this.preferences.both ? `With the ${fellow.side} eye for comparison` : "This eye alone");
+  }
+
+  /** Delete the chosen lesion, or with the tool of the disc its mark. */
+  remove() {
+    if (this.view.tool !== "disc") this.drawn.remove();
+    else if (this.image && examination.work.disc) {
+      examination.setDisc(null);
+      this.say("Mark of the optic disc deleted");
+    }
   }
 
   /** @param {string} line */
@@ -225,6 +256,7 @@ export class CanvasController {
 
   fit() {
     this.viewport.reset();
+    this.fellow.viewport.reset();
     this.redraw();
   }
 
@@ -262,7 +294,7 @@ export class CanvasController {
 
   /** Whether the bare photograph stands beside the one with evidence. */
   get showsTwo() {
-    return this.preferences.two && this.layers.hasResult;
+    return this.preferences.two && this.layers.hasResult && !this.fellow.isShown;
   }
 
   get dialog() {
@@ -341,6 +373,7 @@ export class CanvasController {
     clearTimeout(this.settling);
     cancelAnimationFrame(this.frame);
     this.layers.close();
+    this.fellow.cache.keepOnly(new Set());
     if (pageState.active === this) pageState.active = null;
   }
 }

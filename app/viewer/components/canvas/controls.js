@@ -2,6 +2,7 @@
 
 import { element, find, findAll, setText } from "../shared/elements.js";
 import { Brush, MARKER_RISE } from "./brush.js";
+import { eyeName } from "./fellow_eye.js";
 import { COMMANDS, PRESSED, SHOWN, VALUE } from "./commands.js";
 import { FIRST_TYPE_DIGIT, LEGEND } from "./keys.js";
 
@@ -79,14 +80,16 @@ export class Controls {
   }
 
   /**
-   * The name of the pane that is always there.
+   * The name of the pane that is always there, and its eye.
    * @param {HTMLElement} pane
-   * @param {boolean} hasResult
    */
-  name(pane, hasResult) {
-    const name = hasResult ? "Photograph with evidence" : "Photograph";
+  name(pane) {
+    const { layers, fellow, image } = this.canvas;
+    const plain = layers.hasResult ? "Photograph with evidence" : "Photograph";
+    const name = fellow.isShown ? `${eyeName(layers.data.side)}: this reading` : plain;
     pane.ariaLabel = name;
     setText(find(pane, ".caption", HTMLElement), name);
+    setText(find(pane, ".side", HTMLElement), (image && layers.data.side[0]?.toUpperCase()) || "");
   }
 
   /** Show the present state. */
@@ -109,7 +112,7 @@ export class Controls {
     find(root, ".opacity-value", HTMLElement).textContent = `${opacity} %`;
     find(root, "[data-command=everywhere]", HTMLInputElement).checked = canvas.preferences.everywhere;
     const { chosen } = canvas.drawn;
-    find(root, "[data-command=deleteLesion]", HTMLButtonElement).disabled = !chosen;
+    find(root, ".drawing [data-command=deleteLesion]", HTMLButtonElement).disabled = !chosen;
     find(root, ".next-type", HTMLElement).textContent = chosen ? "Chosen lesion" : "Next lesion";
   }
 }

@@ -101,7 +101,7 @@ export class DrawnLesions {
   }
 
   /**
-   * Keep what was sketched, or drop it. It is not chosen: the type that is set next is that of the next lesion.
+   * Keep what was sketched and choose it, or drop it.
    * @param {boolean} keep
    */
   finish(keep) {
@@ -111,6 +111,7 @@ export class DrawnLesions {
     if (!keep || !draft) return;
     canvas.view.hidden.delete(draft.type);
     this.all = [...this.all, this.within(draft)];
+    this.choose(draft.id);
     canvas.say(`${this.label(draft)} drawn`);
   }
 

@@ -1,5 +1,6 @@
 // Mouse, wheel, keyboard and size: from the events of the page to the methods of the canvas.
 
+import { handleAt } from "./handles.js";
 import { pressKey } from "./keys.js";
 import { pageState } from "./page_state.js";
 
@@ -79,6 +80,7 @@ function press(canvas, pane, event) {
 function move(canvas, pane, event) {
   const screen = placeOf(event);
   canvas.pointer = { pane, screen };
+  canvas.root.dataset.corner = String(handleAt(canvas.drawn.chosen, canvas.viewport.toFile(screen), canvas.viewport.scale));
   canvas.root.toggleAttribute("data-grip", Boolean(canvas.drawn.gripped(canvas.viewport.toFile(screen))));
   if (pane.canvas.hasPointerCapture(event.pointerId)) canvas.tools.drag(screen, event.shiftKey);
   canvas.redraw();

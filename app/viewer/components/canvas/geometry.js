@@ -111,15 +111,3 @@ export function addRing(path, ring) {
   ring.forEach(([x, y], i) => (i ? path.lineTo(x, y) : path.moveTo(x, y)));
   path.closePath();
 }
-
-/**
- * The length of a line with its unit. Disc diameters are estimated: two digits.
- * @param {[Point, Point]} line in pixels of the file
- * @param {{ unit: string, down: number, across: number } | null} scale size of a pixel
- */
-export function lengthOf([from, to], scale) {
-  if (!scale) return `${distance(from, to).toFixed(1)} px`;
-  const { unit, down, across } = scale;
-  const length = distance([from[0] * across, from[1] * down], [to[0] * across, to[1] * down]);
-  return `${unit === "mm" ? length.toFixed(2) : Number(length.toPrecision(2))} ${unit}`;
-}

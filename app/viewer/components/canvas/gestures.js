@@ -1,8 +1,11 @@
 // What a drag does, by tool. A gesture begins at a point, is moved, and ends or is cancelled; mouse and keyboard use the
 // same gestures. `file` is a point in pixels of the file, `screen` in CSS pixels of the pane.
 
-import { drawnDisk, drawnOutline, middleOf, moved } from "./annotations.js";
-import { areaOf, distance, lengthOf } from "./geometry.js";
+import { discBetween, drawnDisk, drawnOutline, middleOf, moved } from "./annotations.js";
+import { examination } from "../shared/examination.js";
+import { lengthOf } from "../shared/scale.js";
+import { handleAt, resized } from "./handles.js";
+import { areaOf, distance } from "./geometry.js";
 
 /** @import { Annotation } from "./annotations.js" */
 /** @import { CanvasController } from "./controller.js" */
@@ -61,7 +64,7 @@ function measureGesture(canvas, from) {
     },
     end() {
       if (distance(from, to) === 0) canvas.set({ measure: former });
-      else canvas.say(`Measured ${lengthOf([from, to], canvas.layers.data.scale)}`);
+      else canvas.say(`Measured ${lengthOf([from, to], examination.scale)}`);
     },
     cancel: () => canvas.set({ measure: former }),
   };
@@ -126,6 +129,24 @@ function moveGesture(canvas, start, lesion) {
 }
 
 /**
+ * Moves a corner of the box of the chosen lesion.
+ * @param {CanvasController} canvas
+ * @param {Point} start
+ * @param {Annotation} lesion
+ * @param {number} corner
+ * @returns {Gesture}
+ */
+function resizeGesture({ drawn }, start, lesion, corner) {
+  return {
+    move: ([x, y]) => drawn.replace(resized(lesion, corner, x - start[0], y - start[1])),
+    end() {
+      if (drawn.chosen) drawn.replace(drawn.within(drawn.chosen));
+    },
+    cancel: () => drawn.replace(lesion),
+  };
+}
+
+/**
  * A tone after a drag: up is brighter, to the right is more contrast; with Shift, up is more gamma.
  * @param {Tone} tone
  * @param {number} dx in CSS pixels
@@ -153,12 +174,39 @@ function adjustGesture(canvas, start) {
   };
 }
 
-/** @type {Record<"pan" | "measure" | "draw" | "adjust", (canvas: CanvasController, file: Point, screen: Point) => Gesture>} */
+/**
+ * Marks the optic disc: the line from rim to rim is its diameter.
+ * @param {CanvasController} canvas
+ * @param {Point} from
+ * @returns {Gesture}
+ */
+function discGesture(canvas, from) {
+  const former = examination.work.disc ?? null;
+  let radius = 0;
+  return {
+    move(file) {
+      const to = canvas.onPhotograph(file);
+      radius = distance(from, to) / 2;
+      if (radius > 0) examination.setDisc(discBetween(from, to));
+    },
+    end() {
+      if (radius * canvas.viewport.scale >= MIN_RADIUS) canvas.say("Optic disc marked: sizes are in its diameters where the file has no scale");
+      else examination.setDisc(former);
+    },
+    cancel: () => examination.setDisc(former),
+  };
+}
+
+/** @type {Record<"pan" | "measure" | "disc" | "draw" | "adjust", (canvas: CanvasController, file: Point, screen: Point) => Gesture>} */
 export const GESTURES = {
   pan: panGesture,
   measure: measureGesture,
+  disc: discGesture,
   adjust: (canvas, ...[, screen]) => adjustGesture(canvas, screen),
   draw: (canvas, file) => {
+    const { chosen } = canvas.drawn;
+    const corner = handleAt(chosen, file, canvas.viewport.scale);
+    if (chosen && corner >= 0) return resizeGesture(canvas, file, chosen, corner);
     const lesion = canvas.drawn.gripped(file);
     if (lesion) return moveGesture(canvas, file, lesion);
     return canvas.preferences.kind === "disk" ? diskGesture(canvas, file) : outlineGesture(canvas, file);

@@ -8,7 +8,7 @@ import { pageState } from "./page_state.js";
 /** @import { CanvasController } from "./controller.js" */
 /** @typedef {[CommandName, string?]} Command name and value */
 
-const MAX_VIEWS = 4;
+const MAX_VIEWS = 3;
 /** The digit of the first type of lesions. */
 export const FIRST_TYPE_DIGIT = 5;
 
@@ -22,9 +22,11 @@ const ANYWHERE = {
   k: ["candidates"],
   e: ["experts"],
   s: ["two"],
+  4: ["both"],
   v: ["tool", "pan"],
   m: ["tool", "measure"],
   d: ["tool", "draw"],
+  z: ["tool", "disc"],
   a: ["tool", "adjust"],
   b: ["plainTone"],
   l: ["nextLesion"],
@@ -42,6 +44,7 @@ export const LEGEND = [
   ["o", "Evidence on or off"],
   ["h, k", "Heat map on or off, candidates on or off"],
   ["1, 2, 3", "Views: colour, red-free, CLAHE"],
+  ["4", "The other eye beside this one, for comparison; all other keys act on this one"],
   ["e", "Expert markings: hidden, beside, over"],
   ["5, 6, 7, 8, 9", "Types of lesions on or off, in the order of their buttons"],
   ["s", "One or two panes"],
@@ -50,15 +53,16 @@ export const LEGEND = [
   ["Arrows, drag", "Move the photograph; with the middle button in every tool"],
   [". and ,", "Next and previous candidate"],
   ["v, m, d", "Tools: move, measure, draw"],
-  ["Arrows in m and d", "Move the crosshair; with Shift by one pixel"],
-  ["Enter in m and d", "Begin and end a line, a lesion, or a move of the lesion under the crosshair"],
+  ["z", "Tool: mark the optic disc. Drag from rim to rim; lengths and areas are then in diameters of this disc"],
+  ["Arrows in m, d and z", "Move the crosshair; with Shift by one pixel"],
+  ["Enter in m, d and z", "Begin and end a line, a lesion, the disc, or a move of the lesion or handle under the crosshair"],
   ["a", "Tool: adjust. Drag, or arrows: up and down brightness, left and right contrast, with Shift gamma"],
   ["Right drag", "Adjust brightness and contrast, in every tool"],
   ["b", "Brightness, contrast and gamma of the file"],
   ["Ctrl+Z, Ctrl+Y", "Take the last change back; make it again"],
   ["l", "Your next lesion"],
-  ["Drag in d", "Draw a lesion; on an outline, or in the chosen lesion: choose and move it"],
-  ["Delete", "Delete the chosen lesion"],
+  ["Drag in d", "Draw a lesion; on an outline, or in the chosen lesion: choose and move it; on a handle: change its size"],
+  ["Delete", "Delete the chosen lesion; with z, the mark of the disc"],
   ["Escape", "Cancel the line or lesion that was begun; choose nothing"],
   ["n, p", "Next and previous photograph"],
   ["c, x, w", "Candidate: accept, reject, edit"],
@@ -127,7 +131,7 @@ function commandOf(key, { layers }) {
 function pressInside({ key, shiftKey }, canvas, target) {
   const onPane = canvas.panes.some(({ element }) => element === target);
   if (Object.hasOwn(ARROWS, key)) canvas.tools.arrow(ARROWS[key], shiftKey);
-  else if (key === "Delete" || key === "Backspace") canvas.drawn.remove();
+  else if (key === "Delete" || key === "Backspace") canvas.remove();
   else if (key === "Escape") canvas.tools.giveUp();
   else if (key === "Enter" && onPane && canvas.view.tool !== "pan") canvas.tools.pressCrosshair();
   else return false;

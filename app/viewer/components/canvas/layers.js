@@ -6,8 +6,10 @@ import { Cache, bitmapOf, jsonOf } from "./decoding.js";
 import { heatMapOf } from "./heat_map.js";
 
 /** @import { Annotation } from "./annotations.js" */
+/** @import { Fellow } from "./fellow_eye.js" */
 /** @import { Box } from "./geometry.js" */
 /** @import { Colour } from "./heat_map.js" */
+/** @import { Scale } from "../shared/scale.js" */
 /** @import { Palette } from "./styles.js" */
 /** @import { Snapshot } from "../shared/examination.js" */
 
@@ -25,7 +27,9 @@ import { heatMapOf } from "./heat_map.js";
  * @property {Annotation[]} candidates
  * @property {Record<string, string>} experts by type
  * @property {string} fault why the photograph cannot be shown; "" if it can
- * @property {{ unit: string, down: number, across: number } | null} scale size of a pixel on the retina
+ * @property {Scale | null} scale size of a pixel on the retina
+ * @property {string} side the eye; "" if it is not known
+ * @property {Fellow | null} fellow the photograph of the other eye
  * @property {Partial<Snapshot>} about the rest of the snapshot
  * @property {Palette} palette
  */
@@ -39,8 +43,8 @@ const BROKEN_MARKINGS = "the expert markings cannot be read; open the photograph
 /** @type {CanvasData} */
 const NO_DATA = {
   ...{ key: "", image: "", width: 1, height: 1, views: [], evidence: null, heat: [], opacity: 0, candidates: [] },
-  ...{ experts: {}, fault: "", scale: null, about: {} },
-  palette: { lesions: {}, candidate: blank(), selected: blank() },
+  ...{ experts: {}, fault: "", scale: null, about: {}, side: "", fellow: null },
+  palette: { lesions: {}, candidate: blank(), selected: blank(), disc: blank() },
 };
 
 export class Layers {

@@ -1,4 +1,5 @@
-// What the canvases of a page share, and how each was last looked at; it outlives reruns and changes of page.
+// What the canvases of a page share, and how each was last looked at; it outlives reruns and changes of page, and a
+// reload, because the tab of the browser keeps it.
 
 import { onPage } from "../shared/page_memory.js";
 import { PLAIN } from "./tone.js";
@@ -18,7 +19,7 @@ import { PLAIN } from "./tone.js";
  * @property {number} opacity
  * @property {"hidden" | "beside" | "over"} experts
  * @property {Set<string>} hidden types of lesions that are not shown
- * @property {"pan" | "measure" | "draw" | "adjust"} tool
+ * @property {"pan" | "measure" | "disc" | "draw" | "adjust"} tool
  * @property {Tone} tone
  * @property {[Point, Point] | null} measure
  * @property {string | null} lesion id of a drawn lesion
@@ -28,6 +29,7 @@ import { PLAIN } from "./tone.js";
  * What stays as it is with another photograph.
  * @typedef {object} Preferences
  * @property {boolean} two whether there are two panes
+ * @property {boolean} both whether the other eye is shown beside this one
  * @property {boolean} everywhere whether letters act wherever the focus is
  * @property {string} type of the next drawn lesion
  * @property {"disk" | "outline"} kind of the next drawn lesion
@@ -35,12 +37,36 @@ import { PLAIN } from "./tone.js";
 
 /** @typedef {{ view: View, place: Place }} LeftView */
 
-export const pageState = onPage("canvases", () => ({
-  /** @type {WeakMap<Element, CanvasController>} */ controllers: new WeakMap(),
-  /** @type {Map<string, LeftView>} by key of a canvas and photograph */ views: new Map(),
-  /** @type {Map<string, Preferences>} by key of a canvas */ preferences: new Map(),
-  /** @type {CanvasController | null} the canvas that letters go to */ active: null,
-}));
+const KEPT_VIEWS = "retina-xai views 1"; // with a number for the form of what is kept
+const MAX_VIEWS_KEPT = 500;
+
+export const pageState = onPage("canvases", () => {
+  addEventListener("pagehide", keepViews);
+  const { views, preferences } = keptViews();
+  return {
+    /** @type {WeakMap<Element, CanvasController>} */ controllers: new WeakMap(),
+    /** @type {Map<string, LeftView>} by key of a canvas and photograph */ views,
+    /** @type {Map<string, Preferences>} by key of a canvas */ preferences,
+    /** @type {CanvasController | null} the canvas that letters go to */ active: null,
+  };
+});
+
+/**
+ * What the tab has kept.
+ * @returns {{ views: Map<string, LeftView>, preferences: Map<string, Preferences> }}
+ */
+function keptViews() {
+  const found = sessionStorage.getItem(KEPT_VIEWS);
+  const { views, preferences } = found ? JSON.parse(found) : { views: [], preferences: [] };
+  for (const [, { view }] of views) view.hidden = new Set(view.hidden);
+  return { views: new Map(views), preferences: new Map(preferences) };
+}
+
+function keepViews() {
+  const views = [...pageState.views].slice(-MAX_VIEWS_KEPT);
+  const plain = views.map(([name, { view, place }]) => [name, { view: { ...view, hidden: [...view.hidden] }, place }]);
+  sessionStorage.setItem(KEPT_VIEWS, JSON.stringify({ views: plain, preferences: [...pageState.preferences] }));
+}
 
 /**
  * The view of a photograph that is opened.
@@ -60,5 +86,5 @@ export function newView(name, opacity) {
  * @returns {Preferences}
  */
 export function newPreferences(type) {
-  return { two: true, everywhere: true, type, kind: "disk" };
+  return { two: true, both: false, everywhere: true, type, kind: "disk" };
 }

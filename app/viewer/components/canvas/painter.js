@@ -1,9 +1,10 @@
 // Painting one pane: photograph, heat map, outlines, lines.
 
 import { boxOf, pathOf } from "./annotations.js";
+import { handlesOf } from "./handles.js";
 import { examination } from "../shared/examination.js";
 import { Brush } from "./brush.js";
-import { lengthOf } from "./geometry.js";
+import { lengthOf } from "../shared/scale.js";
 
 /** @import { CanvasController } from "./controller.js" */
 /** @import { Viewport } from "./viewport.js" */
@@ -34,6 +35,7 @@ export function paint(canvas, pane, fine) {
   if (pane.evidence) paintHeatMap(canvas, context);
   if (canvas.showsExperts(pane)) paintExperts(canvas, brush);
   paintCandidates(canvas, brush, pane);
+  paintDisc(canvas, brush);
   paintDrawn(canvas, brush);
   paintMeasure(canvas, brush);
   const { pointer } = canvas;
@@ -42,11 +44,11 @@ export function paint(canvas, pane, fine) {
 
 /**
  * Black, and the transform from pixels of the file to device pixels.
- * @param {Pane} pane
+ * @param {Pick<Pane, "canvas" | "context">} pane
  * @param {Viewport} viewport
  * @param {boolean} fine
  */
-function clear({ canvas, context }, viewport, fine) {
+export function clear({ canvas, context }, viewport, fine) {
   const ratio = devicePixelRatio;
   const [width, height] = [Math.round(viewport.width * ratio), Math.round(viewport.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -106,6 +108,21 @@ function paintCandidates({ candidates, layers, view }, brush, { evidence }) {
 }
 
 /**
+ * The optic disc that the reader marked.
+ * @param {CanvasController} canvas
+ * @param {Brush} brush
+ */
+function paintDisc({ layers, view }, brush) {
+  const { disc } = examination.work;
+  if (!disc || !view.overlay) return;
+  const { x, y, radius } = disc;
+  const path = new Path2D();
+  path.arc(x, y, radius, 0, 2 * Math.PI);
+  brush.stroke(path, layers.palette.disc);
+  if (view.tool === "disc") brush.label([x - radius, y - radius, x + radius, y + radius], "optic disc", layers.palette.disc.colour);
+}
+
+/**
  * @param {CanvasController} canvas
  * @param {Brush} brush
  */
@@ -116,6 +133,7 @@ function paintDrawn({ drawn, view, layers }, brush) {
     const chosen = lesion.id === view.lesion;
     brush.stroke(pathOf(lesion), chosen ? { ...style, casing: selected.colour } : style, chosen ? 4 : 3);
     brush.markIfSmall(boxOf(lesion), style);
+    if (chosen && view.tool === "draw") for (const point of handlesOf(lesion, brush.scale)) brush.handle(point, selected);
   }
 }
 
@@ -132,5 +150,5 @@ function paintMeasure({ view, tools, layers }, brush) {
   line.moveTo(...from);
   line.lineTo(...to);
   brush.stroke(line, selected);
-  brush.label([...to, ...to], lengthOf([from, to], layers.data.scale), selected.colour);
+  brush.label([...to, ...to], lengthOf([from, to], examination.scale), selected.colour);
 }

@@ -6,7 +6,7 @@ Colour, dash and marker all differ between types of lesions, so that a reader ne
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retina_xai.drawing import CANDIDATE_COLOUR, LESION_COLOURS, SELECTED_COLOUR, casing_of
+from retina_xai.drawing import CANDIDATE_COLOUR, DISC_COLOUR, LESION_COLOURS, SELECTED_COLOUR, casing_of
 from retina_xai.lesions.annotation import ANNOTATION_TYPES, UNSPECIFIED
 
 LINE_STYLES: Mapping[str, tuple[Sequence[int], str]] = {
@@ -19,12 +19,16 @@ LINE_STYLES: Mapping[str, tuple[Sequence[int], str]] = {
 """Dashes (CSS pixels drawn, left out, drawn ...) and marker (MARKERS in styles.js) of each type of lesions."""
 
 
+DISC_DASH = (3, 5)
+
+
 def palette() -> dict[str, Any]:
     """What the browser needs to draw lines, see `Palette` in styles.js."""
     return {
         "lesions": {name: _lesion_style(name) for name in ANNOTATION_TYPES},
         "candidate": _line_style(CANDIDATE_COLOUR),
         "selected": _line_style(SELECTED_COLOUR),
+        "disc": _line_style(DISC_COLOUR, DISC_DASH),
     }
 
 

@@ -1,10 +1,22 @@
 // The line below the panes: position, evidence, length and zoom.
 
 import { find, setText } from "../shared/elements.js";
-import { isWithin, lengthOf } from "./geometry.js";
+import { examination } from "../shared/examination.js";
+import { lengthOf } from "../shared/scale.js";
+import { isWithin } from "./geometry.js";
 import { wordsOf } from "./tone.js";
 
 /** @import { CanvasController } from "./controller.js" */
+
+/** The size of the marked optic disc. */
+function discLine() {
+  const { disc } = examination.work;
+  const { unit = "px" } = examination.shown.scale ?? {};
+  if (!disc) return "";
+  const { x, y, radius } = disc;
+  const across = unit === "mm" ? examination.scale : null;
+  return `disc ${lengthOf([[x - radius, y], [x + radius, y]], across)}`;
+}
 
 /** @param {CanvasController} canvas */
 export function showReadout(canvas) {
@@ -16,8 +28,9 @@ export function showReadout(canvas) {
     position: inside ? `x ${Math.round(inside[0])}  y ${Math.round(inside[1])}` : "",
     value: value === null ? "" : `evidence ${value.toFixed(2)}`,
     zoom: `zoom ${viewport.zoom.toFixed(1)}×`,
+    disc: discLine(),
     tone: wordsOf(view.tone),
-    length: view.measure ? `length ${lengthOf(view.measure, layers.data.scale)}` : "",
+    length: view.measure ? `length ${lengthOf(view.measure, examination.scale)}` : "",
   };
   for (const [name, line] of Object.entries(lines)) setText(find(root, `[data-readout=${name}]`, HTMLElement), line);
 }

@@ -1,7 +1,7 @@
 """What the canvas shows, and the request that comes back. Coordinates are those of `retina_xai.fundus.geometry`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retina_xai.errors import UsageError
 from retina_xai.fundus.retinal_scale import RetinalScale
@@ -21,13 +21,35 @@ class HeatLayer:
 
 
 @dataclass(frozen=True)
+class FellowEye:
+    """The photograph of the other eye, for comparison: nothing can be done to it.
+
+    `asked` says whether it is to be shown. `view` is an encoded image of `width` x `height` pixels, None while it is
+    made. `verdict` are tone and lines as in the snapshot, `question` method and class of its candidates. A photograph
+    that cannot be read has a `fault`.
+    """
+
+    image_id: str
+    name: str
+    side: str
+    asked: bool = False
+    view: bytes | None = None
+    width: int = 1
+    height: int = 1
+    verdict: Mapping[str, str] = field(default_factory=dict)
+    candidates: Sequence[Annotation] = ()
+    question: Sequence[str] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class Scene:
     """One photograph with everything that Python knows of it in the picture.
 
     `views` are encoded JPEG or PNG images of one size in the order of their keys 1, 2, 3; the first is shown at first.
     `candidates` come highest score first. `experts` are the markings of experts. A photograph that cannot be read has
     no views and a `fault`, which is shown in place of it. Zoom, pan, opacity and toggles start anew if and only if
-    `image_id` changes. Lengths are in the unit of `scale`, in pixels without one.
+    `image_id` changes. Lengths are in the unit of `scale`, in pixels without one. `side` is the eye, "" if unknown.
 
     Raises:
         UsageError: no view, no size, or two candidates of one id.
@@ -42,6 +64,8 @@ class Scene:
     experts: Sequence[Annotation] = ()
     fault: str = ""
     scale: RetinalScale | None = None
+    side: str = ""
+    fellow: FellowEye | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the canvas cannot show."""

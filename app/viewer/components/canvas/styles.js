@@ -4,7 +4,7 @@ import { addRing } from "./geometry.js";
 
 /** @typedef {{ colour: string, casing: string, dash: number[] }} LineStyle */
 /** @typedef {LineStyle & { label: string, marker: keyof typeof MARKERS }} LesionStyle */
-/** @typedef {{ lesions: Record<string, LesionStyle>, candidate: LineStyle, selected: LineStyle }} Palette */
+/** @typedef {{ lesions: Record<string, LesionStyle>, candidate: LineStyle, selected: LineStyle, disc: LineStyle }} Palette */
 
 /** Markers around (0, 0), of half width 1. */
 export const MARKERS = {

@@ -14,7 +14,7 @@ const CROSSHAIR_STEP = 10; // CSS pixels by which an arrow key moves the crossha
 const MARGIN = 20; // CSS pixels between the crosshair and the border of the pane
 const TONE_STEP = 20; // CSS pixels of a drag that an arrow key stands for
 const HINTS = {
-  ...{ pan: "Move", measure: "Measure: drag a line", draw: "Draw: drag a lesion" },
+  ...{ pan: "Move", measure: "Measure: drag a line", disc: "Disc: drag across the optic disc, from rim to rim", draw: "Draw: drag a lesion" },
   adjust: "Adjust: drag up or down for brightness, left or right for contrast, with Shift for gamma",
 };
 

@@ -116,7 +116,7 @@ class ReadingForm {
     if (!this.refused) {
       Object.assign(work, { sent: crypto.randomUUID(), session: shown.session, answer: null });
       const values = { ...work.values, reader: readerName().trim() };
-      const edits = { drawn: examination.lesions, judged: review.judged, types: review.types };
+      const edits = { drawn: examination.lesions, judged: review.judged, types: review.types, disc: work.disc ?? null };
       const question = shown.search?.question ?? null;
       this.send({ id: work.sent, image: shown.image, values, edits, threshold, question });
     }

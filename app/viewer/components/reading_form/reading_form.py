@@ -18,6 +18,7 @@ from retina_xai.app.readings.model import MAX_COMMENT_LENGTH, Opinion
 from retina_xai.app.viewer.components.component import client_component
 from retina_xai.errors import InputError
 from retina_xai.lesions.annotation import valid_annotations
+from retina_xai.lesions.shapes import Disk
 
 KEY = "reading"
 MAX_ID_LENGTH = 64
@@ -111,7 +112,16 @@ def _edits_in(message: object) -> Edits:
         types,
         frozenset(name for name, judgement in judged.items() if judgement == "kept"),
         frozenset(name for name, judgement in judged.items() if judgement == "deleted"),
+        _disc_in(given.get("disc")),
     )
+
+
+def _disc_in(value: object) -> Disk | None:
+    """The optic disc in a message, if it is one."""
+    try:
+        return Disk.from_json(value) if isinstance(value, dict) else None
+    except (KeyError, InputError):
+        return None
 
 
 def _texts(value: object) -> dict[str, str]:

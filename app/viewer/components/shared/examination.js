@@ -4,14 +4,16 @@
 
 import { History } from "./history.js";
 import { onPage } from "./page_memory.js";
+import { scaleWith } from "./scale.js";
 import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers, workOf } from "./work.js";
 
 /** @import { Annotation } from "../canvas/annotations.js" */
+/** @import { Disc, Scale } from "./scale.js" */
 /** @import { Answer, Judgement } from "./work.js" */
 /** @typedef {"not reviewed" | "accepted" | "rejected" | "edited"} Standing of a candidate */
 
 /**
- * The result of a search: method and class, figures, areas of candidates with their unit, and what was measured at
+ * The result of a search: method and class, figures, areas of candidates, and what was measured at
  * each hundredth of the threshold, or one line for all.
  * @typedef {object} Search
  * @property {[string, string]} question
@@ -19,8 +21,7 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
  * @property {string} told
  * @property {string} caution where the areas do not explain the score; "" otherwise
  * @property {Record<string, string>} remarks on candidates
- * @property {Record<string, string>} areas
- * @property {string} areaUnit "" where the scale is not known: there are no areas then
+ * @property {Record<string, number>} areas of candidates in pixels
  * @property {string[]} measured
  */
 
@@ -36,6 +37,7 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
  * @property {string} finding of the system, in the reader's terms; "" if there is none
  * @property {Search | null} search
  * @property {Annotation[]} candidates highest score first
+ * @property {Scale | null} scale as the file says or as estimated
  * @property {string} hindrance why no reading can be stored yet; "" if one can
  * @property {string} session of the server
  * @property {Record<string, Answer>} answers by photograph
@@ -47,7 +49,7 @@ import { enteredThreshold, keepSoon, reviewOf, setEnteredThreshold, takeAnswers,
 /** @type {Snapshot} */
 const NOTHING = {
   ...{ image: "", name: "", place: "", former: null, following: null, verdict: null, finding: "", search: null },
-  ...{ candidates: [], hindrance: "", session: "", answers: {}, names: {}, asked: null, parts: [] },
+  ...{ candidates: [], scale: null, hindrance: "", session: "", answers: {}, names: {}, asked: null, parts: [] },
 };
 const COPY = "candidate-";
 /** @type {Record<Judgement, Standing>} */
@@ -186,6 +188,17 @@ class Examination {
     this.work.answer = null;
     this.changed();
     return true;
+  }
+
+  /** The scale of lengths and areas. */
+  get scale() {
+    return scaleWith(this.shown.scale, this.work.disc);
+  }
+
+  /** @param {Disc | null} disc */
+  setDisc(disc) {
+    this.work.disc = disc;
+    this.edited();
   }
 
   /** @param {number} threshold */

@@ -63,23 +63,23 @@ export class History {
  * What can be taken back, as text.
  * @param {Work} work
  */
-function stateOf({ drawn, reviews, values }) {
+function stateOf({ drawn, disc = null, reviews, values }) {
   const kept = Object.entries(reviews).flatMap(([name, { judged, types, copies }]) => {
     const isUsed = [judged, types, copies].some((one) => Object.keys(one).length > 0);
     return isUsed ? [[name, { judged, types, copies }]] : [];
   });
   const entered = Object.entries(values).filter(([name]) => name !== COMMENT);
-  return JSON.stringify({ drawn, reviews: Object.fromEntries(kept), values: Object.fromEntries(entered.toSorted()) });
+  return JSON.stringify({ drawn, disc, reviews: Object.fromEntries(kept), values: Object.fromEntries(entered.toSorted()) });
 }
 
 /**
  * @param {Work} work
- * @param {Pick<Work, "drawn" | "values"> & { reviews: Record<string, Partial<Review>> }} state
+ * @param {Pick<Work, "drawn" | "disc" | "values"> & { reviews: Record<string, Partial<Review>> }} state
  */
-function restore(work, { drawn, reviews, values }) {
+function restore(work, { drawn, disc, reviews, values }) {
   for (const [name, review] of Object.entries(work.reviews)) {
     Object.assign(review, { judged: {}, types: {}, copies: [] }, reviews[name]);
   }
   const comment = COMMENT in work.values ? { [COMMENT]: work.values[COMMENT] } : {};
-  Object.assign(work, { drawn, values: { ...values, ...comment } });
+  Object.assign(work, { drawn, disc, values: { ...values, ...comment } });
 }

@@ -5,6 +5,7 @@
 import { onPage } from "./page_memory.js";
 
 /** @import { Annotation } from "../canvas/annotations.js" */
+/** @import { Disc } from "./scale.js" */
 /** @typedef {"kept" | "deleted"} Judgement accepted or rejected */
 /** @typedef {{ id: string | null, line: string, failed: boolean }} Answer to the reading that was sent under this id */
 
@@ -20,6 +21,7 @@ import { onPage } from "./page_memory.js";
 /**
  * @typedef {object} Work
  * @property {Annotation[]} drawn
+ * @property {Disc | null} [disc] the optic disc that the reader marked
  * @property {Record<string, Review>} reviews by method and class
  * @property {Record<string, string>} values of the form; a field without a value is not entered
  * @property {string | null} sent id of the reading that was sent and not answered yet
@@ -69,7 +71,7 @@ export function setEnteredThreshold(threshold) {
 
 /** @returns {Work} */
 function newWork() {
-  return { drawn: [], reviews: {}, values: {}, sent: null, session: null, answer: null };
+  return { drawn: [], disc: null, reviews: {}, values: {}, sent: null, session: null, answer: null };
 }
 
 /**

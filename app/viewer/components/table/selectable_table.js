@@ -4,14 +4,22 @@
 import { element, find } from "../shared/elements.js";
 
 /** @typedef {{ label: string, numeric: boolean }} Column */
-/** @typedef {{ id: string, cells: string[], tone: string, name: string }} Row */
+/**
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {string[]} cells
+ * @property {string} tone
+ * @property {string} name
+ * @property {string} [picture] address of a small picture before the first cell
+ * @property {string} [group] heading before the first of the rows that have the same one
+ */
 /**
  * @typedef {object} TableData
  * @property {string} label
  * @property {Column[]} columns
  * @property {Row[]} rows
  * @property {string | null} selected
- * @property {string} height a CSS length
+ * @property {string} height a CSS length; "" for a table that scrolls with the page
  */
 
 /** @type {Record<string, (place: number) => number>} */
@@ -33,13 +41,40 @@ function headCell({ label, numeric }) {
  * @param {Row} row
  * @param {Column[]} columns
  */
-function rowElement({ id, cells, tone, name }, columns) {
+function rowElement({ id, cells, tone, name, picture }, columns) {
   const row = element("tr", { title: name });
   row.dataset.id = id;
   if (tone) row.dataset.tone = tone;
   row.append(...cells.map((text, i) => element("td", { className: columns[i].numeric ? "numeric" : "" }, text)));
   row.cells[0].replaceChildren(element("button", { type: "button", tabIndex: -1 }, cells[0]));
+  if (picture) row.cells[0].prepend(element("img", { loading: "lazy", src: picture, alt: "" }));
   return row;
+}
+
+/**
+ * @param {string} text
+ * @param {number} width number of columns
+ */
+function headingElement(text, width) {
+  const row = element("tr", { className: "group" });
+  row.append(element("th", { colSpan: width, scope: "rowgroup" }, text));
+  return row;
+}
+
+/**
+ * Make these the children of an element. Those that are there already stay: an element that is moved loses the focus,
+ * and a long table is laid out anew.
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} children
+ */
+function replaceChanged(parent, children) {
+  const kept = new Set(children);
+  for (const child of [...parent.children]) if (!(child instanceof HTMLElement && kept.has(child))) child.remove();
+  let place = parent.firstElementChild;
+  for (const child of children) {
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
 }
 
 /** @param {Element} row */
@@ -50,6 +85,8 @@ function buttonOf(row) {
 export class SelectableTable {
   shown = "";
   refocus = false;
+  /** @type {WeakMap<HTMLElement, string>} what each row shows */
+  contents = new WeakMap();
   /** @type {string | null} */
   selected = null;
   /** @type {(id: string) => void} */
@@ -69,7 +106,8 @@ export class SelectableTable {
   show({ label, columns, rows, selected, height }) {
     const content = JSON.stringify([columns, rows]);
     this.table.ariaLabel = label;
-    this.root.style.setProperty("--height", height);
+    this.root.style.setProperty("--height", height || "none");
+    this.root.toggleAttribute("data-flows", !height);
     if (content !== this.shown) this.fill(columns, rows);
     this.shown = content;
     this.mark(selected);
@@ -85,11 +123,32 @@ export class SelectableTable {
     const head = element("tr");
     head.append(...columns.map(headCell));
     this.head.replaceChildren(head);
-    this.body.replaceChildren(...rows.map((row) => rowElement(row, columns)));
+    replaceChanged(this.body, this.elements(columns, rows));
   }
 
+  /**
+   * Rows with the headings of their groups; a row that shows the same as before is the same element.
+   * @param {Column[]} columns
+   * @param {Row[]} rows
+   */
+  elements(columns, rows) {
+    const known = new Map(this.rows.map((row) => [row.dataset.id, row]));
+    const heads = new Map([...this.body.querySelectorAll(".group")].map((row) => [row.textContent, row]));
+    return rows.flatMap((row, i) => {
+      const text = JSON.stringify([columns, row]);
+      const old = known.get(row.id);
+      const made = old && this.contents.get(old) === text ? old : rowElement(row, columns);
+      this.contents.set(made, text);
+      if (!row.group || row.group === rows[i - 1]?.group) return [made];
+      const head = heads.get(row.group);
+      return [head instanceof HTMLElement ? head : headingElement(row.group, columns.length), made];
+    });
+  }
+
+  /** The rows without the headings of groups. */
   get rows() {
-    return [...this.body.children].filter((row) => row instanceof HTMLElement);
+    const isRow = /** @type {(child: Element) => child is HTMLElement} */ ((child) => child instanceof HTMLElement && Boolean(child.dataset.id));
+    return [...this.body.children].filter(isRow);
   }
 
   /** @param {string | null} selected */
@@ -114,6 +173,10 @@ export class SelectableTable {
    * @param {HTMLElement} row
    */
   reveal(row) {
+    if (this.root.hasAttribute("data-flows")) {
+      row.scrollIntoView({ block: "nearest" });
+      return;
+    }
     const head = this.head.offsetHeight;
     const { scrollTop, clientHeight } = this.root;
     const below = row.offsetTop + row.offsetHeight;

@@ -25,17 +25,24 @@ class Column:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row: `id` comes back when it is chosen. `tone`: refer, struck or failed. `name` is shown on hovering."""
+    """A row: `id` comes back when it is chosen. `tone`: refer, struck or failed. `name` is shown on hovering.
+
+    `picture` is the address of a small picture before the first cell. A heading with the text of `group` comes before
+    the first of the rows that have one and the same.
+    """
 
     id: str
     cells: tuple[str, ...]
     tone: str = ""
     name: str = ""
+    picture: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table. `label` is its name for screen readers; beyond `height`, a CSS length, it scrolls.
+    """A table. `label` is its name for screen readers. Beyond `height`, a CSS length, it scrolls; with
+    height "" it is as high as its rows and scrolls with the page.
 
     `opens` says that its rows open photographs and their ids are keys of photographs.
     """

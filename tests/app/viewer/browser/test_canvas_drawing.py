@@ -49,14 +49,18 @@ def test_a_circle_is_drawn_moved_retyped_and_deleted(canvas):
     until(lambda: close(canvas.colour(385, 175), GROUND))
 
 
-def test_the_next_type_is_of_the_next_lesion_which_may_lie_inside_another(canvas):
+def test_what_was_drawn_is_chosen_and_the_next_lesion_may_lie_inside_it(canvas):
     canvas.page.keyboard.press("d")
     canvas.drag((300, 200), (380, 200))
+    canvas.root.get_by_label("Type of lesion").select_option("hard_exudates")
+    until(lambda: [lesion["type"] for lesion in canvas.told()["drawn"]] == ["hard_exudates"])
+    canvas.root.locator(".pane").nth(1).focus()
+    canvas.page.keyboard.press("Escape")
     canvas.root.get_by_label("Type of lesion").select_option("red_small_dots")
     canvas.drag((300, 200), (315, 200))
     until(lambda: len(canvas.told()["drawn"]) == 2)
     drawn = [(lesion["type"], round(lesion["shape"]["radius"] / 5) * 5) for lesion in canvas.told()["drawn"]]
-    assert drawn == [("haemorrhages", 80), ("red_small_dots", 15)]
+    assert drawn == [("hard_exudates", 80), ("red_small_dots", 15)]
 
 
 def test_nothing_is_drawn_or_moved_beyond_the_photograph(canvas):
@@ -97,6 +101,51 @@ def test_a_lesion_is_drawn_and_moved_by_keys_alone(canvas):
     until(lambda: centre(canvas.told()["drawn"][0]) == [299.5, 208.5])
     canvas.page.keyboard.press("Delete")
     until(lambda: canvas.told()["drawn"] == [])
+
+
+def test_a_handle_changes_the_size_and_the_opposite_corner_stays(canvas):
+    gap = 8 / canvas.scale()
+    canvas.page.keyboard.press("d")
+    canvas.drag((300, 200), (340, 200))
+    canvas.drag((340 + gap, 240 + gap), (360 + gap, 250 + gap))
+    until(lambda: canvas.told()["drawn"][0]["shape"]["radius"] == pytest.approx(50, abs=1))
+    assert centre(canvas.told()["drawn"][0]) == pytest.approx([310, 210], abs=1.5)
+    canvas.page.keyboard.press("Control+z")
+    until(lambda: canvas.told()["drawn"][0]["shape"]["radius"] == pytest.approx(40, abs=1))
+    canvas.root.locator(".pane").nth(1).focus()
+    canvas.page.keyboard.press("Delete")
+    canvas.button("Freehand").click()
+    canvas.drag((100, 150), (200, 150), (200, 230), (100, 230))
+    canvas.drag((100 - gap, 150 - gap), (50 - gap, 130 - gap))
+    until(lambda: min(canvas.told()["drawn"][0]["shape"]["rings"][0]) == pytest.approx([50, 130], abs=3))
+    ring = np.array(canvas.told()["drawn"][0]["shape"]["rings"][0])
+    assert [*ring.min(axis=0), *ring.max(axis=0)] == pytest.approx([50, 130, 200, 230], abs=3)
+
+
+def test_lengths_are_in_diameters_of_the_disc_that_was_marked(canvas):
+    page = canvas.page
+    page.keyboard.press("z")
+    canvas.drag((400, 200), (460, 200), side=0)
+    until(lambda: canvas.disc() == pytest.approx([430, 200, 30], abs=1))
+    until(lambda: not close(canvas.colour(430, 170), GROUND, 20))
+    canvas.drag((400, 100), (401, 100))
+    assert canvas.disc() == pytest.approx([430, 200, 30], abs=1)
+    page.keyboard.press("m")
+    canvas.drag((100, 350), (250, 350))
+    reads(canvas, "length", "length 2.5 DD")
+    page.keyboard.press("Control+z")
+    until(lambda: canvas.disc() is None)
+    until(lambda: canvas.read("length").endswith("px"))
+    page.keyboard.press("Control+y")
+    reads(canvas, "length", "length 2.5 DD")
+    for key in ("z", "Delete"):
+        page.keyboard.press(key)
+    assert canvas.disc() is None
+    for key in ("Enter", *["Shift+ArrowRight"] * 30, "Enter"):
+        page.keyboard.press(key)
+    assert canvas.disc()[2] == 15
+    choose_image(canvas, "two")
+    assert canvas.disc() is None
 
 
 def test_lesions_belong_to_their_image(canvas):

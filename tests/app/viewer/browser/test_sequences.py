@@ -1,10 +1,11 @@
 """Sequences of keys and clicks that once showed or stored two photographs or two candidates as one."""
 
 import json
+import re
 
 import pytest
 from helpers.examinations import SLOW, WATCH, find_candidates, held, is_stored, painted, type_keys
-from helpers.viewer_pages import MILLISECONDS, on_worklist, open_photograph, rows, shows
+from helpers.viewer_pages import MILLISECONDS, on_worklist, open_photograph, readout, rows, serious, shows
 from helpers.viewer_process import PATIENCE, start
 from helpers.viewer_services import photographs
 from playwright.sync_api import expect
@@ -142,15 +143,16 @@ def test_a_reload_loses_nothing_that_was_entered(searched, slow, reader):
     shows(searched, "10_right.png")
     find_candidates(searched)
     searched.get_by_role("slider", name="Hide findings weaker than").fill("0.02")
-    type_keys(searched, ".", "c", ".", "x", "r", "y")
+    type_keys(searched, ".", "c", ".", "x", "r", "y", "+", "2")
     searched.get_by_label("Comment").fill("near the macula")
     searched.get_by_label("Comment").blur()
-    before = painted(searched)
+    before, zoom = painted(searched), readout(searched, "zoom").text_content()
     searched.reload()
     shows(searched, "10_right.png")
-    assert painted(searched)["pressed"] == ["refer", "0"]
-    find_candidates(searched)
+    expect(rows(searched, "Lesion candidates").first).to_be_visible(timeout=MILLISECONDS)
     after = painted(searched)
+    expect(readout(searched, "zoom")).to_have_text(zoom)
+    expect(searched.get_by_role("button", name="Red-free")).to_have_attribute("aria-pressed", "true")
     assert {name: after[name] for name in ("picture", "table", "outlines", "pressed")} == {
         name: before[name] for name in ("picture", "table", "outlines", "pressed")
     }
@@ -159,6 +161,76 @@ def test_a_reload_loses_nothing_that_was_entered(searched, slow, reader):
     (reading,) = stored(slow, reader)
     assert (reading.image.name, reading.comment, reading.grade) == ("10_right.png", "near the macula", 0)
     assert [(one.id, one.status) for one in reading.reviewed] == [("candidate-1", "kept"), ("candidate-2", "deleted")]
+
+
+def test_back_and_forward_lead_from_photograph_to_photograph_and_lose_nothing(searched):
+    type_keys(searched, "u", "n")
+    shows(searched, "10_right.png")
+    type_keys(searched, "r", "n")
+    shows(searched, "7_left.png")
+    for step, name, finding in (
+        (-1, "10_right.png", "refer"),
+        (-1, "10_left.png", "ungradable"),
+        (1, "10_right.png", "refer"),
+        (-1, "10_left.png", "ungradable"),
+    ):
+        searched.evaluate(f"history.go({step})")
+        expect(searched.locator(".bar .name")).to_have_text(name, timeout=MILLISECONDS)
+        assert painted(searched)["pressed"] == [finding]
+    searched.evaluate("history.back()")
+    expect(rows(searched).first).to_be_visible(timeout=MILLISECONDS)
+    searched.evaluate("history.forward()")
+    shows(searched, "10_left.png")
+    assert painted(searched)["pressed"] == ["ungradable"]
+    type_keys(searched, "n", "n")
+    shows(searched, "7_left.png")
+    searched.get_by_role("link", name="Worklist").click()
+    expect(rows(searched).first).to_be_visible(timeout=MILLISECONDS)
+    rows(searched).filter(has_text="10_right.png").click()
+    shows(searched, "10_right.png")
+    searched.evaluate("history.go(-2)")
+    shows(searched, "7_left.png")
+
+
+def test_the_other_eye_is_shown_beside_and_every_key_is_of_the_open_one(searched, slow, reader):
+    type_keys(searched, "4")
+    eye = searched.locator(".retina-canvas .fellow")
+    canvas = searched.locator(".retina-canvas")
+    expect(eye).to_contain_text("Right eye, for comparison only10_right.png", timeout=MILLISECONDS)
+    expect(canvas).to_have_attribute("data-fellow", re.compile(".{16}"), timeout=MILLISECONDS)
+    expect(eye).to_contain_text("score 0.", timeout=MILLISECONDS)
+    assert serious(searched) == []
+    main = searched.get_by_role("application", name="Left eye: this reading")
+    assert main.bounding_box()["x"] > eye.bounding_box()["x"], "the right eye is at the left, as one looks at a face"
+    type_keys(searched, ".", "x", "u", "f")
+    is_stored(searched)
+    eye.click()
+    type_keys(searched, "c")
+    assert painted(searched)["table"]["1"] == "accepted"
+    (reading,) = stored(slow, reader)
+    assert (reading.image.name, reading.finding) == ("10_left.png", "ungradable")
+    type_keys(searched, "n")
+    shows(searched, "10_right.png")
+    expect(eye).to_contain_text("Left eye, for comparison only10_left.png", timeout=MILLISECONDS)
+    expect(eye).to_have_attribute("data-outlines", re.compile("[1-9]"), timeout=MILLISECONDS)
+    type_keys(searched, "n")
+    shows(searched, "7_left.png")
+    expect(eye).to_be_hidden()
+    type_keys(searched, "p", "4")
+    shows(searched, "10_right.png")
+    expect(eye).to_be_hidden()
+
+
+def test_the_marked_disc_is_kept_and_stored(searched, slow, reader):
+    type_keys(searched, "z", "Enter", *["Shift+ArrowRight"] * 20, "Enter", "t")
+    searched.reload()
+    shows(searched, "10_left.png")
+    expect(readout(searched, "disc")).to_have_text("disc 20.0 px")
+    expect(searched.get_by_role("table", name="Lesion candidates")).to_contain_text("area DA", timeout=MILLISECONDS)
+    type_keys(searched, "f")
+    is_stored(searched)
+    (reading,) = stored(slow, reader)
+    assert reading.disc.radius == 10
 
 
 def test_the_same_reading_twice_is_one_and_store_and_next_goes_on(searched, slow, reader):
