@@ -16,9 +16,9 @@ def prepare_fellow(state: Session, fellow: Item, served: Services) -> None:
 
 
 def is_awaited(state: Session, fellow: Item, question: Question) -> bool:
-    """Whether something of it is still to come."""
+    """Whether something of it is still to come, or has come while the page was being made."""
     fetching = state.pictures.fetching.get(fellow.key)
-    coming = fetching is not None and fetching.wanted
+    coming = fetching is not None and fetching.state != "failed"
     return coming or fellow.key in state.scoring or (fellow.key, question) in state.searches.jobs
 
 

@@ -15,13 +15,13 @@ const LISTED = 300;
 /** @param {string} unit */
 const columns = (unit) => [
   { label: "No.", numeric: true },
-  { label: "review", numeric: false },
+  { label: "review", numeric: false, brief: true },
   { label: "evidence", numeric: true },
   { label: "effect", numeric: true },
   { label: unit ? `area ${unit}` : "area", numeric: true },
   { label: "type", numeric: false },
 ];
-const SIGNS = { "not reviewed": "", accepted: "✓ ", rejected: "✕ ", edited: "✎ " };
+const SIGNS = { "not reviewed": "○ ", accepted: "✓ ", rejected: "✕ ", edited: "✎ " };
 
 class CandidatesView {
   listening = new AbortController();
@@ -114,7 +114,7 @@ class CandidatesView {
     const area = areaText(examination.shown.search?.areas[id] ?? 0, examination.scale);
     const numbers = [(score ?? 0).toFixed(2), effect?.toFixed(2) ?? "", area];
     const remark = examination.shown.search?.remarks[id] ?? "";
-    const cells = [id, SIGNS[standing] + standing, ...numbers, (remark ? "⚠ " : "") + (this.labels.get(type) ?? type)];
+    const cells = [id, (remark ? "⚠ " : "") + SIGNS[standing] + standing, ...numbers, this.labels.get(type) ?? type];
     return { id, cells, tone: standing === "rejected" ? "struck" : "", name: remark };
   }
 

@@ -3,7 +3,7 @@
 
 import { element, find } from "../shared/elements.js";
 
-/** @typedef {{ label: string, numeric: boolean }} Column */
+/** @typedef {{ label: string, numeric: boolean, brief?: boolean }} Column brief: a sign, and words where there is room */
 /**
  * @typedef {object} Row
  * @property {string} id
@@ -38,6 +38,18 @@ function headCell({ label, numeric }) {
 }
 
 /**
+ * @param {string} text
+ * @param {Column} column
+ */
+function cellElement(text, { numeric, brief }) {
+  if (!brief) return element("td", { className: numeric ? "numeric" : "" }, text);
+  const cell = element("td");
+  const place = text.search(/[a-z]/);
+  cell.append(text.slice(0, place), element("span", { className: "words" }, text.slice(place)));
+  return cell;
+}
+
+/**
  * @param {Row} row
  * @param {Column[]} columns
  */
@@ -45,7 +57,7 @@ function rowElement({ id, cells, tone, name, picture }, columns) {
   const row = element("tr", { title: name });
   row.dataset.id = id;
   if (tone) row.dataset.tone = tone;
-  row.append(...cells.map((text, i) => element("td", { className: columns[i].numeric ? "numeric" : "" }, text)));
+  row.append(...cells.map((text, i) => cellElement(text, columns[i])));
   row.cells[0].replaceChildren(element("button", { type: "button", tabIndex: -1 }, cells[0]));
   if (picture) row.cells[0].prepend(element("img", { loading: "lazy", src: picture, alt: "" }));
   return row;
