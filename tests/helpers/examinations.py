@@ -35,6 +35,8 @@ SEEN = """() => {
     verdict: text(".verdict .head"),
     picture: canvas?.dataset.selected ?? "",
     outlines: Number(canvas?.dataset.outlines),
+    tool: canvas?.dataset.tool ?? "",
+    beside: canvas?.hasAttribute("data-both") ? text(".fellow .about :nth-child(2)") : "",
     message: text(".retina-canvas [role=status]"),
     current,
     table,

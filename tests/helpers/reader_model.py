@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 FINDINGS = {"r": "refer", "t": "no referable DR", "u": "ungradable"}
 CYCLES = {"y": ("grade", ("0", "1", "2", "3", "4")), "i": ("oedema", ("yes", "no", "unsure"))}
+TOOLS = {"v": "pan", "d": "draw", "z": "disc"}
+OTHER_EYES = {"left.png": "right.png", "right.png": "left.png"}
 JUDGED = {"c": "accepted", "x": "rejected"}
 STATUSES = {"accepted": "kept", "edited": "kept", "rejected": "deleted"}
 """Of stored lesions, by what the table says; an edited candidate that was not moved is an accepted one."""
@@ -21,6 +23,7 @@ class ModelPhotograph:
     edited: list[str] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     stored: object = None
+    tool: str = "pan"
 
 
 @dataclass
@@ -30,6 +33,23 @@ class ReaderModel:
     photographs: list[ModelPhotograph]
     place: int = 0
     threshold: float = 0.0
+    both: bool = False
+
+    @property
+    def tool(self) -> str:
+        return self.shown.tool
+
+    @property
+    def fellow(self) -> str:
+        """The photograph of the other eye; "" where there is none."""
+        stem, _, ending = self.shown.name.partition("_")
+        name = f"{stem}_{OTHER_EYES.get(ending, ending)}"
+        return name if name != self.shown.name and name in {one.name for one in self.photographs} else ""
+
+    @property
+    def beside(self) -> str:
+        """The photograph of the other eye, where it is shown."""
+        return self.fellow if self.both else ""
 
     @property
     def shown(self) -> ModelPhotograph:
@@ -56,7 +76,11 @@ class ReaderModel:
 
     def press(self, key: str) -> None:
         """A key that neither stores a reading nor opens a photograph."""
-        if key in ".,":
+        if key == "4":
+            self.both ^= bool(self.fellow)
+        elif key in TOOLS:
+            self.shown.tool = TOOLS[key]
+        elif key in ".,":
             self._step(1 if key == "." else -1)
         elif key in FINDINGS:
             self._enter("finding", "" if self.shown.values.get("finding") == FINDINGS[key] else FINDINGS[key])
@@ -116,6 +140,7 @@ class ReaderModel:
     def _judge(self, name: str, key: str) -> None:
         one = self.shown
         if key == "w":
+            one.tool = "draw"
             if name not in one.edited:
                 one.edited.append(name)
             one.standings[name] = "edited"

@@ -33,6 +33,10 @@ ACTIONS = {
     "p": 4,
     "f": 3,
     "j": 1,
+    "4": 2,
+    "z": 1,
+    "v": 1,
+    "d": 1,
 }
 CLICKS = {"row": 4, "slider": 3}
 LOOKED_AT = 0.6
@@ -114,6 +118,8 @@ class Walk:
         expect(self.page.locator(".bar .name")).to_have_text(model.shown.name, timeout=MILLISECONDS)
         now = painted(self.page)
         assert len(now["images"]) == 1, self.told(now)
+        assert now["tool"] == model.tool, self.told(now)
+        assert now["beside"] == model.beside, self.told(now)
         assert now["picture"] == model.chosen, self.told(now)
         assert now["current"] == ([model.chosen] if model.chosen else []), self.told(now)
         assert now["table"] == model.table, self.told(now)
