@@ -56,7 +56,7 @@ FRAMES = """async ([wheel, seconds]) => {
 HEAP = "async () => { globalThis.gc?.(); return performance.memory.usedJSHeapSize }"
 
 
-class Clock:
+class Stopwatch:
     """Seconds since something began, printed beside what is to be reached."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ def measure_opening(page: Page, address: str) -> None:
     rows = page.get_by_role("table", name="Worklist").locator("tbody tr[data-id]")
     candidate = page.get_by_role("table", name="Lesion candidates").locator("tbody tr[data-id]").first
     expect(rows.first).to_be_visible(timeout=PATIENCE)
-    clock = Clock()
+    clock = Stopwatch()
     rows.last.click()
     expect(page.locator(".retina-canvas")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=PATIENCE)
@@ -90,7 +90,7 @@ def measure_opening(page: Page, address: str) -> None:
     expect(candidate).to_be_visible(timeout=PATIENCE)
     page.wait_for_timeout(READY)
     former = page.locator(".bar .name").text_content() or ""
-    clock = Clock()
+    clock = Stopwatch()
     page.keyboard.press("n")
     expect(page.locator(".bar .name")).not_to_have_text(former, timeout=PATIENCE)
     expect(page.locator(".retina-canvas .waiting")).to_be_hidden(timeout=PATIENCE)

@@ -22,6 +22,12 @@ STARTING = 300
 ENTRY = ("-m", "retina_xai.app.cli.main")
 
 
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
 @dataclass
 class Viewer:
     """A running viewer."""
@@ -44,11 +50,9 @@ class Viewer:
         return self.process.wait(PATIENCE)
 
 
-def start(folder, weights, *options, entry=ENTRY, **environment):
+def start(folder, weights, *options, entry=ENTRY, port=None, **environment):
     """Start a viewer; `entry` is what Python runs, with the arguments of the command line after it."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     command = [sys.executable, *entry, "view", "--port", str(port), "--weights", str(weights)]
     command += [
         "--readings",

@@ -220,14 +220,31 @@ def test_a_game_is_played_with_and_without_the_defence(page, viewer):
     assert serious(page) == []
 
 
-def test_a_kill_loses_no_stored_reading(page, folder, weights, browser, viewer):
-    one = start(folder, weights, "--data", folder / "plain")
+def test_a_kill_and_a_new_start_lose_neither_readings_nor_what_was_entered(context, folder, weights, browser):
+    one, page = start(folder, weights, "--data", folder / "plain"), context.new_page()
     try:
         on_worklist(page, one)
         open_photograph(page, "10_left.png", "Finn")
         store(page)
-        page.goto("about:blank")
+        page.keyboard.press("n")
+        shows(page, "10_right.png")
+        for key in ("u", "+"):
+            page.keyboard.press(key)
+        zoom = readout(page, "zoom").text_content()
     finally:
         one.process.send_signal(signal.SIGKILL)
         one.process.wait(PATIENCE)
-    assert [reading.reader for reading in one.readings].count("Finn") == 1
+    assert [reading.image.name for reading in one.readings if reading.reader == "Finn"] == ["10_left.png"]
+    again = start(folder, weights, "--data", folder / "plain", port=one.port)
+    try:
+        page.reload()
+        shows(page, "10_right.png")
+        expect(readout(page, "zoom")).to_have_text(zoom)
+        page.keyboard.press("f")
+        expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
+        page.close()
+    finally:
+        again.process.terminate()
+        again.process.wait(PATIENCE)
+    found = [(reading.image.name, reading.finding) for reading in again.readings if reading.reader == "Finn"]
+    assert found == [("10_left.png", "refer"), ("10_right.png", "ungradable")]
