@@ -39,8 +39,9 @@ class Searches:
         return self.jobs[place]
 
     def prepare(self, places: Sequence[Place], search_of: Callable[[Place], Search], worker: Worker) -> None:
-        """Search these, one after another, where there is no answer yet; all other searches are cancelled."""
-        wanted = [place for place in places if place not in self.found and place not in self.ended]
+        """Search these in order where there is no answer yet, or a new one was asked for; all others are cancelled."""
+        known = {*self.found, *self.ended} - {*self.jobs}
+        wanted = [place for place in places if place not in known]
         self._drop([place for place in self.jobs if place != wanted[0]] if wanted else [*self.jobs])
         for place in wanted:
             if place not in self.jobs:

@@ -108,7 +108,7 @@ def measure_memory(page: Page, server: int, readings: int) -> None:
     for number in range(readings):
         if number == readings // 3:
             before = _memory(page, server)
-        comment = page.get_by_label("Comment")
+        comment = page.get_by_role("textbox", name="Comment")
         comment.fill(f"reading {number}")
         comment.blur()
         if page.locator("[data-value=ungradable][aria-pressed=false]").count():

@@ -54,6 +54,19 @@ def test_searches_run_in_the_order_of_the_list(queue):
     assert all(job.ended for job in queue.jobs), "nothing is searched twice"
 
 
+def test_evidence_is_computed_again_where_the_reader_asks(queue):
+    searches = Searches()
+    prepare(searches, queue, A)
+    queue.run_next()
+    searches.collect()
+    again = searches.ask(A, lambda job: "again", queue)
+    prepare(searches, queue, A)
+    assert again.wanted
+    queue.run_next()
+    searches.collect()
+    assert searches.found[A] == "again"
+
+
 def test_another_photograph_goes_first_and_what_is_not_next_is_cancelled(queue):
     searches = Searches()
     prepare(searches, queue, A, B, C)
