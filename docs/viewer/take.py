@@ -1,5 +1,7 @@
 """Take the pictures of this folder: python docs/viewer/take.py ADDRESS, of a viewer that shows the demo (--ahead 0).
 
+With `studies` as a second argument, those of a viewer that shows what `studies.py` drew.
+
 It needs playwright (part of the `dev` extra) and Debian's Chromium. A viewer keeps the evidence that it has found, so
 start it anew before the pictures are taken again.
 """
@@ -85,10 +87,37 @@ def take_games(page: Page) -> None:
     shot(page, "games", USUAL)
 
 
-def main(address: str) -> None:
-    """All pictures in all sizes."""
+def take_studies(page: Page, address: str) -> None:
+    """A folder of DICOM studies: the list, both eyes of a patient, and the export."""
+    open_first(page, address)
+    shot(page, "studies", USUAL)
+    rows(page, "Worklist").filter(has_text="patient 1, study 2 of 2, right").first.click()
+    expect(page.get_by_text("Image quality:")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(5000)
+    page.get_by_role("button", name="Find evidence").click()
+    expect(rows(page, "Lesion candidates").first).to_be_visible(timeout=PATIENCE)
+    page.mouse.move(5, 5)
+    page.keyboard.press("4")
+    expect(page.locator(".retina-canvas[data-fellow]:not([data-fellow=''])")).to_be_visible(timeout=PATIENCE)
+    shot(page, "study-eyes", USUAL)
+    page.keyboard.press("4")
+    for key in ("c", "r", "f"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(1500)
+    page.get_by_text("Export my readings of this photograph").click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="DICOM objects (ZIP)").scroll_into_view_if_needed()
+    shot(page, "study-export", USUAL)
+
+
+def main(address: str, what: str = "demo") -> None:
+    """All pictures in all sizes; of a folder of `studies.py`, those of studies."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        if what == "studies":
+            width, height = map(int, USUAL.split("x"))
+            take_studies(chromium.new_page(viewport={"width": width, "height": height}), address)
+            return
         for take in (take_before, take_after):
             for width, height in SIZES:
                 context = chromium.new_context(viewport={"width": width, "height": height})
