@@ -237,15 +237,20 @@ def _remarks(row: Row) -> list[str]:
 
 
 def _headings(rows: Sequence[Row], order: Order) -> dict[str, str]:
-    """The heading of each photograph's group, with counts; none where the list has no groups, as before scores."""
+    """The heading of each photograph's group, with counts; none where the list has no groups, as before scores.
+
+    A group is of patients: it holds all photographs of those whose most urgent photograph is of this kind.
+    """
     grouped = not {NOT_SCORED}.issuperset(order.groups.values())
     groups = {row.item.key: order.groups.get(row.item.key, NEW) for row in rows} if grouped else {}
     photographs = Counter(groups.values())
     patients = Counter(group for group, _ in {(groups[row.item.key], row.item.patient) for row in rows if groups})
 
     def line(group: str) -> str:
-        shared = patients[group] < photographs[group]
-        return f"{HEADINGS[group]}: {photographs[group]}" + (f" (patients: {patients[group]})" if shared else "")
+        if patients[group] == photographs[group]:
+            return f"{HEADINGS[group]}: {photographs[group]}"
+        count = f"{patients[group]} patient" + "s" * (patients[group] > 1)
+        return f"{HEADINGS[group]}: {count}, {photographs[group]} photographs"
 
     return {key: line(group) for key, group in groups.items()}
 

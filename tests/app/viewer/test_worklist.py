@@ -146,8 +146,8 @@ def test_a_patient_is_grouped_once_in_headings_with_counts():
     rows = [Row(item(name), scored(name, score)) for name, score in scores.items()]
     order = by_urgency(rows)
     assert _headings(rows, order) == {
-        "10_left.png": "Refer: 2 (patients: 1)",
-        "10_right.png": "Refer: 2 (patients: 1)",
+        "10_left.png": "Refer: 1 patient, 2 photographs",
+        "10_right.png": "Refer: 1 patient, 2 photographs",
         "other.png": "No referable DR found: 1",
     }
     assert _headings([*rows[:1], Row(item("late.png"))], order) == {
