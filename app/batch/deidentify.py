@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from retina_xai.app.batch.photographs import READER, OnDone, reporter
-from retina_xai.errors import InputError, OutputError
+from retina_xai.errors import InputError, UsageError
 from retina_xai.io.dicom.deidentification import METHOD, deidentified, pseudonymous
 from retina_xai.io.dicom.headers import quiet_pydicom
 from retina_xai.io.dicom_extra import looks_like_dicom
@@ -37,7 +37,8 @@ def deidentify_batch(paths: Sequence[Path], out: Path, key_file: Path, on_done: 
 
     Raises:
         BatchError, InputError: some photographs could not be de-identified; all others are there.
-        OutputError: a file cannot be written. UsageError: the folder was made with another key, or by another command.
+        OutputError: a file cannot be written. UsageError: the folder was made with another key or by another command,
+            or the key would lie in it.
     """
     key = _key(key_file, out)
     items = [_item(path, out, key) for path in paths]
@@ -70,7 +71,7 @@ def _content(path: Path, key: bytes) -> bytes:
 
 def _key(path: Path, out: Path) -> bytes:
     if path.resolve().is_relative_to(out.resolve()):
-        raise OutputError(f"{path}: the key must not lie in the folder that is shared; choose another place")
+        raise UsageError(f"{path}: the key must not lie in the folder that is shared; choose another place")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
