@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -25,7 +26,10 @@ def thumbnails():
 
 
 def get(thumbnails, address, gone=False):
-    """The answer to a browser that waits for it, or has gone on to another page."""
+    """The answer to a browser that waits for it, or has gone on to another page.
+
+    In a thread of its own, because playwright keeps an event loop running in that of the tests.
+    """
 
     async def receive():
         if not gone:
@@ -34,7 +38,8 @@ def get(thumbnails, address, gone=False):
 
     name = address.rpartition("/")[2]
     scope = {"type": "http", "method": "GET", "path": address, "headers": [], "path_params": {"name": name}}
-    return asyncio.run(thumbnails.answer(Request(scope, receive)))
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, thumbnails.answer(Request(scope, receive))).result()
 
 
 def test_a_small_picture_is_made_when_the_page_asks_and_kept(thumbnails, item):
