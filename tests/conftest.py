@@ -1,13 +1,14 @@
 """Fixtures shared by all tests: the folder of real data, phantoms and tiny weights, and the guard of the network."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from helpers import network_guard
 from helpers.arrays import photograph_of
+from helpers.command_line import command
 
 from retina_xai.fundus.preprocessing import Preprocessing, prepare
 from retina_xai.models.checkpoint import ModelFacts, save_weights
@@ -27,6 +28,12 @@ def no_network() -> Iterator[None]:
     found = [*network_guard.outside]
     network_guard.outside.clear()
     assert found == []
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """A function that runs `retina-xai` with its arguments; see `command_line.command`."""
+    return command(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

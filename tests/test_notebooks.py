@@ -42,8 +42,8 @@ def test_a_notebook_was_executed_in_order_without_errors(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_the_code_of_a_notebook_runs(path, weights, monkeypatch):
-    """With small networks instead of those that are downloaded, so its figures are others."""
+def test_the_code_of_a_notebook_runs(path, weights, monkeypatch, capsys):
+    """With small networks instead of those that are downloaded: as many lines as are stored, with other figures."""
     tiny = Network(TinyNet(1000).eval(), "tiny", categories(), RULES, "none")
     monkeypatch.setattr("retina_xai.load_network", lambda name: tiny)
     monkeypatch.setattr("retina_xai.load_classifier", lambda: load_classifier(weights))
@@ -51,3 +51,5 @@ def test_the_code_of_a_notebook_runs(path, weights, monkeypatch):
     with mpl.rc_context({"backend": "agg"}):
         for cell in code_cells(path):
             exec("".join(line for line in cell["source"] if not line.startswith("%")), names)
+    stored = [text for cell in code_cells(path) for output in cell["outputs"] for text in output.get("text", ())]
+    assert len(capsys.readouterr().out.splitlines()) == len("".join(stored).splitlines())

@@ -7,20 +7,12 @@ import typer
 
 from retina_xai.app.cli import path_options
 
-Folders = Annotated[
-    list[Path],
-    typer.Option(
-        parser=path_options.path,
-        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label. "
-        "Repeatable.",
-    ),
-]
+LAYOUTS = "Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label"
+Folders = Annotated[list[Path], typer.Option(parser=path_options.path, help=f"{LAYOUTS}. Repeatable.")]
 AnyFolders = Annotated[
     list[Path],
     typer.Option(
-        parser=path_options.path_or_url,
-        help="Folder of photographs: EyePACS or IDRiD layout, with --labels, or sub-folders named by label; also "
-        "s3://bucket/prefix, of which a copy is made. Repeatable.",
+        parser=path_options.path_or_url, help=f"{LAYOUTS}, {path_options.STORE}, of which a copy is made. Repeatable."
     ),
 ]
 Table = Annotated[Path | None, typer.Option("--labels", help="Your own table of labels (CSV with a header).")]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.batches import SIZE, commands, phantoms_in
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 from helpers.trainings import small_training
 
 from retina_xai.app.viewer.services import ViewSettings, open_services
@@ -25,11 +25,6 @@ def folder(tmp_path, monkeypatch):
     for place in ("0", "3"):
         phantoms_in(tmp_path / "data" / place, (f"eye{place}",), seed=int(place))
     return tmp_path / "data"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def with_masks(folder):

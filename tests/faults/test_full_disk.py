@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.batches import commands, everything, graded_in
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 from helpers.trainings import RESULTS, small_training
 
 from retina_xai.errors import OutputError
@@ -24,11 +24,6 @@ from retina_xai.training.state import AtomicCheckpoints
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     return graded_in(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.fixture

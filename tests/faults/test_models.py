@@ -8,7 +8,7 @@ import pytest
 import torch
 from helpers import networks
 from helpers.batches import phantoms_in
-from helpers.command_line import FACTORY, command, one_line
+from helpers.command_line import FACTORY, one_line
 from helpers.trainings import small_training
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -25,11 +25,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "tiny_factory.py").write_text(FACTORY)
     return phantoms_in(tmp_path / "data", ("a", "b"))
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def with_metadata(path, source, **change):

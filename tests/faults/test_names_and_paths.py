@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from helpers.command_line import command
 from helpers.image_files import save
 from helpers.viewer_services import open_at
 
@@ -28,11 +27,6 @@ ODD_NAMES = {
     "Unicode": ("眼底 – œil gauche.png", "眼底 – œil gauche.png"),
 }
 """Names on disk, and as shown and written in tables."""
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tifffile
 from helpers.bombs import png_chunk
-from helpers.command_line import command
 from helpers.image_files import GREY, RGB, SMOOTH, save
 from PIL import Image, ImageOps
 
@@ -20,11 +19,6 @@ from retina_xai.io.images import read_image
 from retina_xai.training.phantoms.phantom import make_phantom
 
 PHANTOM = make_phantom(3, 192, 240, grade=3).pixels
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def turned(orientation: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers.batches import SIZE, commands, everything, graded_in, phantoms_in
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 
 from retina_xai.errors import UsageError
 from retina_xai.io.images import write_png
@@ -49,11 +49,6 @@ main()
 def folder(tmp_path, monkeypatch):
     """Photographs in folders named by grade."""
     return graded_in(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("name", BATCHES)

@@ -5,18 +5,13 @@ import csv
 import pandas as pd
 import pytest
 from helpers.batches import commands, phantoms_in
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 from helpers.trainings import small_training
 
 from retina_xai.io.files import write_csv
 from retina_xai.training.fit import train
 
 DEEP = "[" * 100_000
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def deidentified(path: Path, key: bytes) -> Dataset:
     Raises:
         InputError: the file is damaged, no photograph, or has attributes to which the profile cannot be applied.
     """
-    patient, study = (identity := dicom_identity(path)).patient, identity.study
+    identity = dicom_identity(path)
     with open_dicom(path, None) as file:
         made = file.dataset
         if str(made.get("SOPClassUID")) not in PHOTOGRAPH_CLASSES:
@@ -64,7 +64,7 @@ def deidentified(path: Path, key: bytes) -> Dataset:
         raise _named(path, "its compressed pixel data (EXIF, or a comment)")
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = file.syntax
-    pseudonym = "P" + pseudonymous(patient or study or str(made.get("SOPInstanceUID")), key)
+    pseudonym = "P" + pseudonymous(identity.patient or identity.study or str(made.get("SOPInstanceUID")), key)
     try:
         _apply(made, _rules(key))
     except (NotImplementedError, TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pydicom
 import pytest
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 from helpers.dicom_archive import SmallArchive
 from helpers.dicom_files import PATIENT_NUMBER, SECRETS, STUDY, content_as, photograph
 from helpers.dicom_web_archive import SmallWebArchive
@@ -46,11 +46,6 @@ def archive(files):
         made.add(content)
     yield made
     made.close()
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def free_port():

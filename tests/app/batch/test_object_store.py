@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from helpers.batches import MANIFEST_FILE, SIZE, commands, everything, graded_in, phantoms_in
 from helpers.clusters import in_this_process
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 from helpers.object_store import BUCKET, environment, forget_clients, small_store
 
 from retina_xai.errors import InputError, ServerError
@@ -40,11 +40,6 @@ def told(store, monkeypatch):
 def folder(tmp_path, monkeypatch):
     """Photographs in folders named by grade."""
     return graded_in(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def in_the_store(line, folder, out, prefix):

@@ -3,7 +3,7 @@
 import pytest
 from helpers.batches import SIZE, commands, everything, graded_in, phantoms_in
 from helpers.clusters import in_this_process
-from helpers.command_line import command, one_line
+from helpers.command_line import one_line
 
 from retina_xai.io.images import write_png
 from retina_xai.training.phantoms.phantom import make_phantom
@@ -20,11 +20,6 @@ def address():
 def folder(tmp_path, monkeypatch):
     """Photographs in folders named by grade."""
     return graded_in(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("name", ["localize", "explain", "experiment", "evaluate"])

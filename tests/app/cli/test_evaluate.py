@@ -3,17 +3,11 @@
 import json
 
 import pytest
-from helpers.command_line import command
 
 from retina_xai.training.phantoms.datasets import PhantomSet, diaretdb1_train_numbers, write_diaretdb1
 
 SMALL = PhantomSet(height=96, width=120)
 COUNT = 10
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

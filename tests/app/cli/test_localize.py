@@ -4,16 +4,9 @@ import json
 
 import cv2
 import numpy as np
-import pytest
-from helpers.command_line import command
 
 from retina_xai.io.images import read_image, write_png
 from retina_xai.training.phantoms.phantom import make_phantom
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 def test_an_ungradable_photograph_is_explained_only_on_request(call, weights, tmp_path):

@@ -9,16 +9,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.command_line import command
 from PIL import Image
 
 GRADES = {"1000_left": 0, "1000_right": 0, "1002_left": 3, "1002_right": 2, "1024_left": 0, "1032_left": 2}
 SCORES = [0.20487, 0.11264, 0.58633, 0.95777, 0.13787, 0.76463]
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    return command(monkeypatch, capsys)
 
 
 @pytest.fixture
