@@ -78,31 +78,39 @@ def ratios(xs: Sequence[float], ys: Sequence[float], axes_labels: tuple[str, str
 
 @dataclass(frozen=True)
 class TradeOffCurve:
-    """One curve of `trade_offs`: its name and its points (parameter, x, y), x and y in [0, 1], by rising parameter."""
+    """One curve of `trade_offs`: its name and its points (M,), x and y in [0, 1], by rising parameter."""
 
     name: str
-    points: tuple[tuple[float, float, float], ...]
+    xs: np.ndarray
+    ys: np.ndarray
 
 
 MARKERS = "osD^vP*Xp<>h"
+STYLES = ("-", "--", ":", "-.")
 
 
 def trade_offs(panels: Mapping[str, Sequence[TradeOffCurve]], x_label: str, y_label: str) -> np.ndarray:
     """One plot of rates in [0, 1] per panel, four in a row, with one legend of the curves' names below all.
 
-    Every curve has a marker of its own, which grows with the parameter, so that curves differ in grey print too.
+    Every curve ends with a marker of its own, so that curves differ in grey print too. Dots mark where both rates are
+    equal.
     """
     rows = -(-len(panels) // COLUMNS)
     figure = Figure(figsize=(2.9 * COLUMNS, 2.9 * rows + 0.9), dpi=DOTS, layout="constrained")
     grid = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True).flatten()
+    handles: dict[str, Line2D] = {}
     for axes, (title, curves_of) in zip(grid, panels.items(), strict=False):
+        axes.plot((0, 1), (0, 1), color="0.6", linewidth=0.8, linestyle=(0, (1, 3)))
         for number, curve in enumerate(curves_of):
-            _, xs, ys = zip(*curve.points, strict=True)
-            style = {"color": f"C{number % 10}", "linestyle": ("-", "--", ":", "-.")[number % 4]}
-            marker = MARKERS[number % len(MARKERS)]
-            axes.plot(xs, ys, linewidth=1.2, alpha=0.8, **style)
-            sizes = [22 + 22 * place for place in range(len(xs))]
-            axes.scatter(xs, ys, s=sizes, marker=marker, color=style["color"], alpha=0.8, zorder=3)
+            look = {
+                "color": f"C{number % 10}",
+                "linestyle": STYLES[number % len(STYLES)],
+                "marker": MARKERS[number % len(MARKERS)],
+            }
+            last = [len(curve.xs) - 1]
+            (handles[curve.name],) = axes.plot(
+                curve.xs, curve.ys, **look, markevery=last, linewidth=1.2, alpha=0.8, clip_on=False
+            )
         axes.set_title(title, fontsize=8, parse_math=False)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axes.grid(alpha=0.3)
@@ -110,19 +118,9 @@ def trade_offs(panels: Mapping[str, Sequence[TradeOffCurve]], x_label: str, y_la
         axes.set_axis_off()
     for axes in grid[-COLUMNS:]:
         axes.set_xlabel(x_label, fontsize=8)
-    _legend(figure, next(iter(panels.values())))
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=5, fontsize=8)
     figure.supylabel(y_label, fontsize=8)
     return rendered(figure)
-
-
-def _legend(figure: Figure, curves_of: Sequence[TradeOffCurve]) -> None:
-    handles = [
-        Line2D(
-            [], [], color=f"C{number % 10}", linestyle=("-", "--", ":", "-.")[number % 4], marker=MARKERS[number % 12]
-        )
-        for number in range(len(curves_of))
-    ]
-    figure.legend(handles, [curve.name for curve in curves_of], loc="outside lower center", ncols=5, fontsize=8)
 
 
 def bars(values: Mapping[str, Sequence[float]], series: Sequence[str], label: str, title: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from torch import Tensor
 from retina_xai import drawing
 from retina_xai.evaluation.experiments.base import ExperimentCase, Findings, Measurement, Subject
 from retina_xai.evaluation.experiments.reach import (
-    GAME,
+    GENERATION,
     ReachExperiment,
     class_of_start,
     plain_games,
@@ -123,5 +123,5 @@ def _picture(subject: Subject, image: Tensor, games: Mapping[str, Outcome]) -> A
         mask = played.mask[:1]
         seen = network.classes[int(network.logits(mask * image).argmax())]
         row.append(Tile(network.preprocessing.to_pixels((mask * image)[0]), f"defence: {key}\nseen as {seen}"))
-        row.append(Tile(drawing.heatmap(GAME.evidence(mask)[0].cpu().numpy()), "its mask\nscaled to its maximum"))
+        row.append(Tile(drawing.heatmap(GENERATION.evidence(mask)[0].cpu().numpy()), "its mask\nscaled to its maximum"))
     return sheet([row])

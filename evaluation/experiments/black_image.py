@@ -19,7 +19,7 @@ from torch import Tensor
 
 from retina_xai.evaluation.experiments.adversarial_evidence import rates_table, with_published
 from retina_xai.evaluation.experiments.base import ExperimentCase, Findings, Measurement, Subject
-from retina_xai.evaluation.experiments.reach import GAME, ReachExperiment, plain_games, rate, reach_each
+from retina_xai.evaluation.experiments.reach import GENERATION, ReachExperiment, plain_games, rate, reach_each
 from retina_xai.evaluation.plots import Tile, sheet
 from retina_xai.evaluation.tables import named
 from retina_xai.games.engine import Outcome
@@ -93,7 +93,7 @@ def black(network: Network) -> Tensor:
 def targets(network: Network, seed: int) -> list[int]:
     """All classes except the most likely ones of the black image and of the start of the game."""
     image = black(network)
-    start = GAME.start_mask(image.shape, seed, image) * image
+    start = GENERATION.start_mask(image.shape, seed, image) * image
     seen = {int(network.logits(picture).argmax()) for picture in (image, start)}
     return [index for index in range(len(network.classes)) if index not in seen]
 

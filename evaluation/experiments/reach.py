@@ -1,8 +1,9 @@
 """Which classes does the generation game reach, under which defence? Common to the experiments that ask this.
 
-A game reaches its class if the class becomes the most likely one. It ends then, which is looked at after every
-`judged_every` steps. A class that was reached and would be lost again counts as reached; this can only raise a rate. A
-class that the start of the game shows already is reached by nothing that the game does; such games are left out.
+A game reaches its goal if the class becomes the most likely one (generation) or is no longer the most likely one
+(deletion). It ends then, which is looked at after every `judged_every` steps. A class that was reached and would be
+lost again counts as reached; this can only raise a rate. A class that the start of the game shows already is reached by
+nothing that the game does; such games are left out.
 
 A rate says little without the other one: a defence that stops every game keeps every absent class out, and every class
 that is present too. So both are reported, with the same number of steps.
@@ -28,13 +29,13 @@ from retina_xai.models.network import Network
 from retina_xai.models.scored_model import scored
 from retina_xai.models.throughput import batch_for
 
-GAME = GAMES["generation"]
+GENERATION = GAMES["generation"]
 
 
 @dataclass(frozen=True)
 class Reach:
     """Settings of the game: step, weight of the mask's sum, maximum of steps, steps between looks, seed of the start,
-    and, as in `FGVis`, scale of a step, strict steps and slack.
+    and, as in `FGVis`, scale of a step, strict steps, slack and game.
 
     Raises:
         UsageError: a value outside of its range.
@@ -48,6 +49,7 @@ class Reach:
     scale: str = "max"
     strict_steps: int = 40
     slack: float = SLACK
+    game: str = GENERATION.name
 
     def __post_init__(self) -> None:
         finite = 0 < self.lr < float("inf") and 0 <= self.lam < float("inf")
@@ -64,7 +66,7 @@ class Reach:
 
 
 def reach(model: nn.Module, images: Tensor, targets: Tensor, settings: Reach, defence: str) -> Outcome:
-    """Play the generation game on images (N, C, H, W) toward targets (N,) until each is the most likely class.
+    """Play on images (N, C, H, W) with targets (N,) until each game reaches its goal.
 
     The mean colour is the reference. `defence` is a key of `games.defence.DEFENCES`.
     """
@@ -89,7 +91,7 @@ def reach_each(network: Network, image: Tensor, targets: Tensor, settings: Reach
 
 def class_of_start(network: Network, image: Tensor, seed: int) -> int:
     """The most likely class of the start of a game on one image (1, C, H, W)."""
-    return int(network.logits(GAME.start_mask(image.shape, seed, image) * image).argmax())
+    return int(network.logits(GENERATION.start_mask(image.shape, seed, image) * image).argmax())
 
 
 def plain_games(games: Outcome) -> list[dict[str, Any]]:
@@ -150,8 +152,9 @@ def _play(model: nn.Module, images: Tensor, targets: Tensor, settings: Reach, de
     """The games of `reach`, on a network in evaluation mode."""
     references = torch.zeros_like(images)
     bounds, _ = DEFENCES[defence].record(model, images, references, settings.strict_steps, settings.slack)
-    start = GAME.start_mask(images.shape, settings.seed, images).expand_as(images)
+    game = GAMES[settings.game]
+    start = game.start_mask(images.shape, settings.seed, images).expand_as(images)
     lam = torch.full((len(images),), settings.lam, device=images.device)
     position = Position(images, references, start, targets, lam, torch.full_like(lam, -torch.inf))
     rules = Settings(settings.lr, settings.iterations, settings.scale, settings.judged_every)
-    return play(model, GAME, position, bounds, rules)
+    return play(model, game, position, bounds, rules)

@@ -6,8 +6,13 @@ classes that are absent: the least likely one, a random one of the ranks 2 to 10
 budget of steps and end when their class is the most likely one (see `reach`). Similar classes are harder to keep out
 than the least likely one, and a class of rank 2 can be present indeed, so that a rate above 0 is no fault there.
 
-A configuration is a text "defence:scale:slack", with the names of `FGVis`. Configurations of one defence and one scale
-are a family, whose slack is varied: a curve. A point at the upper left is best. Slack does nothing for "none".
+The deletion game is played besides, against the most likely class: a defence should let it remove the class, too.
+
+A configuration is a text "defence:scale:slack", with the names of `FGVis`. Slack does nothing for "none". The figure
+has one curve for each: the share of present classes over the share of absent classes that are reached within the same
+number of steps, from 0 to the budget. A curve at the upper left is best. The area under such a curve, continued to
+(1, 1), is the *separation*: the probability that a present class needs fewer steps than an absent one; a class that is
+not reached needs more than all others, and equal numbers count half. It is 0.5 for a defence that tells nothing.
 
 Recorded besides, per photograph and network: the share of units whose bounds exclude the reference (`games.exclusion`).
 """
@@ -29,9 +34,10 @@ from retina_xai.evaluation.plots import TradeOffCurve, trade_offs
 from retina_xai.evaluation.tables import mean_of, named, number, percent
 from retina_xai.games.defence import DEFENCES
 from retina_xai.games.exclusion import exclusion
+from retina_xai.metrics.classification import auroc, auroc_interval
 from retina_xai.models.network import Network
 
-PRESENT, LEAST, BLACK = "present", "least", "black"
+PRESENT, LEAST, BLACK, REMOVED = "present", "least", "black", "removed"
 RANKS = {"2-10": (2, 10), "11-50": (11, 50)}
 """Ranks of which an absent class is drawn."""
 
@@ -41,7 +47,10 @@ GROUPS = {
     **{name: f"class of rank {name}" for name in RANKS},
     BLACK: "black image",
 }
+"""The generation games."""
+
 ABSENT = tuple(group for group in GROUPS if group != PRESENT)
+STEPS = {PRESENT: "steps to the most likely class", REMOVED: "steps to remove it"}
 SLACKS = ("1e-5", "1e-3", "1e-2", "5e-2")
 CONFIGURATIONS = (
     *(
@@ -61,11 +70,6 @@ class Configuration:
     defence: str
     scale: str
     slack: float
-
-    @property
-    def family(self) -> str:
-        """Defence and scale."""
-        return f"{self.defence}, {self.scale}"
 
     @classmethod
     def of(cls, text: str) -> "Configuration":
@@ -148,10 +152,14 @@ class TradeOff(Experiment):
         aims = {group: index for group, index in aimed_at(network.logits(image)[0], seed).items() if index != start}
         classes = torch.tensor(list(aims.values()), dtype=torch.long, device=network.device)
         shut_out = exclusion(network.model, image, torch.zeros_like(image))
+        top = network.logits(image).argmax(dim=1)
         return {
             "excluded": float(shut_out.of_units[0]),
             "excluded_layers": float(shut_out.of_layers[0]),
-            "games": self._games(network, image, subject.seed, [*aims], classes),
+            "games": [
+                *self._games(network, image, subject.seed, [*aims], classes),
+                *self._games(network, image, subject.seed, [REMOVED], top, "deletion"),
+            ],
         }
 
     def _on_black(self, network: Network, subject: Subject, case: ExperimentCase) -> dict[str, Any]:
@@ -161,13 +169,20 @@ class TradeOff(Experiment):
         return {"games": self._games(network, image, subject.seed, [BLACK] * len(chosen), chosen)}
 
     def _games(
-        self, network: Network, image: Tensor, seed: int, groups: Sequence[str], classes: Tensor
+        self,
+        network: Network,
+        image: Tensor,
+        seed: int,
+        groups: Sequence[str],
+        classes: Tensor,
+        game: str = "generation",
     ) -> list[dict[str, Any]]:
         rows = []
         for one in self.parsed:
-            played = plain_games(reach_each(network, image, classes, self.reach_settings(one, seed), one.defence))
-            for group, index, game in zip(groups, classes.tolist(), played, strict=True):
-                rows.append({"configuration": one.text, "group": group, "index": index, **game})
+            settings = replace(self.reach_settings(one, seed), game=game)
+            played = plain_games(reach_each(network, image, classes, settings, one.defence))
+            for group, index, result in zip(groups, classes.tolist(), played, strict=True):
+                rows.append({"configuration": one.text, "group": group, "index": index, **result})
         return rows
 
     def summarise(self, subject: Subject, records: Sequence[Mapping[str, Any]]) -> Findings:
@@ -182,7 +197,7 @@ class TradeOff(Experiment):
             for text in self.configurations:
                 rows[network.name, text] = self._row(network.name, text, games, figures)
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "defence:scale:slack"])
-        picture = trade_offs(self._panels(subject, figures), "absent class reached", "present class reached")
+        picture = trade_offs(self._panels(subject, games), "absent class reached", "present class reached")
         frames = {"games": pd.DataFrame(games)}
         return Findings(figures, table, self._caption(subject, figures), {"trade-off": picture}, frames)
 
@@ -192,27 +207,49 @@ class TradeOff(Experiment):
         """The row of the table for a configuration; its rates are added to `figures`."""
         own = [game for game in games if (game["network"], game["configuration"]) == (network, text)]
         cells = {}
-        for group, head in GROUPS.items():
+        for group, head in {**GROUPS, REMOVED: "most likely class removed"}.items():
             name = f"{network}.{text}.{group}"
             figures |= named(name, rate([game for game in own if game["group"] == group]))
             cells[head] = rate_cell(figures, name)
-        return {
-            **cells,
-            "steps to the most likely class": number(figures[f"{network}.{text}.{PRESENT}.median_steps"], 0),
-        }
+        for group, head in STEPS.items():
+            cells[head] = number(figures[f"{network}.{text}.{group}.median_steps"], 0)
+        for group in (LEAST, *RANKS):
+            name = f"{network}.{text}.{group}.separation"
+            figures |= named(name, self.separation([game for game in own if game["group"] in (PRESENT, group)]))
+            cells[f"separation, {GROUPS[group]}"] = number(
+                figures[name], 2, figures[f"{name}.low"], figures[f"{name}.high"]
+            )
+        return cells
 
-    def _panels(self, subject: Subject, figures: Mapping[str, float]) -> dict[str, list[TradeOffCurve]]:
-        """The curves of each network and group of absent classes, one per family, by slack."""
-        panels = {}
+    def separation(self, games: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """How well the steps tell the present from the absent classes of these games, with the 95 % bootstrap interval
+        over photographs; NaN where one kind is missing.
+        """
+        present = np.array([game["group"] == PRESENT for game in games], dtype=np.int64)
+        speed = -np.array([self._steps(game) for game in games], dtype=np.float64)
+        interval = auroc_interval(present, speed, np.array([game["case"] for game in games]))
+        return {"": auroc(present, speed), "low": interval.low, "high": interval.high}
+
+    def _steps(self, game: Mapping[str, Any]) -> int:
+        """Steps until the class was reached; one more than the budget if it was not."""
+        return int(game["steps"]) if game["reached"] else self.iterations + 1
+
+    def _within(self, games: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """The share of games whose class is reached within 0, 1, ... steps, (iterations + 1,); NaN without games."""
+        steps = np.array([self._steps(game) for game in games])
+        budgets = np.arange(self.iterations + 1)
+        return (steps[:, None] <= budgets).mean(axis=0) if len(games) else np.full(len(budgets), np.nan)
+
+    def _panels(self, subject: Subject, games: Sequence[Mapping[str, Any]]) -> dict[str, list[TradeOffCurve]]:
+        """The curves of each network and group of absent classes, one per configuration, by budget."""
+        panels: dict[str, list[TradeOffCurve]] = {}
         for network in subject.networks:
-            for group in ABSENT:
-                points: dict[str, list[tuple[float, float, float]]] = {}
-                for one in sorted(self.parsed, key=lambda configuration: configuration.slack):
-                    absent, present = (figures[f"{network.name}.{one.text}.{aim}"] for aim in (group, PRESENT))
-                    points.setdefault(one.family, []).append((one.slack, absent, present))
-                families = dict.fromkeys(one.family for one in self.parsed)
-                curves = [TradeOffCurve(family, tuple(points[family])) for family in families]
-                panels[f"{network.name}: {GROUPS[group]}"] = curves
+            for text in self.configurations:
+                own = [game for game in games if (game["network"], game["configuration"]) == (network.name, text)]
+                within = {group: self._within([game for game in own if game["group"] == group]) for group in GROUPS}
+                for group in ABSENT:
+                    curve = TradeOffCurve(text, within[group], within[PRESENT])
+                    panels.setdefault(f"{network.name}: {GROUPS[group]}", []).append(curve)
         return panels
 
     def _caption(self, subject: Subject, figures: Mapping[str, float]) -> str:
@@ -223,8 +260,11 @@ class TradeOff(Experiment):
         )
         return (
             f"{figures['n']:.0f} photographs and the black image with {self.black_classes} classes, {self.iterations} "
-            f"steps for every game: share of games after which the class is the most likely one (95 % Wilson "
-            "interval), and the median number of steps of those that reach the most likely class of the photograph. "
+            f"steps for every game: share of games after which the class is the most likely one, or no longer "
+            "(95 % Wilson interval), the median number of steps of those that reach or remove the most likely class of "
+            "the photograph, and the probability that the most likely class needs fewer steps than the absent one "
+            "(separation, 95 % bootstrap interval over photographs). The figure shows both rates within the same "
+            f"number of steps, from 0 to {self.iterations}; the marker is the last. "
             "Classes of the start are left out. Units whose bounds exclude the reference, mean over the "
             f"photographs: {shares}."
         )

@@ -77,7 +77,7 @@ class FGVis(Explainer):
         seed: of the start mask and of random references.
         batch_size: images per batch; default: one on a CPU, all on an accelerator. Games amplify rounding errors: if a
             unit is on the other side of its bound, all later steps change. With batches of one, the result of an image
-            does not depend on the other images; on a CPU this is not slower.
+            does not depend on the other images; batches of four can be faster per image (docs/benchmarks.md).
 
     Raises:
         UsageError: a value outside these ranges.

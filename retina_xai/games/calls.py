@@ -5,8 +5,10 @@ Nothing is attached to the model. Scripted blocks and custom autograd functions 
 them.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -73,7 +75,8 @@ class Call:
 
     name: of the function, without underscores at its ends. output: its result. node: the node of the autograd graph
     that computed it; None if it has no gradient. sources: the nodes of the tensor arguments that depend on the image.
-    never_negative: whether the function has no negative values.
+    never_negative: whether the function has no negative values. ceiling: of a function that is the identity between 0
+    and this value and constant elsewhere (infinite: ReLU); None for others.
     """
 
     name: str
@@ -81,6 +84,11 @@ class Call:
     node: Node | None
     sources: tuple[Node, ...]
     never_negative: bool = False
+    ceiling: float | None = None
+
+
+Rectify = Callable[[Tensor, float, Callable[[], Tensor]], Tensor]
+"""(input, ceiling, function that makes the call) -> output."""
 
 
 class CallObserver(TorchFunctionMode):
@@ -89,12 +97,16 @@ class CallObserver(TorchFunctionMode):
     Args:
         observe: called for nonlinearities and for products of tensors that depend on the image; if `everything` is set,
             for comparisons and passive functions too.
+        rectify: makes the calls that have a ceiling (see `Call`) instead of torch; None leaves them to torch.
         everything: see `observe`.
     """
 
-    def __init__(self, observe: Callable[[Call], None], *, everything: bool = False) -> None:
+    def __init__(
+        self, observe: Callable[[Call], None], rectify: Rectify | None = None, *, everything: bool = False
+    ) -> None:
         super().__init__()
         self.observe = observe
+        self.rectify = rectify
         self.watched = PRODUCTS | NONLINEARITIES.keys() | (COMPARISONS | PASSIVE if everything else frozenset())
 
     def __torch_function__(
@@ -109,10 +121,16 @@ class CallObserver(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         dependent = [tensor for tensor in _tensors((*args, *(kwargs or {}).values())) if tensor.requires_grad]
         sources = tuple(get_gradient_edge(tensor).node for tensor in dependent)
-        output = func(*args, **(kwargs or {}))
+        ceiling = _ceiling(name, args, kwargs or {})
+        run = partial(func, *args, **(kwargs or {}))
+        if self.rectify is None or ceiling is None or not dependent:
+            output = run()
+        else:
+            output = self.rectify(dependent[0], ceiling, run)
         result = output[0] if isinstance(output, tuple) else output
         if len(sources) > int(name in PRODUCTS) and isinstance(result, Tensor):
-            self.observe(Call(name, result, result.grad_fn, sources, _never_negative(name, args, kwargs or {})))
+            never_negative = NONLINEARITIES.get(name, False) or ceiling is not None
+            self.observe(Call(name, result, result.grad_fn, sources, never_negative, ceiling))
         return output
 
 
@@ -131,11 +149,15 @@ def _depends(value: object) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
-def _never_negative(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+def _ceiling(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float | None:
+    """The ceiling of a `Call`."""
     if name == "hardtanh":  # of nn.ReLU6, too
-        lowest = kwargs.get("min_val", args[1] if len(args) > 1 else -1)
-        return isinstance(lowest, int | float) and lowest >= 0
-    return NONLINEARITIES.get(name, False)
+        lowest, highest = (
+            kwargs.get(key, args[place] if len(args) > place else default)
+            for key, place, default in (("min_val", 1, -1.0), ("max_val", 2, 1.0))
+        )
+        return float(highest) if lowest == 0 else None
+    return {"relu": math.inf, "relu6": 6.0}.get(name)
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:

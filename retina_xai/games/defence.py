@@ -19,7 +19,8 @@ under the paper's bounds, which find sparse evidence, and the others under the r
 The inequalities are not strict, so at m = 1 every gradient passes. The bounds are widened by slack * max |h^l(x)| per
 image and layer (our addition; 1e-5 by default), because kernels for another batch size round differently.
 
-The defence works on calls, not on modules (`games.calls`), and registers a hook on the output *tensor* of each.
+The defence works on calls, not on modules (`games.calls`), and changes the gradient at the output *tensor* of each
+(`games.bounds`).
 `games.graph` decides which calls need bounds, and refuses networks with a nonlinearity that is no known call. Softmax
 is not defended, neither in the classification layer nor in attention. Calls whose output does not depend on the image
 have no gradient and are skipped.
@@ -27,79 +28,17 @@ have no gradient and are skipped.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
 
 from retina_xai.errors import ModelError
+from retina_xai.games.bounds import Bound, bounded_rectifier
 from retina_xai.games.calls import NONLINEARITIES, PRODUCTS, Call, CallObserver
 from retina_xai.games.graph import calls_with_bounds
 
 SLACK = 1e-5
-
-
-@dataclass(frozen=True)
-class Bound:
-    """Bounds of the output of one call, per unit: (N * k, ...), with k rows of the output for each image."""
-
-    name: str
-    upper: Tensor
-    lower: Tensor | None
-
-    def rows(self, keep: Tensor, images: int) -> "Bound":
-        """The bounds of the images that `keep` selects; `images` is the number of all images."""
-        return Bound(
-            self.name,
-            _rows(self.upper, keep, images),
-            None if self.lower is None else _rows(self.lower, keep, images),
-        )
-
-    def holds(self, output: Tensor) -> Tensor:
-        """Where the output stays within the bounds, bool of the output's shape."""
-        held = output <= self.upper
-        return held if self.lower is None else held.logical_and_(output >= self.lower)
-
-    def cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
-        """A backward hook for the output of the call: no gradient for units outside the bounds (eq. 6)."""
-        margin, below = self._margins(output.detach())
-        if below is not None:
-            torch.minimum(margin, below, out=margin)
-        return lambda gradient: _passed(gradient, margin)
-
-    def one_sided_cut(self, output: Tensor) -> Callable[[Tensor], Tensor]:
-        """A backward hook: no gradient where a descent step would move a unit further out of the bounds."""
-        above, below = self._margins(output.detach())
-
-        def hook(gradient: Tensor) -> Tensor:
-            upwards, downwards = gradient.clamp(max=0), gradient.clamp(min=0)
-            kept = downwards if below is None else _passed(downwards, below)
-            return _passed(upwards, above).add_(kept)
-
-        return hook
-
-    def _margins(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
-        """upper - output and output - lower; valid until the next forward pass."""
-        above, below = self._buffers
-        above = torch.sub(self.upper, output, out=above)
-        return above, None if self.lower is None else torch.sub(output, self.lower, out=below)
-
-    @cached_property
-    def _buffers(self) -> tuple[Tensor | None, Tensor | None]:
-        """Memory for the margins. On a CPU, a step that allocates its own is slower; accelerators cache memory."""
-        if self.upper.device.type != "cpu":
-            return None, None
-        return torch.empty_like(self.upper), None if self.lower is None else torch.empty_like(self.lower)
-
-
-def _passed(gradient: Tensor, margin: Tensor) -> Tensor:
-    """The gradient where the margin is not negative, and 0 elsewhere.
-
-    This is the backward pass of a ReLU of the margin, whose kernel is several times faster than `torch.where`.
-    """
-    passed: Tensor = torch.ops.aten.threshold_backward(gradient, margin, -torch.finfo(margin.dtype).tiny)
-    return passed
 
 
 @dataclass(frozen=True)
@@ -209,7 +148,7 @@ def widen(bounds: Bounds, of_references: Bounds) -> Bounds:
         if one.name != other.name or one.upper.shape != other.upper.shape:
             raise _differs(number, f"{other.name} {tuple(other.upper.shape)}", f"{one.name} {tuple(one.upper.shape)}")
         lower = None if one.lower is None or other.lower is None else torch.minimum(one.lower, other.lower)
-        calls.append(Bound(one.name, torch.maximum(one.upper, other.upper), lower))
+        calls.append(replace(one, upper=torch.maximum(one.upper, other.upper), lower=lower))
     return Bounds(tuple(calls), bounds.images, one_sided=True)
 
 
@@ -251,21 +190,32 @@ def defended_forward(model: nn.Module, explained: Tensor, bounds: Bounds) -> Ten
     Raises:
         ModelError: the calls of this pass differ from those of the recorded one.
     """
-    remaining = iter(bounds.calls)
     count = 0
+
+    def expected() -> Bound | None:
+        return bounds.calls[count] if count < len(bounds.calls) else None
+
+    def rectify(image: Tensor, ceiling: float, function: Callable[[], Tensor]) -> Tensor:
+        bound = expected()
+        if bound is None or bounds.one_sided or not bound.rectifies(image, ceiling):
+            return function()
+        return bounded_rectifier(image, function, bound)
 
     def observe(call: Call) -> None:
         nonlocal count
         name, output = call.name, call.output
+        bound = expected()
         count += 1
-        bound = next(remaining, None)
         if bound is None:
             return
         if name != bound.name or output.shape != bound.upper.shape:
             raise _differs(count, f"{name} {tuple(output.shape)}", f"{bound.name} {tuple(bound.upper.shape)}")
-        output.register_hook(bound.one_sided_cut(output) if bounds.one_sided else bound.cut(output))  # type: ignore[no-untyped-call]
+        if bounds.one_sided:
+            output.register_hook(bound.one_sided_cut(output.detach()))  # type: ignore[no-untyped-call]
+        elif not bound.rectifies(output, call.ceiling):
+            output.register_hook(bound.cut(output.detach()))  # type: ignore[no-untyped-call]
 
-    with CallObserver(observe):
+    with CallObserver(observe, rectify):
         logits: Tensor = model(explained)
     if count != len(bounds.calls):
         raise _differs(count, f"{count} calls", f"{len(bounds.calls)}")
@@ -283,13 +233,7 @@ def _bound(call: Call, images: int, slack: float) -> Bound:
     largest = output.reshape(images, -1).abs().amax(dim=1).repeat_interleave(len(output) // images)
     room = (slack * largest).reshape(-1, *[1] * (output.ndim - 1))
     lower = None if call.never_negative else output.clamp(max=0) - room
-    return Bound(name, output.clamp(min=0) + room, lower)
-
-
-def _rows(values: Tensor, keep: Tensor, images: int) -> Tensor:
-    if len(values) == images:
-        return values[keep]
-    return values.reshape(images, -1, *values.shape[1:])[keep].flatten(0, 1)
+    return Bound(name, output.clamp(min=0) + room, lower, call.ceiling)
 
 
 def _differs(call: int, came: str, expected: str) -> ModelError:

@@ -106,8 +106,12 @@ def store(page, finding="refer"):
     expect(page.get_by_text("Stored as reading")).to_be_visible(timeout=MILLISECONDS)
 
 
-def saved(page, name):
+def downloaded(page, name):
     settle(page)
     with page.expect_download(timeout=MILLISECONDS) as waiting:
         button(page, name).click()
-    return Path(waiting.value.path()).read_bytes()
+    return waiting.value
+
+
+def saved(page, name):
+    return Path(downloaded(page, name).path()).read_bytes()

@@ -10,7 +10,7 @@ from helpers.tiny_network import RULES, tiny_network
 
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.black_image import BlackImage, black, targets
-from retina_xai.evaluation.experiments.reach import GAME, Reach, reach
+from retina_xai.evaluation.experiments.reach import GENERATION, Reach, reach
 
 CLASSES = tuple(f"c{number}" for number in range(12))
 
@@ -28,7 +28,7 @@ def test_black_is_a_photograph_of_pixel_zero(network):
 
 def test_every_class_but_those_of_the_black_image_and_of_the_start(network):
     image = black(network)
-    start = GAME.start_mask(image.shape, 3, image) * image
+    start = GENERATION.start_mask(image.shape, 3, image) * image
     seen = {int(network.logits(image).argmax()), int(network.logits(start).argmax())}
     assert targets(network, 3) == [index for index in range(len(CLASSES)) if index not in seen]
 

@@ -18,6 +18,7 @@ from retina_xai.evaluation.experiments.trade_off import (
     GROUPS,
     LEAST,
     PRESENT,
+    REMOVED,
     Configuration,
     TradeOff,
     aimed_at,
@@ -74,7 +75,8 @@ def test_every_game_is_that_of_its_configuration(ran):
     assert {game["configuration"] for game in games} == set(SMALL.configurations)
     for game in games:
         defence, scale, slack = game["configuration"].split(":")
-        rules = Reach(0.3, 1e-10, 4, 1, 3, scale, 2, float(slack))
+        kind = "deletion" if game["group"] == REMOVED else "generation"
+        rules = Reach(0.3, 1e-10, 4, 1, 3, scale, 2, float(slack), kind)
         (alone,) = plain_games(reach(network.model, image, torch.tensor([game["index"]]), rules, defence))
         assert (game["reached"], game["steps"]) == (alone["reached"], alone["steps"])
         assert game["score"] == pytest.approx(alone["score"], rel=1e-3)
@@ -89,7 +91,7 @@ def test_rates_count_the_games_of_each_group(ran):
     assert findings.figures["n"] == 2
     for network in subject.networks:
         for text in SMALL.configurations:
-            for group in GROUPS:
+            for group in (*GROUPS, REMOVED):
                 own = listed[
                     (listed["network"] == network.name) & (listed["configuration"] == text) & (listed["group"] == group)
                 ]
@@ -100,6 +102,7 @@ def test_rates_count_the_games_of_each_group(ran):
                     low = wilson(int(own["reached"].sum()), len(own)).low
                     assert findings.figures[f"{network.name}.{text}.{group}.low"] == low
     assert (listed["group"] == BLACK).sum() == 2 * 4 * 3
+    assert (listed["group"] == REMOVED).sum() == 2 * 4 * 2
     assert (out / "trade-off.png").exists()
     assert findings.table.index.tolist()[0] == ("tiny", "fgvis:max:1e-5")
     assert list(findings.table.columns)[: len(GROUPS)] == list(GROUPS.values())
@@ -123,21 +126,49 @@ def test_no_game_aims_at_the_class_of_the_start(networks, tmp_path, monkeypatch)
     top = int(networks[0].logits(image).argmax())
     monkeypatch.setattr("retina_xai.evaluation.experiments.trade_off.class_of_start", lambda *given: top)
     groups = {game["group"] for game in SMALL.measure(subject, case).record["tiny"]["games"]}
-    assert groups == {LEAST, "2-10", "11-50"}
+    assert groups == {LEAST, "2-10", "11-50", REMOVED}
 
 
-def test_each_family_is_a_curve_by_rising_slack(networks):
-    experiment = replace(SMALL, configurations=("fgvis:max:1e-2", "none:q99:1e-5", "fgvis:max:1e-5"))
-    figures = {
-        f"tiny.{text}.{group}": value
-        for text, value in zip(experiment.configurations, (0.5, 0.9, 0.1), strict=True)
-        for group in GROUPS
-    }
-    panels = experiment._panels(Subject(networks[:1]), figures)
+def games_of(steps, group, configuration="none:max:1e-5"):
+    """Games, one per photograph; None is a class that was not reached."""
+    return [
+        {
+            "network": "tiny",
+            "case": f"photograph {number}",
+            "configuration": configuration,
+            "group": group,
+            "reached": step is not None,
+            "steps": 4 if step is None else step,
+        }
+        for number, step in enumerate(steps)
+    ]
+
+
+def test_each_configuration_is_a_curve_over_the_number_of_steps(networks):
+    experiment = replace(SMALL, configurations=("none:max:1e-5", "fgvis:max:1e-5"))
+    games = games_of([1, 2, None, 4], PRESENT) + games_of([None, None, 3, None], LEAST)
+    panels = experiment._panels(Subject(networks[:1]), games)
     assert list(panels) == [f"tiny: {GROUPS[group]}" for group in (LEAST, "2-10", "11-50", BLACK)]
-    first, second = panels["tiny: black image"]
-    assert (first.name, first.points) == ("fgvis, max", ((1e-5, 0.1, 0.1), (1e-2, 0.5, 0.5)))
-    assert (second.name, second.points) == ("none, q99", ((1e-5, 0.9, 0.9),))
+    first, without_games = panels["tiny: least likely class"]
+    assert first.name == "none:max:1e-5"
+    assert first.xs.tolist() == [0, 0, 0, 0.25, 0.25]
+    assert first.ys.tolist() == [0, 0.25, 0.5, 0.5, 0.75]
+    assert np.isnan(without_games.ys).all()
+
+
+def test_separation_is_the_share_of_pairs_in_which_the_present_class_needs_fewer_steps():
+    present, absent = [1, 2, None, 4], [None, 2, 3, None]
+    pairs = [(one or 9, other or 9) for one in present for other in absent]
+    expected = np.mean([(one < other) + (one == other) / 2 for one, other in pairs])
+    found = SMALL.separation(games_of(present, PRESENT) + games_of(absent, LEAST))
+    assert found[""] == pytest.approx(expected)
+    assert found["low"] < expected < found["high"]
+
+
+def test_separation_is_one_half_where_no_game_reaches_anything_and_undefined_without_a_group():
+    assert SMALL.separation(games_of([None] * 5, PRESENT) + games_of([None] * 5, LEAST))[""] == 0.5
+    assert np.isnan(SMALL.separation(games_of([1, 2], PRESENT))[""])
+    assert np.isnan(SMALL.separation([])[""])
 
 
 def test_an_interrupted_run_goes_on_and_another_list_of_configurations_is_refused(ran, tmp_path):
@@ -182,7 +213,7 @@ def test_settings_out_of_range_are_refused_before_the_run(settings, message):
         TradeOff(**settings)
 
 
-def test_configurations_are_read_and_grouped():
+def test_configurations_are_read():
     one = Configuration.of("reference:q99:1e-2")
-    assert (one.defence, one.scale, one.slack, one.family) == ("reference", "q99", 0.01, "reference, q99")
+    assert (one.defence, one.scale, one.slack) == ("reference", "q99", 0.01)
     assert len(TradeOff().parsed) == 22

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 from helpers.dicom_files import PATIENT_NUMBER, SECRETS, photograph, save_as
 from helpers.examinations import find_candidates, is_stored, type_keys
-from helpers.viewer_pages import MILLISECONDS, on_worklist, open_photograph, rows
+from helpers.viewer_pages import downloaded, on_worklist, open_photograph, press, rows
 from helpers.viewer_process import PATIENCE, start
 from playwright.sync_api import expect
 
@@ -37,13 +37,12 @@ def test_a_study_is_read_and_exported_without_a_name(page, studies, tmp_path):
     expect(page.get_by_role("table", name="Lesion candidates")).to_contain_text("area mm²")
     type_keys(page, "c", "r", "f")
     is_stored(page)
-    page.get_by_text("Export my readings of this photograph").click()
-    with page.expect_download(timeout=MILLISECONDS) as download:
-        page.get_by_role("button", name="DICOM objects (ZIP)").click()
-    download.value.save_as(tmp_path / "objects.zip")
+    press(page, page.get_by_text("Export my readings of this photograph"))
+    download = downloaded(page, "DICOM objects (ZIP)")
+    download.save_as(tmp_path / "objects.zip")
     archive = zipfile.ZipFile(tmp_path / "objects.zip")
     assert "reader_findings.dcm" in archive.namelist()
     seen = page.content().encode() + b"".join(archive.read(name) for name in archive.namelist())
     assert not any(secret.encode() in seen for secret in (*SECRETS, "A. Reader^"))
     (reading,) = studies.readings
-    assert reading.image.name.startswith("dicom-") and download.value.suggested_filename == f"{reading.image.name}.zip"
+    assert reading.image.name.startswith("dicom-") and download.suggested_filename == f"{reading.image.name}.zip"

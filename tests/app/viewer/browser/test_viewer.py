@@ -230,6 +230,8 @@ def test_a_kill_and_a_new_start_lose_neither_readings_nor_what_was_entered(conte
         shows(page, "10_right.png")
         for key in ("u", "+"):
             page.keyboard.press(key)
+        expect(page.get_by_role("button", name="Ungradable")).to_have_attribute("aria-pressed", "true")
+        expect(readout(page, "zoom")).not_to_have_text("zoom 1.0×")
         zoom = readout(page, "zoom").text_content()
     finally:
         one.process.send_signal(signal.SIGKILL)
