@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def classifier(weights: Path | None, device: str) -> "RdrClassifier":
-    """The classifier of the weights, or of those of the package, on a device."""
+    """The classifier of the weights, or of those of the package, on a device.
+
+    The process keeps freed memory from now on (see `models.throughput`).
+    """
     from retina_xai.models.checkpoint import default_weights, load_classifier
     from retina_xai.models.device import device_named
+    from retina_xai.models.throughput import keep_freed_memory
 
+    keep_freed_memory()
     return load_classifier(weights or default_weights(), device_named(device))
 
 

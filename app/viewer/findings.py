@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from retina_xai.app.viewer.components.canvas import HeatLayer
+from retina_xai.app.viewer.encoding import heat_layer
 from retina_xai.app.viewer.jobs import Job
 from retina_xai.checks import check_share
 from retina_xai.errors import InputError
@@ -54,6 +57,11 @@ class Evidence:
     earlier: bool = False
     remarks: Mapping[str, str] = field(default_factory=dict)
     localization: Localization | None = None
+
+    @cached_property
+    def heat(self) -> HeatLayer:
+        """The evidence as the canvas takes it, encoded once."""
+        return heat_layer(self.evidence)
 
 
 def find_evidence(photograph: Photograph, classifier: RdrClassifier, question: Question, job: Job) -> Evidence:

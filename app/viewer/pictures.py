@@ -1,6 +1,7 @@
 """The photographs that a session has decoded, and their views as the browser takes them; the last few are kept."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from retina_xai.app.viewer.encoding import first_view, other_views
@@ -13,16 +14,21 @@ from retina_xai.io.images import Photograph
 KEPT = 4
 """The open photograph, that of the other eye, and those before and after."""
 
-Views = dict[str, bytes]
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The views of a photograph as the browser takes them, by name, and its scale (None: unknown, or not found yet)."""
+
+    views: Mapping[str, bytes] = field(default_factory=dict)
+    scale: RetinalScale | None = None
 
 
 @dataclass(eq=False)
 class Pictures:
-    """By key of the photograph: pixels with their hash, scale, encoded views, and the jobs that make them."""
+    """By key of the photograph: pixels with their hash, what is encoded, and the jobs that make it."""
 
     photographs: OrderedDict[str, Photograph] = field(default_factory=OrderedDict)
-    scales: OrderedDict[str, RetinalScale | None] = field(default_factory=OrderedDict)
-    encoded: OrderedDict[str, Views] = field(default_factory=OrderedDict)
+    encoded: OrderedDict[str, Encoded] = field(default_factory=OrderedDict)
     encoding: dict[str, Job] = field(default_factory=dict)
     fetching: dict[str, Job] = field(default_factory=dict)
 
@@ -36,18 +42,8 @@ class Pictures:
         keep(self.photographs, item.key, known or item.read(), KEPT)
         return self.photographs[item.key]
 
-    def scale(self, item: Item) -> RetinalScale | None:
-        """Millimetres or disc diameters per pixel, found once.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        if item.key not in self.scales:
-            keep(self.scales, item.key, retinal_scale(self.photograph(item)), KEPT)
-        return self.scales[item.key]
-
-    def views(self, item: Item, encoder: Worker) -> Views:
-        """Its encoded views: at first the colour view alone, the others when they are made.
+    def shown(self, item: Item, encoder: Worker) -> Encoded:
+        """What is encoded of it: at first the colour view alone, the rest when it is made.
 
         Raises:
             InputError: it cannot be read.
@@ -55,19 +51,19 @@ class Pictures:
         known = self.encoded.get(item.key)
         if known is None:
             photograph = self.photograph(item)
-            known = first_view(photograph)
-            self.encoding[item.key] = encoder.submit(lambda _: other_views(photograph))
+            known = Encoded(first_view(photograph))
+            self.encoding[item.key] = encoder.submit(lambda _: _whole(photograph, known))
         keep(self.encoded, item.key, known, KEPT)
         return known
 
     def fetch(self, item: Item, encoder: Worker) -> None:
-        """Have a photograph decoded and its views encoded before it is opened."""
+        """Have a photograph decoded and encoded before it is opened."""
         if item.key in self.encoded or item.key in self.fetching:
             return
 
-        def work(_: Job) -> tuple[Photograph, Views]:
+        def work(_: Job) -> tuple[Photograph, Encoded]:
             photograph = item.read()
-            return photograph, {**first_view(photograph), **other_views(photograph)}
+            return photograph, _whole(photograph, Encoded(first_view(photograph)))
 
         self.fetching[item.key] = encoder.submit(work, SOON)
 
@@ -87,11 +83,16 @@ class Pictures:
             if job.ended:
                 del self.encoding[key]
                 if key in self.encoded and job.state == "done":
-                    self.encoded[key] = {**self.encoded[key], **job.result}
+                    self.encoded[key] = job.result
         for key, job in [*self.fetching.items()]:
             if job.state == "done":
                 del self.fetching[key]
                 if key not in self.encoded:
-                    photograph, views = job.result
+                    photograph, encoded = job.result
                     keep(self.photographs, key, photograph, KEPT)
-                    keep(self.encoded, key, views, KEPT)
+                    keep(self.encoded, key, encoded, KEPT)
+
+
+def _whole(photograph: Photograph, first: Encoded) -> Encoded:
+    """With the other views and the scale."""
+    return Encoded({**first.views, **other_views(photograph)}, retinal_scale(photograph))

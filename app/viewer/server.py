@@ -6,6 +6,7 @@ of other sites. Streamlit runs in this process, so Ctrl-C or a kill ends all of 
 (`retina_xai.app.readings.store`).
 """
 
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -89,17 +90,27 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
 
 
 def _run(port: int, opened: Services) -> None:
-    """Serve the pages until a signal ends it."""
+    """Serve the pages until a signal ends it.
+
+    Streamlit collects garbage after every run of a page, which takes 0.3 s with all the objects of the libraries, and
+    no thread goes on meanwhile. So what is loaded before the first page is left out of it.
+    """
     from starlette.middleware import Middleware
     from streamlit import config
     from streamlit.starlette import App
 
+    from retina_xai.app.viewer.panels import examination_page, games_page, worklist_page  # noqa: F401
     from retina_xai.app.viewer.same_machine import SameMachine
 
     options = {**OPTIONS, "server.port": port}
     known = {name: value for name, value in options.items() if name in config._config_options_template}
     own = [Middleware(SameMachine, port=port)]
-    App(Path(__file__).with_name("page.py"), routes=[opened.thumbnails.route], middleware=own).run(config=known)
+    app = App(Path(__file__).with_name("page.py"), routes=[opened.thumbnails.route], middleware=own)
+    gc.freeze()
+    try:
+        app.run(config=known)
+    finally:
+        gc.unfreeze()
 
 
 def _check_port(port: int) -> None:

@@ -18,7 +18,6 @@ import streamlit as st
 
 from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.store import StoredReadings
-from retina_xai.app.viewer.components.canvas import HeatLayer
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.game_comparison import GameComparison
@@ -67,7 +66,6 @@ class Session:
     games: Job | None = None
     comparison: GameComparison = field(default_factory=GameComparison)
     pictures: Pictures = field(default_factory=Pictures)
-    heat: OrderedDict[tuple[str, Question], HeatLayer] = field(default_factory=OrderedDict)
     experts: OrderedDict[str, tuple[Annotation, ...]] = field(default_factory=OrderedDict)
     taken: set[str] = field(default_factory=set)
     both: bool = False
@@ -207,6 +205,7 @@ class Session:
             except InputError as error:
                 raise InputError(line_of(error, item)) from error
             found = find_evidence(photograph, served.classifier, question, job)
+            _ = found.heat  # encoded here, so that the page need not wait for it
             if not item.uploaded:
                 served.evidence.add(photograph.sha256, found)
             return found

@@ -12,11 +12,9 @@ import streamlit as st
 
 from retina_xai.app.viewer.components.bar.bar import photograph_bar
 from retina_xai.app.viewer.components.candidates.candidates import candidates_panel
-from retina_xai.app.viewer.components.canvas import HeatLayer, Opening, Scene, fundus_canvas
+from retina_xai.app.viewer.components.canvas import Opening, Scene, fundus_canvas
 from retina_xai.app.viewer.components.reading_form.reading_form import reading_form
 from retina_xai.app.viewer.components.verdict.verdict import verdict_box
-from retina_xai.app.viewer.encoding import heat_layer
-from retina_xai.app.viewer.findings import Evidence
 from retina_xai.app.viewer.items import Item, fellow_of
 from retina_xai.app.viewer.jobs import SOON, URGENT
 from retina_xai.app.viewer.kept import keep
@@ -30,6 +28,7 @@ from retina_xai.app.viewer.panels.reading_panel import take_submission
 from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.panels.verdict_panel import show_worth
 from retina_xai.app.viewer.panels.worklist_page import listed_keys
+from retina_xai.app.viewer.pictures import Encoded
 from retina_xai.app.viewer.services import Services, services
 from retina_xai.app.viewer.session import Session, line_of, session
 from retina_xai.app.viewer.snapshot import snapshot_of
@@ -55,9 +54,9 @@ def page() -> None:
         st.info("No photograph yet: add some on the worklist page.")
         return
     try:
-        opened, views, fault = _opened(state, item, served), state.pictures.views(item, served.encoder), ""
+        opened, encoded, fault = _opened(state, item, served), state.pictures.shown(item, served.encoder), ""
     except InputError as error:
-        opened, views, fault = None, {}, line_of(error, item)
+        opened, encoded, fault = None, Encoded(), line_of(error, item)
     state.score([item], served, URGENT)  # now that it is decoded
     fellow = fellow_of(item, items.values())
     _prepare(state, items, keys, fellow if state.both else None, served)
@@ -68,7 +67,7 @@ def page() -> None:
     left, right = st.columns([17, 6], gap="medium")
     with left:
         beside = fellow_eye(state, fellow, question_of(state, served), served) if fellow else None
-        scene = replace(_scene(state, item, opened, views, fault, served), side=item.side, fellow=beside)
+        scene = replace(_scene(state, item, opened, encoded, fault, served), side=item.side, fellow=beside)
         about = snapshot_of(state, item, keys, found, served)
         fundus_canvas(scene, CANVAS, about, lambda asked: take(state, asked), lambda both: _show_both(state, both))
         reading_form(lambda submission: take_submission(state, submission, served))
@@ -139,7 +138,7 @@ def _poll(state: Session, fellow: Item | None, served: Services) -> None:
 
 
 def _scene(
-    state: Session, item: Item, opened: OpenPhotograph | None, views: dict[str, bytes], fault: str, served: Services
+    state: Session, item: Item, opened: OpenPhotograph | None, encoded: Encoded, fault: str, served: Services
 ) -> Scene:
     """What the canvas shows; a photograph that cannot be read is a line."""
     if opened is None:
@@ -149,22 +148,12 @@ def _scene(
         item.key,
         width,
         height,
-        views,
-        heat=_heat(state, item, opened.found),
+        encoded.views,
+        heat=opened.found.heat if opened.found else None,
         candidates=opened.found.candidates if opened.found else (),
         experts=_experts(state, item, opened.photograph, served),
-        scale=state.pictures.scale(item),
+        scale=encoded.scale,
     )
-
-
-def _heat(state: Session, item: Item, found: Evidence | None) -> HeatLayer | None:
-    """The evidence as the canvas takes it, encoded once."""
-    if found is None:
-        return None
-    place = (item.key, found.question)
-    if place not in state.heat:
-        keep(state.heat, place, heat_layer(found.evidence), KEPT_LAYERS)
-    return state.heat[place]
 
 
 def _experts(state: Session, item: Item, photograph: Photograph, served: Services) -> tuple[Annotation, ...]:

@@ -32,8 +32,8 @@ def fellow_eye(state: Session, fellow: Item, question: Question, served: Service
     """What the canvas shows of it."""
     if not state.both:
         return FellowEye(fellow.key, fellow.name, fellow.side)
-    views = state.pictures.encoded.get(fellow.key)
-    photograph = state.pictures.photograph(fellow) if views else None
+    encoded = state.pictures.encoded.get(fellow.key)
+    photograph = state.pictures.photograph(fellow) if encoded else None
     scored, fetching = state.scored.get(fellow.key), state.pictures.fetching.get(fellow.key)
     failed = fetching is not None and fetching.state == "failed"
     height, width = photograph.pixels.shape[:2] if photograph else (1, 1)
@@ -43,7 +43,7 @@ def fellow_eye(state: Session, fellow: Item, question: Question, served: Service
         fellow.name,
         fellow.side,
         asked=True,
-        view=views["colour"] if views else None,
+        view=encoded.views["colour"] if encoded else None,
         width=width,
         height=height,
         verdict=verdict_lines(scored) if scored else {},

@@ -16,6 +16,7 @@ from retina_xai.app.viewer.panels.text import plain
 from retina_xai.app.viewer.services import Services
 from retina_xai.app.viewer.session import Session
 from retina_xai.drawing import overlay
+from retina_xai.fundus.retinal_scale import retinal_scale
 from retina_xai.models.checkpoint import CLASSES
 
 
@@ -70,7 +71,7 @@ def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: 
         (chosen,) = deidentified([reading]) if hidden else (reading,)
         pixels = opened.photograph.pixels
         picture = overlay(pixels, found.evidence) if found else None
-        facts, scale = served.run_facts(method), state.pictures.scale(opened.item)
+        facts, scale = served.run_facts(method), retinal_scale(opened.photograph)
         return pdf_bytes(Report(chosen, pixels, picture, facts, datetime.now(UTC), scale=scale))
 
     st.download_button(

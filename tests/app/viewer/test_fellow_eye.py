@@ -49,6 +49,6 @@ def test_the_other_eye_has_its_own_picture_verdict_and_name(served):
     shown = fellow_eye(state, fellow, QUESTION, served)
     assert (shown.name, shown.side, shown.asked) == ("10_left.png", "left", True)
     assert (shown.width, shown.height) == (240, 200)
-    assert shown.view == state.pictures.encoded[fellow.key]["colour"]
+    assert shown.view == state.pictures.encoded[fellow.key].views["colour"]
     assert set(shown.verdict) == {"tone", "quality", "head", "line"}
     assert (shown.candidates, shown.fault) == ((), "")

@@ -1,5 +1,6 @@
 """How the viewer is served: to this machine only, on a port that is free."""
 
+import gc
 import socket
 
 import pytest
@@ -27,3 +28,14 @@ def test_a_port_that_is_taken_is_said_at_once():
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=rf"port {port} cannot be used .*; choose another with --port"):
             view(ViewSettings(), port)
+
+
+def test_garbage_collection_between_pages_leaves_out_what_was_loaded_before(tmp_path, weights, monkeypatch):
+    frozen = []
+    monkeypatch.setattr("streamlit.starlette.App.run", lambda app, config: frozen.append(gc.get_freeze_count()))
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = free.getsockname()[1]
+    view(ViewSettings(weights=weights, readings=tmp_path / "readings.sqlite", cache=tmp_path), port)
+    assert frozen[0] > 100_000
+    assert gc.get_freeze_count() == 0
