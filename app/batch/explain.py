@@ -71,7 +71,8 @@ def chosen_explainer(method: str, given: Given, search: bool = False) -> Explain
     """
     spec, what = explainer_named(method), f"method {method}"
     if not search:
-        return configured(spec.factory(**spec.photograph_preset), what, given)
+        game = getattr(configured(spec.factory(), what, given), "game", None) if spec.game_presets else None
+        return configured(spec.for_photographs(game), what, given)
     if "lam" not in spec.photograph_preset:
         raise UsageError(f"--search: {what} has no lambda to search, leave it out")
     if given.options.get("lam") or any(text.partition("=")[0].strip() == "lam" for text in given.assignments):

@@ -127,12 +127,15 @@ def insert(connection: sqlite3.Connection, reading: Reading) -> int:
     return int(connection.execute(INSERT, values).lastrowid or 0)
 
 
-def numbers_of(connection: sqlite3.Connection) -> list[int]:
-    """The numbers of all rows in order, also where a part of the table is damaged: the index holds them too."""
+def numbers_of(connection: sqlite3.Connection, after: int = 0) -> list[int]:
+    """The numbers of all rows above `after` in order, also where a part of the table is damaged: the index holds them
+    too.
+    """
     try:
-        found = connection.execute("SELECT number FROM readings").fetchall()
+        found = connection.execute("SELECT number FROM readings WHERE number > ?", (after,)).fetchall()
     except sqlite3.DatabaseError:
-        found = connection.execute("SELECT number FROM readings INDEXED BY readings_of_image").fetchall()
+        query = "SELECT number FROM readings INDEXED BY readings_of_image WHERE number > ?"
+        found = connection.execute(query, (after,)).fetchall()
     return sorted(number for (number,) in found)
 
 

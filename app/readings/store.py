@@ -9,7 +9,7 @@ written to a file that is not a store. A damaged row is left out and named; the 
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,8 +69,17 @@ class ReadingStore:
         """
         return self.read().readings
 
-    def read(self) -> StoredReadings:
-        """All readings, and the damaged rows.
+    def numbers(self, after: int = 0) -> list[int]:
+        """The numbers of the rows in order, from the one after `after`.
+
+        Raises:
+            InputError: the store cannot be read.
+        """
+        with _connected(self.path) as connection:
+            return numbers_of(connection, after)
+
+    def read(self, numbers: Sequence[int] | None = None) -> StoredReadings:
+        """The readings and the damaged rows of these numbers, which are rows of this store, or all.
 
         Raises:
             InputError: the store cannot be read.
@@ -78,7 +87,7 @@ class ReadingStore:
         readings, damaged = [], []
         with _connected(self.path) as connection:
             connection.execute("BEGIN")  # one view of the file
-            for number in numbers_of(connection):
+            for number in numbers_of(connection) if numbers is None else numbers:
                 try:
                     readings.append(reading_of(self.path, connection, number))
                 except InputError as error:

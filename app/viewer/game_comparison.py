@@ -9,7 +9,7 @@ from retina_xai.app.viewer.jobs import Job
 from retina_xai.evaluation.explanation_sheet import tiles_of
 from retina_xai.evaluation.plots import Tile
 from retina_xai.explainers.explainer import Explainer, Plan
-from retina_xai.explainers.fgvis import FGVis
+from retina_xai.explainers.registry import explainer_named
 from retina_xai.games.line_search import LAMBDAS
 from retina_xai.models.network import Network
 
@@ -35,7 +35,8 @@ class GameComparison:
             UsageError: settings that the game refuses.
         """
         lam = LAMBDAS if self.lam is None else self.lam
-        return FGVis(game=self.game, lam=lam, lr=self.lr, iterations=self.iterations, defended=defended)
+        method = explainer_named("fgvis" if defended else "fgvis-undefended")
+        return method.for_photographs(self.game, lam=lam, lr=self.lr, iterations=self.iterations)
 
     def plan(self) -> Plan:
         """Upper bounds of the work of all games."""

@@ -74,8 +74,8 @@ def view(settings: ViewSettings, port: int = PORT) -> None:
     opened = open_services(settings)
     serve(opened)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    if damaged := opened.store.read().damaged:
-        console.print(damage_line([row.number for row in damaged]), soft_wrap=True, highlight=False)
+    if damaged := opened.index.damaged:
+        console.print(damage_line(damaged), soft_wrap=True, highlight=False)
     count = len(opened.folder.items)
     console.print(f"{count} photographs; readings are kept in {opened.store.path}", soft_wrap=True, highlight=False)
     console.print(f"open http://{HOST}:{port} in a browser on this machine; Ctrl-C ends", soft_wrap=True)

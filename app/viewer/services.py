@@ -6,6 +6,7 @@ hash of the photograph, and only those of the served folder.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from retina_xai.app.readings.store import ReadingStore, open_store
 from retina_xai.app.viewer.earlier_results import Earlier, find_earlier
 from retina_xai.app.viewer.items import Folder, Item, items_of
 from retina_xai.app.viewer.jobs import Worker
+from retina_xai.app.viewer.reading_index import ReadingIndex
 from retina_xai.app.viewer.score_cache import ScoreCache
 from retina_xai.app.viewer.shared_evidence import SharedEvidence
 from retina_xai.app.viewer.thumbnails import Thumbnails
@@ -78,6 +80,11 @@ class Services:
     encoder: Worker = field(default_factory=Worker)
     thumbnails: Thumbnails = field(default_factory=Thumbnails)
     evidence: SharedEvidence = field(default_factory=SharedEvidence)
+
+    @cached_property
+    def index(self) -> ReadingIndex:
+        """What the store holds, without lesions."""
+        return ReadingIndex(self.store)
 
     def run_facts(self, method: str) -> dict[str, Any]:
         """`records.run_facts` of the weights with a method."""

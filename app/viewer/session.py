@@ -6,9 +6,8 @@ those of uploads are not.
 """
 
 import tempfile
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from uuid import uuid4
 import streamlit as st
 
 from retina_xai.app.readings.model import Reading
-from retina_xai.app.readings.store import StoredReadings
 from retina_xai.app.viewer.components.reading_form.reading_form import Answer
 from retina_xai.app.viewer.findings import Evidence, Question, evidence_of_record, find_evidence
 from retina_xai.app.viewer.game_comparison import GameComparison
@@ -33,9 +31,6 @@ from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.localization import predict
 from retina_xai.models.checkpoint import CLASSES
-
-FRESH = 10.0
-"""Seconds for which the reader's own readings are not read again."""
 
 SLOT = "retina-xai session"
 
@@ -72,7 +67,6 @@ class Session:
     stopped: bool = False
     opened: bool = False
     pages: dict[str, Any] = field(default_factory=dict)
-    own: tuple[str, float, StoredReadings] = ("", 0.0, StoredReadings())
     folder: tempfile.TemporaryDirectory[str] = field(
         default_factory=lambda: tempfile.TemporaryDirectory(dir=upload_folder(), ignore_cleanup_errors=True)
     )
@@ -89,36 +83,22 @@ class Session:
     def readings(self, served: Services) -> tuple[Reading, ...]:
         """All readings by this session's reader, in the order of their storing; readers do not see one another's.
 
-        Raises:
-            InputError: the store cannot be read.
-        """
-        return self._stored(served).readings
-
-    def damaged(self, served: Services) -> tuple[int, ...]:
-        """Numbers of the damaged rows of the store, whoever's they are.
+        They have neither lesions nor settings; see `whole_readings`.
 
         Raises:
             InputError: the store cannot be read.
         """
-        return tuple(row.number for row in self._stored(served).damaged)
+        reader = self.reader.strip()
+        return served.index.heads(reader) if reader else ()
 
-    def _stored(self, served: Services) -> StoredReadings:
-        reader, now = self.reader.strip(), time.monotonic()
-        if self.own[0] != reader or now - self.own[1] > FRESH:
-            found = served.store.read()
-            own = tuple(reading for reading in found.readings if reading.reader == reader) if reader else ()
-            self.own = reader, now, StoredReadings(own, found.damaged)
-        return self.own[2]
-
-    def store(self, reading: Reading, served: Services) -> Reading:
-        """Keep a reading for good.
+    def whole_readings(self, hashes: Container[str], served: Services) -> tuple[Reading, ...]:
+        """This reader's readings of the photographs of these SHA-256, with everything that they hold.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the store cannot be read.
         """
-        stored = served.store.add(reading)
-        self.own = ("", 0.0, StoredReadings())
-        return stored
+        reader = self.reader.strip()
+        return served.index.full(lambda head: bool(reader) and head.reader == reader and head.image.sha256 in hashes)
 
     def upload(self, name: str, content: bytes) -> tuple[Item, ...]:
         """Take an upload into the worklist.

@@ -1,7 +1,8 @@
 """The reader's earlier readings of a photograph, and the exports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -22,7 +23,7 @@ from retina_xai.models.checkpoint import CLASSES
 
 def show_history(state: Session, opened: OpenPhotograph, served: Services) -> None:
     """The reader's own earlier readings of this photograph: readers do not see one another's."""
-    readings = [one for one in state.readings(served) if one.image.sha256 == opened.photograph.sha256]
+    readings = state.whole_readings((opened.photograph.sha256,), served)
     left, right = st.columns(2)
     with left.expander(f"My readings of this photograph ({len(readings)})"):
         if not readings:
@@ -33,25 +34,32 @@ def show_history(state: Session, opened: OpenPhotograph, served: Services) -> No
             said = f"{finding_line(reading)}, {lesions} lesions"
             st.markdown(plain(f"No. {reading.number}, {time}: {said}. {reading.comment}"))
     with right.expander("Export my readings of this photograph"):
-        show_exports(readings, "one", state.damaged(served))
+        show_exports(bool(readings), lambda: readings, "one", served)
         if readings:
             _show_pdf(readings[-1], opened, state, served)
         if opened.photograph.identity is not None:
             _show_dicom(readings, opened, served)
 
 
-def show_exports(readings: Sequence[Reading], key: str, damaged: Sequence[int]) -> None:
-    """Downloads of readings, with a switch that takes out names and comments; they name the damaged rows."""
-    if not readings:
+def show_exports(stored: bool, load: Callable[[], Sequence[Reading]], key: str, served: Services) -> None:
+    """Downloads of readings, with a switch that takes out names and comments; they name the damaged rows.
+
+    `load` gives the readings when a download is asked for; `stored` says whether there are some.
+    """
+    if not stored:
         st.caption("Nothing is stored yet.")
         return
     hidden = st.checkbox("Without names and comments", key=f"{key}-deidentify")
-    chosen = deidentified(readings) if hidden else tuple(readings)
+
+    def make(kind: str) -> bytes:
+        readings = load()
+        return export_bytes(deidentified(readings) if hidden else readings, kind, served.index.damaged)
+
     endings = {"csv": "csv", "json": "json", "coco": "coco.json"}
     for column, (kind, ending) in zip(st.columns(3), endings.items(), strict=True):
         column.download_button(
             kind.upper(),
-            data=lambda kind=kind: export_bytes(chosen, kind, damaged),  # type: ignore[misc]
+            data=partial(make, kind),
             file_name=f"readings.{ending}",
             mime="text/csv" if kind == "csv" else "application/json",
             key=f"{key}-{kind}",

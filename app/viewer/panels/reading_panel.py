@@ -37,12 +37,13 @@ def _store(state: Session, item: Item, submission: Submission, served: Services)
     former = _last_like(reading, served)
     if former is not None and reading.says_the_same_as(former):
         return f"Already stored as reading {former.number}; nothing has changed since."
-    return f"Stored as reading {state.store(reading, served).number}."
+    return f"Stored as reading {served.store.add(reading).number}."
 
 
 def _last_like(reading: Reading, served: Services) -> Reading | None:
     """The last stored reading of the same photograph and weights by the same reader."""
-    return next((one for one in reversed(served.store.all()) if one.key == reading.key), None)
+    alike = [head.number for head in served.index.heads(reading.reader) if head.key == reading.key]
+    return next(iter(served.store.read(alike[-1:]).readings), None)
 
 
 def _evidence(state: Session, item: Item, submission: Submission, served: Services) -> Evidence | None:

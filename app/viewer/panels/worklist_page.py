@@ -64,7 +64,7 @@ def page() -> None:
     """The page."""
     state, served = session(), services()
     _show_bar(state)
-    if damaged := state.damaged(served):
+    if damaged := served.index.damaged:
         st.warning(damage_line(damaged))
     upload, export = st.columns(2)
     with upload:
@@ -132,8 +132,8 @@ def _show_upload(state: Session) -> None:
 def _show_export(state: Session, rows: Sequence[Row], served: Services) -> None:
     with st.expander("Export all my readings"):
         hashes = {row.scored.sha256 for row in rows if row.scored}
-        own = [one for one in state.readings(served) if one.image.sha256 in hashes]
-        show_exports(own, "all", state.damaged(served))
+        stored = any(one.image.sha256 in hashes for one in state.readings(served))
+        show_exports(stored, lambda: state.whole_readings(hashes, served), "all", served)
 
 
 def _take_upload(state: Session, name: str, content: bytes) -> None:

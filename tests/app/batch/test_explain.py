@@ -22,6 +22,7 @@ from retina_xai.explainers.lime import LIME
 from retina_xai.explainers.random_map import RandomMap
 from retina_xai.explainers.registry import EXPLAINERS
 from retina_xai.explainers.rise import RISE
+from retina_xai.games.game import GAMES
 from retina_xai.games.line_search import LAMBDAS
 from retina_xai.io.images import read_image
 from retina_xai.io.versions import versions
@@ -60,7 +61,7 @@ def test_a_record_and_pictures_for_each_photograph_and_a_second_run_does_nothing
     code, _, err = call(*run)
     assert (code, err) == (0, "")
     image = RULES.to_tensor(read_image(tmp_path / "in" / "a.png").pixels)[None]
-    alone = FGVis("deletion", 1e-6, iterations=6)(TinyNet(5).eval(), image)
+    alone = FGVis("deletion", 1e-6, iterations=6, scale="q99")(TinyNet(5).eval(), image)
     record = json.loads((tmp_path / "out" / "a.json").read_text())
     assert record["explanation"]["class"] == str(int(alone.target))
     assert record["explanation"]["score_after"] == pytest.approx(float(alone.score_after), abs=1e-6)
@@ -117,7 +118,7 @@ def test_a_chosen_class_and_a_method_without_a_mask(call, tmp_path):
         (("--method", "grad-cam", "--set", "layer=first"), GradCAM("first"), "layer=second"),
         (
             (*QUICK, "--method", "fgvis-undefended", "--set", "reference=noise", "--seed", "3"),
-            FGVis(lam=1e-6, iterations=6, defended=False, reference="noise", seed=3),
+            FGVis(lam=1e-6, iterations=6, defended=False, scale="q99", reference="noise", seed=3),
             "lr=0.2",
         ),
     ],
@@ -147,7 +148,7 @@ def test_settings_and_seed_reach_the_method_and_its_trust_block(call, tmp_path, 
 def test_one_lambda_by_default_and_the_papers_search_on_demand(method):
     quick, searched = (chosen_explainer(method, Given({}), search) for search in (False, True))
     assert (quick.lam, quick.plan()) == (1e-8, Plan(games=1, steps=40))
-    assert quick == replace(searched, lam=1e-8, iterations=40)
+    assert quick == replace(searched, lam=1e-8, iterations=40, scale="q99")
     assert searched == EXPLAINERS[method].factory()
     assert (searched.lam, searched.plan()) == (LAMBDAS, Plan(games=13, steps=500))
     assert replace(searched, defended=True) == FGVis(), "the library has the defaults of the paper"
@@ -155,10 +156,21 @@ def test_one_lambda_by_default_and_the_papers_search_on_demand(method):
 
 def test_given_settings_win_over_the_preset():
     given = chosen_explainer("fgvis", Given({"lam": [1e-6, 1e-7], "iterations": [9]}, ["lr=0.2"]))
-    assert given == FGVis(lam=(1e-6, 1e-7), iterations=9, lr=0.2)
-    assert chosen_explainer("fgvis", Given({}, ["iterations=7", "lam=0"])) == FGVis(lam=0, iterations=7)
+    assert given == FGVis(lam=(1e-6, 1e-7), iterations=9, lr=0.2, scale="q99")
+    assert chosen_explainer("fgvis", Given({}, ["scale=max", "lam=0"])) == FGVis(lam=0, iterations=40)
     assert chosen_explainer("fgvis", Given({"iterations": [7]}), search=True) == FGVis(iterations=7)
     assert chosen_explainer("rise", Given({})) == RISE()
+
+
+def test_the_defence_is_that_of_the_game():
+    games = {game: chosen_explainer("fgvis", Given({"game": [game]})) for game in GAMES}
+    assert {game: found.game for game, found in games.items()} == {game: game for game in GAMES}
+    assert {game for game, found in games.items() if found.defence != "fgvis"} == {"generation"}
+    assert games["generation"].defence == "one-sided"
+    assert chosen_explainer("fgvis", Given({}, ["game=generation"])) == games["generation"]
+    assert chosen_explainer("fgvis", Given({"game": ["generation"], "defended": [False]})).defence == "none"
+    undefended = chosen_explainer("fgvis-undefended", Given({"game": ["generation"]}))
+    assert (undefended.game, undefended.defence, undefended.scale) == ("generation", "none", "q99")
 
 
 def test_the_defaults_of_the_command_play_one_lambda(call, tmp_path):

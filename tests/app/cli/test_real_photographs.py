@@ -71,12 +71,12 @@ def test_explain_a_tench_with_its_trust_block(call, linked, tmp_path):
     found, trust = record["explanation"], record["trust"]
     assert (found["settings"]["seed"], found["iterations"]) == (3, 10)
     assert found["score_before"] == pytest.approx(0.99972, abs=1e-3)
-    assert found["score_after"] == pytest.approx(0.89, abs=0.06)  # games amplify rounding
+    assert found["score_after"] == pytest.approx(0.06, abs=0.06)  # games amplify rounding
     # The game removes more of the score than evidence of equal area elsewhere; another seed gives a similar map.
     assert trust["complement"] == pytest.approx(found["score_after"], abs=1e-5)
-    assert trust["complement"] < trust["random_complement_low"] - 0.05
-    assert trust["area"] == pytest.approx(0.0085, rel=0.2)
-    assert 0.2 < trust["seed_correlation"] < 0.6
+    assert trust["complement"] < trust["random_complement_low"] - 0.8
+    assert trust["area"] == pytest.approx(0.039, rel=0.2)
+    assert 0.4 < trust["seed_correlation"] < 0.8
     evidence = np.asarray(Image.open(tmp_path / "out" / "n01440764_tench_evidence.png")) / 65535
     assert evidence.shape == (224, 224)
     assert evidence.mean() == pytest.approx(trust["area"], abs=1e-4)

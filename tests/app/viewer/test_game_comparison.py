@@ -11,6 +11,7 @@ from retina_xai.games.line_search import LAMBDAS
 from retina_xai.io.images import read_image
 
 SETTINGS = {"game": "generation", "lam": 1e-6, "lr": 0.2, "iterations": 6}
+DEFENCE = {True: "one-sided", False: "none"}
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_each_game_is_played_for_the_class_with_or_without_the_defence(network, 
     played = play_games(image, network, GameComparison(**SETTINGS, target=target), Job(lambda _: None))
     assert [one.defended for one in played] == [True, False]
     for one in played:
-        single = FGVis(**SETTINGS, defended=one.defended)(network.model, image, target)
+        single = FGVis(**SETTINGS, scale="q99", defence=DEFENCE[one.defended])(network.model, image, target)
         steps = int(single.iterations)
         assert [(game, step) for game, step, _ in one.curve] == [(0, step) for step in range(steps + 1)]
         assert one.curve[-1][2] == pytest.approx(float(single.score_after))
