@@ -1,7 +1,7 @@
 """Tables as text, for Markdown files, the terminal and HTML pages, and figures with their intervals as text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -56,6 +56,11 @@ def percent(value: float, low: float = math.nan, high: float = math.nan, *, digi
     if math.isnan(value):
         return "NaN"
     return f"{value:.{digits}%}".replace("%", " %") + _interval(100 * low, 100 * high, digits)
+
+
+def rate_cell(figures: Mapping[str, float], name: str) -> str:
+    """The rate of that name as text, with its interval."""
+    return percent(figures[name], figures[f"{name}.low"], figures[f"{name}.high"])
 
 
 def number(value: float, digits: int = 4, low: float = math.nan, high: float = math.nan) -> str:

@@ -40,7 +40,8 @@ from retina_xai.plotting import plot
 
 CHANCE = "random"
 UNDEFENDED = "fgvis-undefended"
-CHEAP_FIRST = ("control", "gradient", "architecture", "perturbation", "fundus", "ablation", "game")
+VEBI = "vebi"
+CHEAP_FIRST = ("control", "gradient", "architecture", "fitted", "perturbation", "fundus", "ablation", "game")
 """Categories by rising cost."""
 
 
@@ -101,6 +102,7 @@ class Comparison(Experiment):
         stop_ratio: score at which FGVis stops, as a share of the first score.
         masks: number of masks of RISE.
         samples: number of perturbed images of LIME.
+        vebi: file of `fit-vebi` for the network, without which VEBI is not compared.
         resamples: of the bootstrap.
         boxes: CSV file or folder of Pascal VOC XML files with the boxes of the objects (`objects.boxes`), which the
             metrics of localisation need; those of the explained class where it is among their labels, otherwise all.
@@ -110,7 +112,8 @@ class Comparison(Experiment):
         shown: number of photographs of which a picture is written for each method.
 
     Raises:
-        UsageError: an unknown method or metric, settings that a method refuses, no resamples, or boxes and a data set.
+        UsageError: an unknown method or metric, settings that a method refuses, no resamples, boxes and a data set, or
+            VEBI without its file.
     """
 
     name: ClassVar[str] = "comparison"
@@ -123,6 +126,7 @@ class Comparison(Experiment):
     stop_ratio: float = 0.02
     masks: int = 4000
     samples: int = 1000
+    vebi: str = ""
     resamples: int = 2000
     boxes: str = ""
     annotated: str = ""
@@ -130,12 +134,15 @@ class Comparison(Experiment):
     shown: int = 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", in_order(self.methods or all_methods()))
+        methods = self.methods or all_methods()
+        object.__setattr__(self, "methods", in_order([*methods, VEBI] if self.vebi else methods))
         object.__setattr__(self, "metrics", chosen_metrics(self.metrics, annotated=bool(self.boxes or self.annotated)))
         if self.boxes and self.annotated:
             raise UsageError("boxes and an annotated data set: give one of them")
         if self.resamples < 1:
             raise UsageError(f"resamples {self.resamples}: give at least 1")
+        if VEBI in self.methods and not self.vebi:
+            raise UsageError("method 'vebi' is fitted first: run retina-xai fit-vebi, and give --set vebi=FILE")
         self.explainers(0)
 
     def settings(self) -> dict[str, Any]:
@@ -159,7 +166,11 @@ class Comparison(Experiment):
             "stop_ratio": self.stop_ratio,
             "judged_at_end": True,
         }
-        own: dict[str, dict[str, Any]] = {"rise": {"masks": self.masks}, "lime": {"samples": self.samples}}
+        own: dict[str, dict[str, Any]] = {
+            "rise": {"masks": self.masks},
+            "lime": {"samples": self.samples},
+            VEBI: {"weights": self.vebi},
+        }
         return seeded(self.methods, own if fundus else own | {"fgvis": game, UNDEFENDED: game}, seed, fundus)
 
     def cases(self, subject: Subject) -> Sequence[ExperimentCase]:

@@ -27,11 +27,10 @@ from retina_xai.evaluation.experiments.reach import (
     class_of_start,
     plain_games,
     rate,
-    rate_cell,
     reach_each,
 )
 from retina_xai.evaluation.plots import Tile, sheet
-from retina_xai.evaluation.tables import named, number, percent
+from retina_xai.evaluation.tables import named, number, percent, rate_cell
 from retina_xai.games.defence import DEFENCES
 from retina_xai.games.engine import Outcome
 from retina_xai.models.scores import class_score

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Experiment
-from retina_xai.evaluation.tables import percent, share_of
+from retina_xai.evaluation.tables import share_of
 from retina_xai.games.defence import DEFENCES, SLACK
 from retina_xai.games.engine import SCALES, Outcome, Settings, play
 from retina_xai.games.game import GAMES
@@ -105,11 +105,6 @@ def rate(games: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     steps = [game["steps"] for game in games if game["reached"]]
     shares = share_of(len(steps), len(games))
     return {**shares, "n": len(games), "median_steps": statistics.median(steps) if steps else float("nan")}
-
-
-def rate_cell(figures: Mapping[str, float], name: str) -> str:
-    """The rate of that name as text, with its interval."""
-    return percent(figures[name], figures[f"{name}.low"], figures[f"{name}.high"])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from helpers.red_squares import BOXES, draw_squares, write_csv_boxes
 from helpers.tiny_network import photographs, tiny_network
 from torch import nn
@@ -16,6 +17,8 @@ from retina_xai.evaluation.comparison import page
 from retina_xai.evaluation.comparison.experiment import Comparison, all_methods, in_order
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.explainers.gradients import Saliency
+from retina_xai.explainers.vebi import VEBI
+from retina_xai.io.images import read_image
 
 COSTS = ("seconds", "passes", "memory")
 METHODS = ("random", "saliency", "fgvis")
@@ -133,6 +136,21 @@ def test_cheap_methods_come_first_and_chance_is_always_there():
     assert {"retina", "class-model", "counterfactual-grad-cam"}.isdisjoint(all_methods())
     with pytest.raises(UsageError, match="method 'class-model' cannot be compared: choose of random"):
         in_order(["class-model"])
+
+
+def test_vebi_is_compared_once_it_is_fitted(ran, tmp_path):
+    subject, _, _ = ran
+    network, file = subject.network, tmp_path / "vebi.safetensors"
+    images = torch.cat([network.input_of(read_image(path)) for path in subject.images])
+    images = torch.cat([images, images.flip(3), images.flip(1)])
+    classes = network.logits(images).argmax(dim=1)
+    VEBI().fitted(network.model, [(images, classes)]).relevance.save(file)
+    fitted = Comparison(("saliency",), ("deletion",), vebi=str(file))
+    assert fitted.methods == ("random", "saliency", "vebi")
+    measured = {case.method: fitted.measure(subject, case).record for case in fitted.cases(subject)}
+    assert 0 <= measured["vebi"]["values"]["deletion"] <= 1
+    with pytest.raises(UsageError, match="method 'vebi' is fitted first: run retina-xai fit-vebi"):
+        Comparison(("vebi",))
 
 
 def test_options_become_a_comparison(tmp_path):

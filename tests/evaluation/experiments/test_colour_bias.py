@@ -6,6 +6,7 @@ import torch
 from helpers.tiny_network import tiny_network
 from torch import nn
 
+from retina_xai.errors import UsageError
 from retina_xai.evaluation.experiments.base import Subject, run_experiment
 from retina_xai.evaluation.experiments.colour_bias import SWAPS, ColourBias, by_class, swapped
 from retina_xai.evaluation.experiments.true_class import true_class
@@ -56,16 +57,27 @@ def test_no_channel_stays_and_one_swap_undoes_the_other():
 
 def test_a_net_that_knows_colour_only_loses_all_and_one_that_sees_none_keeps_all(paintings, tmp_path):
     known = run_experiment(
-        ColourBias(), Subject((tiny_network(Strongest(), COLOURS),), paintings), tmp_path / "colour"
+        ColourBias(least=1), Subject((tiny_network(Strongest(), COLOURS),), paintings), tmp_path / "colour"
     ).findings.figures
     assert (known["n"], known["true_positives"], known["classes"]) == (3, 3, 3)
     assert known["kept.rbg"] == known["kept.grb"] == 0
-    assert known["class.red.kept.rbg"] == 0
+    assert (known["class.red.kept.rbg"], known["judged_classes"]) == (0, 3)
     blind = run_experiment(
         ColourBias(), Subject((tiny_network(Grey(), COLOURS),), paintings), tmp_path / "grey"
     ).findings.figures
     # It calls everything red, so red alone is a true positive.
     assert (blind["true_positives"], blind["kept.rbg"], blind["kept.grb"]) == (1, 1, 1)
+
+
+def test_nothing_is_said_of_a_class_with_few_photographs(paintings, tmp_path):
+    subject = Subject((tiny_network(Strongest(), COLOURS),), paintings)
+    done = run_experiment(ColourBias(shown=0, least=2), subject, tmp_path / "out").findings
+    assert "0 of 3 classes have at least 2 true positives, so nothing is said of single classes" in done.caption
+    assert not [name for name in done.figures if name.startswith("class.")]
+    assert done.pictures == {}
+    assert [row for row in done.table.index if "published" not in row] == ["all"]
+    with pytest.raises(UsageError, match="least 0: give at least 1 photograph"):
+        ColourBias(least=0)
 
 
 def test_without_a_class_in_the_name_the_prediction_stands_in(paintings, tmp_path):
@@ -74,7 +86,7 @@ def test_without_a_class_in_the_name_the_prediction_stands_in(paintings, tmp_pat
     subject = Subject((tiny_network(Strongest(), COLOURS),), tuple(sorted((tmp_path / "in").iterdir())))
     summary = run_experiment(ColourBias(shown=0), subject, tmp_path / "out").findings
     assert summary.figures["true_positives"] == 3
-    assert "3 of them bear no class in their name: the class predicted for the plain photograph" in summary.caption
+    assert "3 bear no class in their name: the class predicted for the plain photograph" in summary.caption
 
 
 def test_classes_are_ordered_from_most_to_least_affected():
