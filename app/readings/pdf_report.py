@@ -1,21 +1,24 @@
-"""The report of one reading as a PDF that can be filed: quality, decisions, comment, pictures, lesions, model.
+"""The report of one reading as a PDF that can be filed: a page for the eye, and a technical appendix.
 
-Quality comes first, then the decisions of the system and of the reader; photograph and evidence side by side; every
-lesion that the reader reviewed, numbered in the picture and in the table, which says whose it is; the weights, the
-method and the versions that reproduce the result. The table holds at most `ROWS` lesions, drawn ones and high scores
-first, and counts the others; the picture outlines all that were not rejected.
+The page holds quality, the finding of the reader and what follows from it, that of the system, the comment, and the
+photograph beside the evidence. The appendix holds every lesion that the reader reviewed, with a table that says whose
+it is; the weights, the method and the versions that reproduce the result. Candidates have the numbers of the viewer,
+lesions that the reader drew the names D1, D2, ... The table holds at most `ROWS` lesions, drawn ones and high scores
+first, and counts the others; the pictures outline all that were not rejected.
 
 Reports of the same reading with the same pictures and `made` time are the same file. A report of a reading that
 `export.deidentified` returned names neither patient nor reader.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from retina_xai.app.readings.compose import EDITED
+from retina_xai.app.readings.finding_text import READER_DECISIONS, advice_of, finding_line
 from retina_xai.app.readings.model import MARKS, Reading
 from retina_xai.app.readings.pdf_sheet import DARK, GREY, PALE, SMALL, Sheet
 from retina_xai.drawing import LESION_COLOURS
@@ -25,15 +28,16 @@ from retina_xai.lesions.annotation import Annotation
 
 TITLE = "Reading of a fundus photograph"
 TITLE_WITHOUT_READER = "Findings of an algorithm"
+APPENDIX = "Technical appendix"
 ROWS = 40
 PREFIX = 16
 GAP = 4.0
-HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 150.0
+HIGHEST_PAIR, HIGHEST_SINGLE = 100.0, 125.0
 HALO = (20, 20, 20)
-READER_DECISIONS = {"agree": "agrees with the system", "disagree": "disagrees with the system", "none": "no decision"}
+EVIDENCE = "Evidence for the score: blue-green little, white most"
 MARK_WITHOUT_READER = "found by the system"
 SIZE = "size"
-COLUMNS = {"No.": 9, "type": 28, "mark": 79, "size": 26, "score": 13, "effect": 13, "id": 14}
+COLUMNS = {"No.": 12, "type": 30, "mark": 86, "size": 26, "score": 14, "effect": 14}
 
 ESTIMATED_SCALE = (
     "DD: disc diameters, estimated. The optic disc is taken for a seventh of the field of view, as in a camera of 45 "
@@ -74,10 +78,17 @@ def pdf_bytes(report: Report) -> bytes:
     title = TITLE if report.by_reader else TITLE_WITHOUT_READER
     sheet = Sheet(title, f"Image {reading.image.sha256[:PREFIX]}", report.made)
     _write_decisions(sheet, reading, report.by_reader)
-    _write_pictures(sheet, report)
+    lesions = sorted(reading.reviewed if report.by_reader else reading.lesions, key=_rank)
+    names = _names(lesions)
+    _write_pictures(sheet, report, names)
+    if report.by_reader and reading.lesions:
+        _write_counts(sheet, lesions, reading.not_reviewed)
+    sheet.add_page()
+    sheet.heading(APPENDIX)
+    sheet.fact("Image SHA-256", reading.image.sha256, SMALL)
+    if lesions:
+        _write_lesions(sheet, report, names)
     _write_model(sheet, report)
-    if reading.lesions:
-        _write_lesions(sheet, report)
     if sheet.unknown:
         sheet.ln(2)
         sheet.style(SMALL, colour=GREY)
@@ -102,7 +113,6 @@ def _write_decisions(sheet: Sheet, reading: Reading, by_reader: bool) -> None:
         sheet.fact("Reader", "not read by a person")
     sheet.ln(1)
     sheet.fact("File", f"{image.name} ({image.width} x {image.height} pixels)")
-    sheet.fact("Image SHA-256", image.sha256, SMALL)
 
 
 def _write_opinion(sheet: Sheet, reading: Reading) -> None:
@@ -113,31 +123,21 @@ def _write_opinion(sheet: Sheet, reading: Reading) -> None:
     sheet.fact("", reading.reader)
     sheet.fact("", f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     sheet.ln(1)
+    sheet.fact("Advice", advice_of(reading), bold=True)
     sheet.fact("Comment", reading.comment or "(none)")
 
 
-def finding_line(reading: Reading) -> str:
-    """The reader's finding with grade and macular oedema; the agreement where there is no finding."""
-    if not reading.finding:
-        return READER_DECISIONS[reading.decision]
-    grade = "" if reading.grade is None else f", grade {reading.grade}"
-    return reading.finding + grade + (f", macular oedema: {reading.oedema}" if reading.oedema else "")
-
-
-def _write_pictures(sheet: Sheet, report: Report) -> None:
+def _write_pictures(sheet: Sheet, report: Report, names: Mapping[str, Annotation]) -> None:
+    """The photograph with the outlines, and the evidence beside it."""
     width = (sheet.epw - GAP) / 2
     height, columns = report.photograph.shape[:2]
-    sheet.heading("Photograph and evidence", following=min(width * height / columns, HIGHEST_PAIR) + 6)
-    _, drawn = sheet.picture(report.photograph, sheet.l_margin, width, HIGHEST_PAIR, "Photograph")
+    sheet.heading("Photograph and evidence", following=min(width * height / columns, HIGHEST_PAIR) + 12)
     right = sheet.l_margin + width + GAP
+    drawn = _draw_lesions(sheet, report, names, (sheet.l_margin, width, HIGHEST_PAIR))
     if report.overlay is not None:
         sheet.picture(report.overlay, right, width, HIGHEST_PAIR, "Photograph with evidence")
     below = sheet.get_y() + drawn + 1
-    told = (
-        "Evidence for the score: dark violet little, yellow most"
-        if report.overlay is not None
-        else "No evidence was computed"
-    )
+    told = EVIDENCE if report.overlay is not None else "No evidence was computed"
     sheet.style(SMALL, colour=GREY)
     for x, caption in ((sheet.l_margin, "Photograph"), (right, told)):
         sheet.set_xy(x, below)
@@ -145,48 +145,64 @@ def _write_pictures(sheet: Sheet, report: Report) -> None:
     sheet.set_xy(sheet.l_margin, below + 5)
 
 
-def _write_lesions(sheet: Sheet, report: Report) -> None:
-    lesions = sorted(report.reading.reviewed if report.by_reader else report.reading.lesions, key=_rank)
+def _write_lesions(sheet: Sheet, report: Report, names: Mapping[str, Annotation]) -> None:
     height, columns = report.photograph.shape[:2]
     drawn = min(sheet.epw * height / columns, HIGHEST_SINGLE)
     heading = "Lesions that the reader reviewed" if report.by_reader else "Lesion candidates of the algorithm"
     sheet.heading(heading, following=drawn + 12)
-    _draw_lesions(sheet, report, lesions)
-    if report.by_reader:
-        _write_counts(sheet, lesions, report.reading.not_reviewed)
-    if lesions:
-        disc = report.reading.disc
-        scale = report.scale if disc is None else marked_scale(report.scale, 2 * disc.radius)
-        _write_table(sheet, lesions[:ROWS], replace(report, scale=scale))
-        _write_scale(sheet, scale)
-    if len(lesions) > ROWS:
+    width = min(sheet.epw, HIGHEST_SINGLE * columns / height)
+    left = sheet.l_margin + (sheet.epw - width) / 2
+    drawn = _draw_lesions(sheet, report, names, (left, width, HIGHEST_SINGLE))
+    sheet.set_xy(sheet.l_margin, sheet.get_y() + drawn + 1)
+    disc = report.reading.disc
+    scale = report.scale if disc is None else marked_scale(report.scale, 2 * disc.radius)
+    _write_table(sheet, dict([*names.items()][:ROWS]), replace(report, scale=scale))
+    _write_scale(sheet, scale)
+    if len(names) > ROWS:
         sheet.style(SMALL, colour=GREY)
-        sheet.multi_cell(0, 5, f"and {len(lesions) - ROWS} more: see the CSV or JSON export")
+        sheet.multi_cell(
+            0, 5, f"and {len(names) - ROWS} more: see the CSV or JSON export", new_x="LMARGIN", new_y="NEXT"
+        )
 
 
-def _draw_lesions(sheet: Sheet, report: Report, lesions: list[Annotation]) -> None:
-    """The photograph with all outlines, those of the table numbered."""
+def _names(lesions: Sequence[Annotation]) -> dict[str, Annotation]:
+    """The lesions by the names that the pictures and the table give them: candidates have their number in the viewer,
+    which is in their id, or else their place here; lesions that the reader drew are D1, D2, ...
+    """
+    names: dict[str, Annotation] = {}
+    for place, lesion in enumerate(lesions, 1):
+        number = lesion.id.removeprefix(EDITED)
+        drawn = sum(one.origin != "candidate" for one in lesions[:place])
+        names[(number if number.isdecimal() else str(place)) if lesion.origin == "candidate" else f"D{drawn}"] = lesion
+    return names
+
+
+def _draw_lesions(
+    sheet: Sheet, report: Report, names: Mapping[str, Annotation], place: tuple[float, float, float]
+) -> float:
+    """The photograph with all outlines, those of the table named, at the current y; returns its height.
+
+    `place`: left, width and greatest height.
+    """
     columns, rows = report.photograph.shape[1], report.photograph.shape[0]
-    width = min(sheet.epw, HIGHEST_SINGLE * columns / rows)
-    left, top = sheet.l_margin + (sheet.epw - width) / 2, sheet.get_y()
-    _, height = sheet.picture(report.photograph, left, width, HIGHEST_SINGLE, "Photograph with outlines of lesions")
+    left, top = place[0], sheet.get_y()
+    width, height = sheet.picture(report.photograph, *place, "Photograph with outlines of lesions")
     scale = width / columns
     outlines = {
-        number: lesion.shape.outline.within(columns, rows)
-        for number, lesion in enumerate(lesions, start=1)
-        if lesion.status != "deleted"
+        name: lesion.shape.outline.within(columns, rows) for name, lesion in names.items() if lesion.status != "deleted"
     }
-    for number, outline in outlines.items():
-        colour, thickness = LESION_COLOURS[lesions[number - 1].type], 0.4 if number <= ROWS else 0.2
+    named = [*names][:ROWS]
+    for name, outline in outlines.items():
+        colour, thickness = LESION_COLOURS[names[name].type], 0.4 if name in named else 0.2
         for ring in outline.rings:
             on_sheet = [(left + (x + 0.5) * scale, top + (y + 0.5) * scale) for x, y in ring]
             _draw_outline(sheet, on_sheet, colour, thickness)
-    for number, outline in outlines.items():
-        if number <= ROWS:
+    for name, outline in outlines.items():
+        if name in named:
             _, upper, right, _ = outline.box
-            place = left + (right + 0.5) * scale, max(top + 2.6, top + (upper + 0.5) * scale)
-            _draw_number(sheet, str(number), *place)
-    sheet.set_xy(sheet.l_margin, top + height + 1)
+            _draw_name(sheet, name, left + (right + 0.5) * scale, max(top + 2.6, top + (upper + 0.5) * scale))
+    sheet.set_xy(sheet.l_margin, top)
+    return height
 
 
 def _draw_outline(
@@ -199,14 +215,14 @@ def _draw_outline(
         sheet.polygon(corners, style="D")
 
 
-def _draw_number(sheet: Sheet, number: str, x: float, y: float) -> None:
+def _draw_name(sheet: Sheet, name: str, x: float, y: float) -> None:
     sheet.style(6.5, bold=True, colour=(255, 255, 255))
-    width = sheet.get_string_width(number) + 0.8
+    width = sheet.get_string_width(name) + 0.8
     x = min(x, sheet.l_margin + sheet.epw - width)
     with sheet.local_context(fill_opacity=0.65):
         sheet.set_fill_color(*HALO)
         sheet.rect(x, y - 2.6, width, 2.8, style="F")
-    sheet.text(x + 0.4, y - 0.4, number)
+    sheet.text(x + 0.4, y - 0.4, name)
 
 
 def _write_counts(sheet: Sheet, lesions: list[Annotation], not_reviewed: int) -> None:
@@ -227,7 +243,7 @@ def _write_counts(sheet: Sheet, lesions: list[Annotation], not_reviewed: int) ->
     sheet.ln(1)
 
 
-def _write_table(sheet: Sheet, lesions: list[Annotation], report: Report) -> None:
+def _write_table(sheet: Sheet, names: Mapping[str, Annotation], report: Report) -> None:
     sheet.style(SMALL)
     sheet.set_draw_color(*PALE)
     sheet.set_fill_color(255)
@@ -236,15 +252,15 @@ def _write_table(sheet: Sheet, lesions: list[Annotation], report: Report) -> Non
         col_widths=tuple(COLUMNS.values()),
         borders_layout="HORIZONTAL_LINES",
         line_height=4.2,
-        text_align=("RIGHT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT", "LEFT"),
+        text_align=("RIGHT", "LEFT", "LEFT", "RIGHT", "RIGHT", "RIGHT"),
         padding=(0.4, 1.5),
     )
     with table as rows:
         unit = "" if report.scale is None else f" ({report.scale.unit})"
         rows.row(tuple(f"{name}{unit}" if name == SIZE else name for name in COLUMNS))
-        for number, lesion in enumerate(lesions, start=1):
+        for name, lesion in names.items():
             sheet.set_text_color(*(GREY if lesion.status == "deleted" else DARK))
-            rows.row(_cells(sheet, number, lesion, report))
+            rows.row(_cells(name, lesion, report))
 
 
 def _write_scale(sheet: Sheet, scale: RetinalScale | None) -> None:
@@ -260,6 +276,8 @@ def _write_scale(sheet: Sheet, scale: RetinalScale | None) -> None:
 
 def _write_model(sheet: Sheet, report: Report) -> None:
     model, method = report.run["model"], report.run["method"]
+    explanation = {"method": method["name"], **method["settings"]}
+    settings = {name: value for name, value in report.reading.settings.items() if value != explanation}
     sheet.heading("Model and method", following=34)
     sheet.facts(
         [
@@ -267,25 +285,24 @@ def _write_model(sheet: Sheet, report: Report) -> None:
             ("Weights SHA-256", model["sha256"][:PREFIX]),
             ("Preprocessing", _listed(model["preprocessing"])),
             ("Threshold", f"{model['threshold']:.3f} stored with the weights"),
-            ("Explanation", _listed({"method": method["name"], **method["settings"]})),
-            ("Settings", _listed(report.reading.settings) or "none recorded"),
+            ("Explanation", _listed(explanation)),
+            ("Settings", _listed(settings) or "none recorded"),
             ("Versions", ", ".join(f"{name} {number}" for name, number in report.run["versions"].items())),
         ]
     )
 
 
-def _cells(sheet: Sheet, number: int, lesion: Annotation, report: Report) -> list[str]:
-    """A row of the table; where a lesion is, the numbers in the picture say."""
+def _cells(name: str, lesion: Annotation, report: Report) -> list[str]:
+    """A row of the table; where a lesion is, the names in the pictures say."""
     scale = report.scale
     mark = MARKS.get((lesion.origin, lesion.status), lesion.origin) if report.by_reader else MARK_WITHOUT_READER
     return [
-        str(number),
+        name,
         _words(lesion.type),
         mark,
         "" if scale is None else " x ".join(f"{side:.2f}" for side in scale.size(lesion.shape.box)),
         "" if lesion.score is None else f"{lesion.score:.3f}",
         "" if lesion.effect is None else f"{lesion.effect:.2f}",
-        sheet.shown(lesion.id),
     ]
 
 

@@ -2,8 +2,8 @@
 
 With `studies` as a second argument, those of a viewer that shows what `studies.py` drew.
 
-It needs playwright (part of the `dev` extra) and Debian's Chromium. A viewer keeps the evidence that it has found, so
-start it anew before the pictures are taken again.
+It needs playwright and pypdfium2 (parts of the `dev` extra) and Debian's Chromium. A viewer keeps the evidence that it
+has found, so start it anew before the pictures are taken again.
 """
 
 import re
@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pypdfium2
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 SIZES = ((1024, 768), (1366, 768), (1920, 1080), (2560, 1440))
@@ -76,7 +77,20 @@ def take_after(page: Page, address: str, size: str) -> None:
     shot(page, "both", size)
 
 
-def take_games(page: Page) -> None:
+def take_report(page: Page) -> None:
+    """Store the reading of the open photograph and draw the pages of its PDF."""
+    for key in ("4", "c", "f"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(1500)
+    page.get_by_text("Export my readings of this photograph").click()
+    page.wait_for_timeout(1500)
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.get_by_role("button", name="PDF report").click()
+    for number, sheet in enumerate(pypdfium2.PdfDocument(waiting.value.path()), 1):
+        sheet.render(scale=1.5).to_pil().convert("RGB").save(FOLDER / f"report-page-{number}.jpg", quality=72)
+
+
+def take_games(page: Page, size: str) -> None:
     """A game, where the viewer has a network."""
     if not page.get_by_role("link", name="ImageNet games").count():
         return
@@ -84,7 +98,7 @@ def take_games(page: Page) -> None:
     expect(page.get_by_text("ImageNet games –")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_text("Without the defence", exact=True)).to_be_visible(timeout=PATIENCE)
-    shot(page, "games", USUAL)
+    shot(page, "games", size)
 
 
 def take_studies(page: Page, address: str) -> None:
@@ -124,7 +138,9 @@ def main(address: str, what: str = "demo") -> None:
                 page, size = context.new_page(), f"{width}x{height}"
                 take(page, address, size)
                 if take is take_after and size == USUAL:
-                    take_games(page)
+                    take_report(page)
+                if take is take_after:
+                    take_games(page, size)
                 context.close()
         chromium.close()
 

@@ -1,14 +1,17 @@
 """The reader's earlier readings of a photograph, and the exports."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
 from retina_xai.app.readings.export import deidentified, export_bytes
+from retina_xai.app.readings.finding_text import finding_line
 from retina_xai.app.readings.model import Reading
-from retina_xai.app.readings.pdf_report import Report, finding_line, pdf_bytes
+from retina_xai.app.readings.pdf_report import Report, pdf_bytes
 from retina_xai.app.viewer.dicom_export import dicom_zip, has_uids
 from retina_xai.app.viewer.findings import localized
 from retina_xai.app.viewer.open_photograph import OpenPhotograph
@@ -85,12 +88,18 @@ def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: 
     st.download_button(
         f"PDF report of reading {reading.number}",
         data=make,
-        file_name=f"reading-{reading.number}.pdf",
+        file_name=file_name(reading, hidden),
         mime="application/pdf",
         key="one-pdf",
         width="stretch",
         on_click="ignore",
     )
+
+
+def file_name(reading: Reading, hidden: bool) -> str:
+    """That of the PDF of a reading; it begins with that of the photograph unless names are `hidden`."""
+    stem = "" if hidden else re.sub(r"[^\w.-]+", "_", Path(reading.image.name).stem) + "-"
+    return f"{stem}reading-{reading.number}.pdf"
 
 
 def _show_dicom(readings: Sequence[Reading], opened: OpenPhotograph, served: Services) -> None:

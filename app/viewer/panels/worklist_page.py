@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from retina_xai.app.readings.finding_text import finding_line
 from retina_xai.app.readings.model import newest
-from retina_xai.app.readings.pdf_report import finding_line
 from retina_xai.app.viewer.components.table.table import Column, Table, TableRow, show_table
 from retina_xai.app.viewer.panels.header_panel import kept, reader_input
 from retina_xai.app.viewer.panels.history_panel import show_exports

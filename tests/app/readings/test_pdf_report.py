@@ -11,6 +11,8 @@ import pytest
 from helpers.readings import IMAGE, LESIONS, MODEL, READING
 
 from retina_xai.app.readings.export import deidentified
+from retina_xai.app.readings.finding_text import URGENT
+from retina_xai.app.readings.model import agreement
 from retina_xai.app.readings.pdf_report import ESTIMATED_SCALE, MARKED_SCALE, NO_SCALE, ROWS, Report, pdf_bytes
 from retina_xai.errors import UsageError
 from retina_xai.fundus.quality import Gradability
@@ -69,9 +71,9 @@ def test_the_facts_are_in_the_text():
         "Research use only. Not a medical device; not for diagnosis.",
         "2026-05-05 12:00 UTC",
         "Image quality usable rather soft System refer score 0.875, threshold 0.500",
-        "Reader disagrees with the system Ada 2026-05-04 09:30 UTC Comment near the macula",
-        "File 10_left.jpeg (400 x 320 pixels)",
-        f"Image SHA-256 {IMAGE.sha256}",
+        "Reader disagrees with the system Ada 2026-05-04 09:30 UTC Advice none, because the reader stated no finding "
+        "Comment near the macula File 10_left.jpeg (400 x 320 pixels)",
+        f"Technical appendix Image SHA-256 {IMAGE.sha256}",
         "Network rdr5x5, width 0.5, classes non-RDR, RDR",
         f"Weights SHA-256 {MODEL[:16]} Preprocessing size 448, background 0.05",
         "Threshold 0.491 stored with the weights",
@@ -79,12 +81,42 @@ def test_the_facts_are_in_the_text():
         "Settings method retina, threshold 0.04",
         "Versions retina_xai 0.1.0, torch 2.11.0",
         "hard exudates 1 haemorrhages 1 rejected 1; candidates of the system that were not reviewed: 0",
-        "1 hard exudates drawn by the reader 0.20 x 0.80 d1",
-        "2 haemorrhages found by the system, accepted by the reader 0.24 x 0.48 0.750 c1",
-        "3 unspecified found by the system, rejected by the reader 0.10 x 0.20 0.500 c2",
+        "D1 hard exudates drawn by the reader 0.20 x 0.80",
+        "2 haemorrhages found by the system, accepted by the reader 0.24 x 0.48 0.750",
+        "3 unspecified found by the system, rejected by the reader 0.10 x 0.20 0.500",
         "Page 2 of 2",
     ):
         assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"finding": "refer"}, "Refer the patient to an ophthalmologist."),
+        ({"finding": "refer", "grade": 4}, URGENT),
+        ({"finding": "no referable DR"}, "screen again at the usual interval"),
+        ({"finding": "ungradable"}, "Photograph the eye again"),
+    ],
+)
+def test_advice_follows_from_the_readers_finding(said, expected):
+    reading = replace(READING, decision=agreement(said["finding"], READING.verdict), **said)
+    first, appendix = pages_of(pdf_bytes(report_of(reading)))
+    assert expected in re.sub(r"\s+", " ", first)
+    assert "Weights SHA-256" in appendix
+    assert "Weights SHA-256" not in first
+
+
+def test_lesions_have_the_numbers_of_the_viewer():
+    spot = Annotation("1", "unspecified", Disk(60, 60, 9), "candidate", "kept", 0.5)
+    found = [replace(spot, id="candidate-7"), replace(spot, id="candidate-12", shape=Disk(300, 60, 9))]
+    drawn = [
+        replace(spot, id=f"5f3a-{x}", shape=Disk(x, 250, 9), origin="reader", status="added", score=None)
+        for x in (60, 300)
+    ]
+    first, appendix = pages_of(pdf_bytes(report_of(replace(READING, lesions=(*found, *drawn)))))
+    for page in (first, appendix):
+        assert {"7", "12", "D1", "D2"} <= set(page.split())
+    assert "5f3a" not in first + appendix
 
 
 def test_quality_comes_before_both_decisions_and_an_ungradable_one_has_no_evidence():
@@ -180,9 +212,9 @@ def test_a_long_comment_runs_over_pages():
 @pytest.mark.parametrize(
     ("scale", "head", "row", "said"),
     [
-        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80 d1", None),
-        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.20 x 0.40 d1", ESTIMATED_SCALE),
-        (None, "size score", "drawn by the reader d1", NO_SCALE),
+        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80", None),
+        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.20 x 0.40", ESTIMATED_SCALE),
+        (None, "size score", "drawn by the reader 2", NO_SCALE),
     ],
 )
 def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, head, row, said):
@@ -196,9 +228,9 @@ def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, h
 @pytest.mark.parametrize(
     ("scale", "head", "row", "said"),
     [
-        (None, "size (DD)", "0.10 x 0.20 d1", MARKED_SCALE.format(200)),
-        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.10 x 0.20 d1", MARKED_SCALE.format(200)),
-        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80 d1", ""),
+        (None, "size (DD)", "0.10 x 0.20", MARKED_SCALE.format(200)),
+        (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.10 x 0.20", MARKED_SCALE.format(200)),
+        (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80", ""),
     ],
 )
 def test_sizes_are_in_diameters_of_the_disc_that_the_reader_marked(scale, head, row, said):
@@ -221,14 +253,14 @@ def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
         for number in range(900)
     ]
     text = text_of(report_of(replace(READING, lesions=(*lesions, LESIONS[2]))))
-    assert "1 hard exudates drawn by the reader" in text
-    assert "2 unspecified found by the system, accepted by the reader 0.04 x 0.08 0.899 c899" in text
+    assert "D1 hard exudates drawn by the reader" in text
+    assert "2 unspecified found by the system, accepted by the reader 0.04 x 0.08 0.899" in text
     assert f"{ROWS} unspecified found by the system, accepted" in text
     assert f"{ROWS + 1} unspecified found" not in text
     assert f"and {901 - ROWS} more: see the CSV or JSON export" in text
 
 
-@pytest.mark.parametrize(("size", "pages"), [((3000, 40), 2), ((40, 3000), 1), ((8, 8), 2)])
+@pytest.mark.parametrize(("size", "pages"), [((3000, 40), 2), ((40, 3000), 2), ((8, 8), 2)])
 def test_pictures_of_any_form_fit_on_the_sheet(size, pages):
     image = replace(IMAGE, height=size[0], width=size[1])
     assert len(pages_of(pdf_bytes(report_of(replace(READING, image=image))))) == pages

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+from pathlib import Path
 
 import pypdfium2
 import pytest
@@ -11,6 +12,7 @@ import torch
 from helpers.viewer_pages import (
     MILLISECONDS,
     button,
+    downloaded,
     find_evidence,
     on_worklist,
     open_photograph,
@@ -134,12 +136,15 @@ def check_exports(page, reading):
     assert coco["images"][0]["file_name"] == "10_right.png"
     assert len(coco["annotations"]) == 1
     assert json.loads(saved(page, "JSON"))["readings"][0]["reader"] == "Ada"
-    report = pypdfium2.PdfDocument(saved(page, "PDF report"))
+    download = downloaded(page, "PDF report")
+    assert download.suggested_filename == f"10_right-reading-{reading.number}.pdf"
+    report = pypdfium2.PdfDocument(Path(download.path()).read_bytes())
     text = "".join(report[number].get_textpage().get_text_bounded() for number in range(len(report)))
     assert "Ada" in text
     assert f"candidates of the system that were not reviewed: {reading.not_reviewed}" in text
     report.close()
     press(page, page.get_by_text("Without names and comments"))
+    assert downloaded(page, "PDF report").suggested_filename == f"reading-{reading.number}.pdf"
     hidden = saved(page, "JSON").decode()
     assert "Ada" not in hidden
     assert "10_right" not in hidden
