@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from retina_xai.app.readings.model import Reading
 from retina_xai.app.readings.store import ReadingStore, StoredReadings
+from retina_xai.errors import InputError
 
 AT_ONCE = 50
 """Rows that are in the memory with their lesions at the same time."""
@@ -21,6 +22,7 @@ class ReadingIndex:
 
     store: ReadingStore
     _heads: dict[int, Reading] = field(default_factory=dict)
+    _marks: dict[int, int] = field(default_factory=dict)
     _damaged: set[int] = field(default_factory=set)
     _last: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -33,6 +35,10 @@ class ReadingIndex:
         """
         self._read_new_rows()
         return tuple(head for head in [*self._heads.values()] if head.reader == reader)
+
+    def marks(self, head: Reading) -> int:
+        """How many lesions the reader accepted, corrected or drew in the reading of this head."""
+        return self._marks[head.number]
 
     @property
     def damaged(self) -> tuple[int, ...]:
@@ -57,6 +63,17 @@ class ReadingIndex:
             self._add(found)
         return found.readings
 
+    def whole(self, head: Reading) -> Reading:
+        """The whole reading of a head.
+
+        Raises:
+            InputError: the store cannot be read, or the row was damaged since its head was read.
+        """
+        found = self.full(lambda one: one.number == head.number)
+        if not found:
+            raise InputError(f"reading {head.number} is damaged in {self.store.path}: use a backup of this file")
+        return found[0]
+
     def _read_new_rows(self) -> None:
         with self._lock:
             numbers = self.store.numbers(self._last)
@@ -69,4 +86,6 @@ class ReadingIndex:
         for row in found.damaged:
             self._damaged.add(row.number)
             self._heads.pop(row.number, None)
+        for one in found.readings:
+            self._marks[one.number] = sum(lesion.status != "deleted" for lesion in one.reviewed)
         self._heads |= {one.number: replace(one, lesions=(), settings={}) for one in found.readings}

@@ -26,22 +26,22 @@ from retina_xai.models.checkpoint import CLASSES
 
 def show_history(state: Session, opened: OpenPhotograph, served: Services) -> None:
     """The reader's own earlier readings of this photograph: readers do not see one another's."""
-    readings = state.whole_readings((opened.photograph.sha256,), served)
+    image = opened.photograph.sha256
+    heads = [head for head in state.readings(served) if head.image.sha256 == image]
     left, right = st.columns(2)
-    with left.expander(f"My readings of this photograph ({len(readings)})"):
-        if not readings:
+    with left.expander(f"My readings of this photograph ({len(heads)})"):
+        if not heads:
             st.caption("None yet.")
-        for reading in reversed(readings):
-            time = f"{reading.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-            lesions = sum(lesion.status != "deleted" for lesion in reading.reviewed)
-            said = f"{finding_line(reading)}, {lesions} lesions"
-            st.markdown(plain(f"No. {reading.number}, {time}: {said}. {reading.comment}"))
+        for head in reversed(heads):
+            time = f"{head.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            said = f"{finding_line(head)}, {served.index.marks(head)} lesions"
+            st.markdown(plain(f"No. {head.number}, {time}: {said}. {head.comment}"))
     with right.expander("Export my readings of this photograph"):
-        show_exports(bool(readings), lambda: readings, "one", served)
-        if readings:
-            _show_pdf(readings[-1], opened, state, served)
+        show_exports(bool(heads), lambda: state.whole_readings((image,), served), "one", served)
+        if heads:
+            _show_pdf(heads[-1], opened, state, served)
         if opened.photograph.identity is not None:
-            _show_dicom(readings, opened, served)
+            _show_dicom(heads, opened, served)
 
 
 def show_exports(stored: bool, load: Callable[[], Sequence[Reading]], key: str, served: Services) -> None:
@@ -71,14 +71,16 @@ def show_exports(stored: bool, load: Callable[[], Sequence[Reading]], key: str, 
         )
 
 
-def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: Services) -> None:
-    if reading.model_sha256 != served.classifier.sha256:
+def _show_pdf(head: Reading, opened: OpenPhotograph, state: Session, served: Services) -> None:
+    if head.model_sha256 != served.classifier.sha256:
         return
     hidden = bool(st.session_state.get("one-deidentify"))
-    method = reading.settings.get("method", question_of(state, served).method)
-    found = opened.found if opened.found and opened.found.question.method == method else None
+    asked = question_of(state, served).method
 
     def make() -> bytes:
+        reading = served.index.whole(head)
+        method = reading.settings.get("method", asked)
+        found = opened.found if opened.found and opened.found.question.method == method else None
         (chosen,) = deidentified([reading]) if hidden else (reading,)
         pixels = opened.photograph.pixels
         picture = overlay(pixels, found.evidence) if found else None
@@ -86,9 +88,9 @@ def _show_pdf(reading: Reading, opened: OpenPhotograph, state: Session, served: 
         return pdf_bytes(Report(chosen, pixels, picture, facts, datetime.now(UTC), scale=scale))
 
     st.download_button(
-        f"PDF report of reading {reading.number}",
+        f"PDF report of reading {head.number}",
         data=make,
-        file_name=file_name(reading, hidden),
+        file_name=file_name(head, hidden),
         mime="application/pdf",
         key="one-pdf",
         width="stretch",
@@ -102,19 +104,20 @@ def file_name(reading: Reading, hidden: bool) -> str:
     return f"{stem}reading-{reading.number}.pdf"
 
 
-def _show_dicom(readings: Sequence[Reading], opened: OpenPhotograph, served: Services) -> None:
+def _show_dicom(heads: Sequence[Reading], opened: OpenPhotograph, served: Services) -> None:
     """The DICOM objects of the evidence that is shown, with the last reading; see `ViewSettings.identified`."""
     found = opened.found
     if found is None or found.question.target != CLASSES[-1]:
         st.caption("DICOM objects can be made when evidence of referable DR is shown.")
         return
     told = "They name the patient." if served.settings.identified else "Patient, dates and reader are left empty."
-    last = next((one for one in reversed(readings) if one.model_sha256 == served.classifier.sha256), None)
+    last = next((one for one in reversed(heads) if one.model_sha256 == served.classifier.sha256), None)
 
     def make() -> bytes:
         method = found.question.method
         computed = found.localization or localized(opened.photograph, served.classifier, found.question)
-        return dicom_zip(opened.item.path, computed, served.run_facts(method), last, served.settings.identified)
+        reading = last and served.index.whole(last)
+        return dicom_zip(opened.item.path, computed, served.run_facts(method), reading, served.settings.identified)
 
     st.download_button(
         "DICOM objects (ZIP)",

@@ -8,6 +8,7 @@ from helpers.readings import READING
 
 from retina_xai.app.readings.store import ReadingStore, open_store
 from retina_xai.app.viewer.reading_index import AT_ONCE, ReadingIndex
+from retina_xai.errors import InputError
 
 
 @pytest.fixture
@@ -54,3 +55,16 @@ def test_a_row_that_is_damaged_later_is_left_out_and_named(store):
     assert [one.number for one in index.full(lambda _: True)] == [2]
     assert index.damaged == (1,)
     assert [head.number for head in index.heads("Ada")] == [2]
+
+
+def test_a_head_knows_how_many_lesions_were_marked_and_leads_to_its_reading(store):
+    (reading,) = add(store, "Ada")
+    index = ReadingIndex(store)
+    (head,) = index.heads("Ada")
+    assert index.marks(head) == 2  # one kept, one drawn; another is deleted
+    assert index.whole(head) == reading
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DROP TRIGGER no_update")
+        connection.execute("UPDATE readings SET lesions = '['")
+    with pytest.raises(InputError, match="reading 1 is damaged"):
+        index.whole(head)
