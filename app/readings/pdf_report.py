@@ -10,6 +10,7 @@ Reports of the same reading with the same pictures and `made` time are the same 
 `export.deidentified` returned names neither patient nor reader.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -167,13 +168,18 @@ def _write_lesions(sheet: Sheet, report: Report, names: Mapping[str, Annotation]
 
 def _names(lesions: Sequence[Annotation]) -> dict[str, Annotation]:
     """The lesions by the names that the pictures and the table give them: candidates have their number in the viewer,
-    which is in their id, or else their place here; lesions that the reader drew are D1, D2, ...
+    which is in their id; those without one are C1, C2, ..., and lesions that the reader drew D1, D2, ...
     """
     names: dict[str, Annotation] = {}
-    for place, lesion in enumerate(lesions, 1):
+    others = Counter[str]()
+    for lesion in lesions:
         number = lesion.id.removeprefix(EDITED)
-        drawn = sum(one.origin != "candidate" for one in lesions[:place])
-        names[(number if number.isdecimal() else str(place)) if lesion.origin == "candidate" else f"D{drawn}"] = lesion
+        if lesion.origin == "candidate" and number.isdecimal() and number not in names:
+            names[number] = lesion
+            continue
+        letter = "C" if lesion.origin == "candidate" else "D"
+        others[letter] += 1
+        names[f"{letter}{others[letter]}"] = lesion
     return names
 
 
@@ -200,7 +206,8 @@ def _draw_lesions(
     for name, outline in outlines.items():
         if name in named:
             _, upper, right, _ = outline.box
-            _draw_name(sheet, name, left + (right + 0.5) * scale, max(top + 2.6, top + (upper + 0.5) * scale))
+            corner = left + (right + 0.5) * scale, max(top + 2.6, top + (upper + 0.5) * scale)
+            _draw_name(sheet, name, corner, left + width)
     sheet.set_xy(sheet.l_margin, top)
     return height
 
@@ -215,10 +222,11 @@ def _draw_outline(
         sheet.polygon(corners, style="D")
 
 
-def _draw_name(sheet: Sheet, name: str, x: float, y: float) -> None:
+def _draw_name(sheet: Sheet, name: str, corner: tuple[float, float], end: float) -> None:
+    """On a dark ground, whose lower left corner is given; it ends at `end` at the latest."""
     sheet.style(6.5, bold=True, colour=(255, 255, 255))
     width = sheet.get_string_width(name) + 0.8
-    x = min(x, sheet.l_margin + sheet.epw - width)
+    x, y = min(corner[0], end - width), corner[1]
     with sheet.local_context(fill_opacity=0.65):
         sheet.set_fill_color(*HALO)
         sheet.rect(x, y - 2.6, width, 2.8, style="F")

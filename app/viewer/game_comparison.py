@@ -19,7 +19,10 @@ LAMBDA_SEARCH = "line search"
 
 @dataclass(frozen=True)
 class GameComparison:
-    """Settings of the games; `lam` None searches the paper's 13 values; `target` None is the most likely class."""
+    """Settings of the games; `lam` None searches the paper's 13 values; `target` None is the most likely class.
+
+    A game with one lambda has the settings for photographs of its method, the search those of the paper.
+    """
 
     game: str = "deletion"
     lam: float | None = None
@@ -34,9 +37,10 @@ class GameComparison:
         Raises:
             UsageError: settings that the game refuses.
         """
-        lam = LAMBDAS if self.lam is None else self.lam
         method = explainer_named("fgvis" if defended else "fgvis-undefended")
-        return method.for_photographs(self.game, lam=lam, lr=self.lr, iterations=self.iterations)
+        if self.lam is None:
+            return method.factory(game=self.game, lam=LAMBDAS, lr=self.lr, iterations=self.iterations)
+        return method.for_photographs(self.game, lam=self.lam, lr=self.lr, iterations=self.iterations)
 
     def plan(self) -> Plan:
         """Upper bounds of the work of all games."""

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from retina_xai.app.viewer.encoding import first_view, other_views
 from retina_xai.app.viewer.items import Item
@@ -94,5 +94,9 @@ class Pictures:
 
 
 def _whole(photograph: Photograph, first: Encoded) -> Encoded:
-    """With the other views and the scale."""
-    return Encoded({**first.views, **other_views(photograph)}, retinal_scale(photograph))
+    """With the scale, and the other views where the memory suffices for them."""
+    scaled = replace(first, scale=retinal_scale(photograph))
+    try:
+        return replace(scaled, views={**first.views, **other_views(photograph)})
+    except MemoryError:
+        return scaled

@@ -1,7 +1,8 @@
 """Who said what of which photograph: every row of the store of readings, read once in this process.
 
-Rows are never changed, so only new ones are read. Their lesions, which take most of the memory, are not kept: `full`
-reads them again where they are needed.
+Rows are never changed, so only new ones are read; all are read again when another file has taken the place of the
+store, such as a backup. Their lesions, which take most of the memory, are not kept: `full` reads them again where they
+are needed.
 """
 
 import threading
@@ -25,6 +26,7 @@ class ReadingIndex:
     _marks: dict[int, int] = field(default_factory=dict)
     _damaged: set[int] = field(default_factory=set)
     _last: int = 0
+    _file: tuple[int, int] = (0, 0)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def heads(self, reader: str) -> tuple[Reading, ...]:
@@ -76,11 +78,22 @@ class ReadingIndex:
 
     def _read_new_rows(self) -> None:
         with self._lock:
-            numbers = self.store.numbers(self._last)
+            numbers = self._new_numbers()
             for begin in range(0, len(numbers), AT_ONCE):
                 some = numbers[begin : begin + AT_ONCE]
                 self._add(self.store.read(some))
                 self._last = some[-1]
+
+    def _new_numbers(self) -> list[int]:
+        """Those after the last one that was read; all, after the store was replaced."""
+        numbers = self.store.numbers(max(0, self._last - 1))
+        file = self.store.path.stat()
+        known = numbers[:1] == [self._last] and self._file == (file.st_dev, file.st_ino)
+        self._file = file.st_dev, file.st_ino
+        if known:
+            return numbers[1:]
+        self._heads, self._marks, self._damaged, self._last = {}, {}, set(), 0
+        return self.store.numbers()
 
     def _add(self, found: StoredReadings) -> None:
         for row in found.damaged:

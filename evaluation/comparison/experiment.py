@@ -42,6 +42,9 @@ CHANCE = "random"
 UNDEFENDED = "fgvis-undefended"
 VEBI = "vebi"
 CHEAP_FIRST = ("control", "gradient", "architecture", "fitted", "perturbation", "fundus", "ablation", "game")
+REFUSING = ("architecture", "fitted")
+"""Methods of these categories may refuse a network or a class, and are listed without figures then."""
+
 """Categories by rising cost."""
 
 
@@ -112,8 +115,7 @@ class Comparison(Experiment):
         shown: number of photographs of which a picture is written for each method.
 
     Raises:
-        UsageError: an unknown method or metric, settings that a method refuses, no resamples, boxes and a data set, or
-            VEBI without its file.
+        UsageError: an unknown method or metric, settings that a method refuses, no resamples, or boxes and a data set.
     """
 
     name: ClassVar[str] = "comparison"
@@ -141,8 +143,6 @@ class Comparison(Experiment):
             raise UsageError("boxes and an annotated data set: give one of them")
         if self.resamples < 1:
             raise UsageError(f"resamples {self.resamples}: give at least 1")
-        if VEBI in self.methods and not self.vebi:
-            raise UsageError("method 'vebi' is fitted first: run retina-xai fit-vebi, and give --set vebi=FILE")
         self.explainers(0)
 
     def settings(self) -> dict[str, Any]:
@@ -174,10 +174,16 @@ class Comparison(Experiment):
         return seeded(self.methods, own if fundus else own | {"fgvis": game, UNDEFENDED: game}, seed, fundus)
 
     def cases(self, subject: Subject) -> Sequence[ExperimentCase]:
-        """Every method on every chosen photograph, method by method."""
+        """Every method on every chosen photograph, method by method.
+
+        Raises:
+            UsageError: a method for fundus photographs and another network, or VEBI without its file.
+        """
         photographs, fundus = subject.photographs(), subject.network.fundus
         if not fundus and (own := [key for key in self.methods if EXPLAINERS[key].category == "fundus"]):
             raise UsageError(f"method {own[0]!r} is for fundus photographs: give --model {RDR_NAME}, or leave it out")
+        if VEBI in self.methods and not self.vebi:
+            raise UsageError("method 'vebi' is fitted first: run retina-xai fit-vebi, and give --set vebi=FILE")
         described = {key: json.dumps(one.settings(), sort_keys=True) for key, one in self.explainers(0, fundus).items()}
         return [
             ComparedCase(f"{one.name} {key}", f"{one.identity} {key} {text}", one.number, one.path, key, one.identity)
@@ -199,8 +205,8 @@ class Comparison(Experiment):
         record: dict[str, Any] = {"method": key, "photograph": case.photograph_id, "class": network.classes[target]}
         try:
             result, cost = costed(network, image, lambda: explainer(network.model, image, target))
-        except ModelError as error:
-            if EXPLAINERS[key].category != "architecture":
+        except (ModelError, UsageError) as error:
+            if EXPLAINERS[key].category not in REFUSING:
                 raise
             return Measurement({**record, "refused": str(error)})
         made = ExplainedCase(network, image, explainer, result, seed, truth)

@@ -90,8 +90,7 @@ class ColourBias(Experiment):
         figures |= {"classes": len(every), "judged_classes": len(classes)}
         for name, row in classes.iterrows():
             for swap in SWAPS:
-                share = share_of(round(row["n"] * row[f"kept {swap}"]), int(row["n"]))
-                figures |= named(f"class.{name}.kept.{swap}", share)
+                figures |= named(f"class.{name}.kept.{swap}", share_of(int(row[f"kept {swap}"]), int(row["n"])))
         ends = classes if len(classes) <= 2 * self.listed else classes.iloc[_ends(self.listed, len(classes))]
         unlabelled = sum(not record["labelled"] for record in records)
         caption = self._caption(subject.network.name, figures, unlabelled)
@@ -115,13 +114,14 @@ class ColourBias(Experiment):
 
 
 def by_class(right: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per class of the true positives, most affected first: their number, share kept and score kept per swap.
+    """One row per class of the true positives, most affected first: their number; per swap, how many were kept, and the
+    mean share of the score that was kept.
 
     The order is by the share kept over both swaps, then by the score kept, then by name.
     """
     rows = [
         {"class": record["class"], "n": 1}
-        | {f"kept {swap}": float(record[swap]["right"]) for swap in SWAPS}
+        | {f"kept {swap}": int(record[swap]["right"]) for swap in SWAPS}
         | {f"score {swap}": record[swap]["score"] / record["plain"]["score"] for swap in SWAPS}
         for record in right
     ]
@@ -129,10 +129,11 @@ def by_class(right: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=columns, dtype=float).rename_axis("class")
     groups = pd.DataFrame(rows).groupby("class")
-    frame = groups.mean().assign(n=groups.size())[columns]
-    kept, score = (frame[[f"{what} {swap}" for swap in SWAPS]].mean(axis=1) for what in ("kept", "score"))
-    order = pd.DataFrame({"kept": kept, "score": score, "name": frame.index}).sort_values(["kept", "score", "name"])
-    return frame.loc[order.index]
+    counts, shares = groups.sum(), groups.mean()
+    kept, score = (shares[[f"{what} {swap}" for swap in SWAPS]].mean(axis=1) for what in ("kept", "score"))
+    order = pd.DataFrame({"kept": kept, "score": score, "name": kept.index}).sort_values(["kept", "score", "name"])
+    frame = counts.assign(**{column: shares[column] for column in columns if column.startswith("score")})
+    return frame.loc[order.index, columns]
 
 
 def _ends(listed: int, count: int) -> list[int]:

@@ -1,9 +1,9 @@
-"""Which classes does the generation game reach, under which defence? Common to the experiments that ask this.
+"""Which classes does a game reach, under which defence? Common to the experiments that ask this.
 
 A game reaches its goal if the class becomes the most likely one (generation) or is no longer the most likely one
 (deletion). It ends then, which is looked at after every `judged_every` steps. A class that was reached and would be
-lost again counts as reached; this can only raise a rate. A class that the start of the game shows already is reached by
-nothing that the game does; such games are left out.
+lost again counts as reached; this can only raise a rate. A generation game whose start shows the class already reaches
+nothing by itself; such games are left out.
 
 A rate says little without the other one: a defence that stops every game keeps every absent class out, and every class
 that is present too. So both are reported, with the same number of steps.
@@ -90,7 +90,7 @@ def reach_each(network: Network, image: Tensor, targets: Tensor, settings: Reach
 
 
 def class_of_start(network: Network, image: Tensor, seed: int) -> int:
-    """The most likely class of the start of a game on one image (1, C, H, W)."""
+    """The most likely class of the start of the generation game on one image (1, C, H, W)."""
     return int(network.logits(GENERATION.start_mask(image.shape, seed, image) * image).argmax())
 
 

@@ -257,13 +257,12 @@ class TradeOff(Experiment):
         )
         return (
             f"{figures['n']:.0f} photographs and the black image with {self.black_classes} classes, {self.iterations} "
-            f"steps for every game: share of games after which the class is the most likely one, or no longer "
-            "(95 % Wilson interval), the median number of steps of those that reach or remove the most likely class of "
-            "the photograph, and the probability that the most likely class needs fewer steps than the absent one "
+            "steps for every game: share of games after which the class is the most likely one (deletion: no longer; "
+            "95 % Wilson interval), the median number of steps of those that reach or remove the most likely class "
+            "of the photograph, and the probability that the most likely class needs fewer steps than the absent one "
             "(separation, 95 % bootstrap interval over photographs). The figure shows both rates within the same "
-            f"number of steps, from 0 to {self.iterations}; the marker is the last. "
-            "Classes of the start are left out. Units whose bounds exclude the reference, mean over the "
-            f"photographs: {shares}."
+            f"number of steps, from 0 to {self.iterations}; the marker is the last. Generation games that start with "
+            f"their class are left out. Units whose bounds exclude the reference, mean over the photographs: {shares}."
         )
 
 

@@ -63,7 +63,8 @@ class FGVis(Explainer):
             all steps). A game that ends at the first dip below the stop takes few steps, and most pixels of its mask
             are as they were at the start.
         defence: a key of `games.defence.DEFENCES`: "fgvis" (the paper's bounds), "reference" (bounds that contain the
-            reference image), "staged" (first the one, then the other) or "none".
+            reference image), "staged" (first the one, then the other), "one-sided" (the paper's, cutting only what goes
+            further out), "hull" or "none".
         strict_steps: steps under the paper's bounds if `defence` is "staged".
         scale: of a step, a key of `games.engine.SCALES`: "max" (the paper's) or "q99".
         fold: use a faster copy of the network (see `models.folding`). Its scores differ by rounding only.

@@ -38,8 +38,8 @@ class ExplainerSpec:
 
     key: name on the command line. label: name in tables and figures. factory: returns the configured method for
     settings given by name. fundus_preset: settings for fundus photographs; None if the method is not offered for them.
-    source: the publication. photograph_preset: settings for photographs of any network that differ from the defaults of
-    the method, which takes seconds with them. game_presets: further ones for a game of that name.
+    source: the publication. photograph_preset: settings for photographs of any network that differ from the defaults;
+    with them, a photograph takes seconds. game_presets: further ones for a game of that name.
     """
 
     key: str

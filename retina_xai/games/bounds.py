@@ -85,7 +85,7 @@ class Bound:
 
     @cached_property
     def _highest(self) -> Tensor:
-        """The highest output with a gradient: the upper bound, below the ceiling; above 0, which cannot divide."""
+        """The highest output with a gradient: the upper bound, below the ceiling, and above 0: it is a divisor."""
         if self.ceiling is None or math.isinf(self.ceiling):
             below_ceiling = math.inf
         else:

@@ -92,7 +92,7 @@ Recorded = Bounds | Staged
 class DefenceSpec:
     """A defence: `strict` uses the paper's bounds, `reference` the reference bounds, both one after the other.
 
-    hull, one_sided: the two parts of the reference bounds; an ablation has one of them only.
+    hull, one_sided: the two parts of the reference bounds; "hull" and "one-sided" have one of them each.
     """
 
     key: str
@@ -128,8 +128,8 @@ DEFENCES: dict[str, DefenceSpec] = {
         DefenceSpec("reference", "defended, reference bounds", strict=False, reference=True),
         DefenceSpec("staged", "defended, FGVis and then reference bounds", strict=True, reference=True),
         DefenceSpec("none", "undefended", strict=False, reference=False),
-        DefenceSpec("hull", "ablation: hull of both images only", strict=False, reference=True, one_sided=False),
-        DefenceSpec("one-sided", "ablation: one-sided cut only", strict=False, reference=True, hull=False),
+        DefenceSpec("hull", "defended, hull of both images", strict=False, reference=True, one_sided=False),
+        DefenceSpec("one-sided", "defended, one-sided bounds", strict=False, reference=True, hull=False),
     )
 }
 

@@ -1,7 +1,6 @@
 """Cost of explanations of several methods and libraries in bare passes (see `engine.py`), on one VGG-16.
 
-    pip install captum
-    pip install --no-deps torchray importlib_resources packaging
+    pip install --no-deps torchray importlib_resources timm
     python tests/bench/peers.py --spravil main.py
 
 TorchRay's extremal perturbation is timed for a few of its iterations, whose cost does not change, and scaled to its

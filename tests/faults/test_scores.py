@@ -1,13 +1,13 @@
 """A score that is not a number in [0, 1] is an error of that photograph, never a decision."""
 
 import json
-import time
 
 import pandas as pd
 import pytest
 import torch
 from helpers.command_line import command
 from helpers.viewer_services import open_at
+from helpers.waiting import until
 
 from retina_xai.app.viewer.session import Session
 from retina_xai.app.viewer.worklist import FAILED
@@ -76,9 +76,7 @@ def test_evaluate_grades_counts_it_as_failed(odd_score, monkeypatch, capsys, tmp
 def test_the_viewer_shows_it_as_unreadable(odd_score, tmp_path, folder, weights):
     served, session = open_at(tmp_path, weights, paths=(folder,)), Session()
     session.score(served.folder.items, served)
-    until = time.monotonic() + 60
-    while session.scoring and time.monotonic() < until:
-        session.collect()
-        time.sleep(0.01)
+    until(lambda: all(job.ended for job in session.scoring.values()))
+    session.collect()
     assert [one.decision for one in session.scored.values()].count(FAILED) == 1
     assert len(session.scored) == 3

@@ -145,7 +145,7 @@ def test_the_viewer_shows_damaged_rows_and_goes_on(tmp_path, weights, monkeypatc
     assert not page.exception
     assert [warning.value for warning in page.warning] == [
         "The store of readings is damaged: number 1 cannot be read and is left out. "
-        "The file keeps it as it is, and all other readings are used; restore a backup to get it back."
+        "The file keeps it as it is, and all others are used; to get it back, end the viewer and restore a backup."
     ]
 
 

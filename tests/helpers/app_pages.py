@@ -1,9 +1,9 @@
 """The pages of the viewer without a browser, and what a reader does on them."""
 
 import json
-import time
 from uuid import uuid4
 
+from helpers.waiting import until
 from streamlit.testing.v1 import AppTest
 
 from retina_xai.app.viewer.components.reading_form.reading_form import Submission
@@ -42,10 +42,8 @@ def opened(page, served, name="10_right.png", **changes):
 
 def settle(state):
     """Wait for all jobs of a session."""
-    limit = time.monotonic() + PATIENCE
     jobs = [*state.scoring.values(), *state.searches.jobs.values()]
-    while not all(job.ended for job in jobs) and time.monotonic() < limit:
-        time.sleep(0.01)
+    until(lambda: all(job.ended for job in jobs))
     state.collect()
 
 

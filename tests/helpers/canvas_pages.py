@@ -1,12 +1,10 @@
 """Actions of the canvas's browser tests: find a file pixel on the page, drag, wait, read."""
 
-import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
+from helpers.waiting import until
 from playwright.sync_api import Locator, Page, expect
 
 WIDTH, HEIGHT = 600, 400
@@ -115,16 +113,6 @@ class Canvas:
             f"() => {{ const {{ disc }} = {EXAMINATION}.work; return disc ? [disc.x, disc.y, disc.radius] : null }}"
         )
         return found
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends:
-        if holds():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"not within {PATIENCE} s: {inspect.getsource(holds).strip()}")
 
 
 def reads(canvas: Canvas, name: str, text: str) -> None:

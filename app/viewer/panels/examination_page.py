@@ -37,7 +37,7 @@ from retina_xai.io.images import Photograph
 from retina_xai.lesions.annotation import Annotation
 from retina_xai.lesions.candidates import expert_markings
 
-KEPT_LAYERS = 3
+KEPT_MARKINGS = 3
 CANVAS = "examination"
 ADDRESS = "photograph"
 """The parameter of the address that names the open photograph; the page sets it (shared/browser_history.js)."""
@@ -168,5 +168,5 @@ def _experts(state: Session, item: Item, photograph: Photograph, served: Service
             found = tuple(one for name, mask in truth.masks.items() for one in expert_markings(mask, name))
         except InputError as error:
             st.warning(plain(f"Expert markings: {line_of(error, item)}"))
-        keep(state.experts, item.key, found, KEPT_LAYERS)
+        keep(state.experts, item.key, found, KEPT_MARKINGS)
     return state.experts[item.key]

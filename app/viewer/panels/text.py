@@ -23,5 +23,5 @@ def damage_line(damaged: Sequence[int]) -> str:
     numbers = ", ".join(map(str, damaged))
     return (
         f"The store of readings is damaged: number {numbers} cannot be read and is left out. "
-        "The file keeps it as it is, and all other readings are used; restore a backup to get it back."
+        "The file keeps it as it is, and all others are used; to get it back, end the viewer and restore a backup."
     )

@@ -53,7 +53,6 @@ def test_localize_explains_and_finds_candidates_with_the_settings_given(call, tm
     assert [lesion["score"] for lesion in record["lesions"]] == [lesion.score for lesion in expected.lesions]
     usual = localize(photograph, classifier, protocol)
     assert not np.array_equal(usual.evidence, expected.evidence)
-    assert usual.candidate_fraction < expected.candidate_fraction
     assert expected.lesions
     refused(call(*run, *SHORT[:2]), "made with other settings (method)")
     refused(

@@ -82,8 +82,8 @@ def test_the_facts_are_in_the_text():
         "Versions retina_xai 0.1.0, torch 2.11.0",
         "hard exudates 1 haemorrhages 1 rejected 1; candidates of the system that were not reviewed: 0",
         "D1 hard exudates drawn by the reader 0.20 x 0.80",
-        "2 haemorrhages found by the system, accepted by the reader 0.24 x 0.48 0.750",
-        "3 unspecified found by the system, rejected by the reader 0.10 x 0.20 0.500",
+        "C1 haemorrhages found by the system, accepted by the reader 0.24 x 0.48 0.750",
+        "C2 unspecified found by the system, rejected by the reader 0.10 x 0.20 0.500",
         "Page 2 of 2",
     ):
         assert fact in text
@@ -117,6 +117,17 @@ def test_lesions_have_the_numbers_of_the_viewer():
     for page in (first, appendix):
         assert {"7", "12", "D1", "D2"} <= set(page.split())
     assert "5f3a" not in first + appendix
+
+
+def test_no_lesion_shares_its_number_with_another():
+    spot = Annotation("c1", "unspecified", Disk(60, 60, 9), "candidate", "kept", 0.9)
+    found = [
+        replace(spot, id=name, shape=Disk(x, 60, 9), score=score)
+        for name, x, score in (("c1", 60, 0.9), ("candidate-1", 180, 0.8), ("1", 300, 0.7))
+    ]
+    first, appendix = pages_of(pdf_bytes(report_of(replace(READING, lesions=tuple(found)))))
+    for page in (first, appendix):
+        assert {"C1", "1", "C2"} <= set(page.split())
 
 
 def test_quality_comes_before_both_decisions_and_an_ungradable_one_has_no_evidence():
@@ -214,7 +225,7 @@ def test_a_long_comment_runs_over_pages():
     [
         (RetinalScale("mm", 0.02, 0.01), "size (mm)", "0.20 x 0.80", None),
         (RetinalScale("DD", 0.01, 0.01), "size (DD)", "0.20 x 0.40", ESTIMATED_SCALE),
-        (None, "size score", "drawn by the reader 2", NO_SCALE),
+        (None, "size score", "drawn by the reader C1", NO_SCALE),
     ],
 )
 def test_sizes_are_in_millimetres_or_disc_diameters_but_never_in_pixels(scale, head, row, said):
@@ -254,7 +265,7 @@ def test_of_many_lesions_the_best_are_listed_and_the_rest_counted():
     ]
     text = text_of(report_of(replace(READING, lesions=(*lesions, LESIONS[2]))))
     assert "D1 hard exudates drawn by the reader" in text
-    assert "2 unspecified found by the system, accepted by the reader 0.04 x 0.08 0.899" in text
+    assert "C1 unspecified found by the system, accepted by the reader 0.04 x 0.08 0.899" in text
     assert f"{ROWS} unspecified found by the system, accepted" in text
     assert f"{ROWS + 1} unspecified found" not in text
     assert f"and {901 - ROWS} more: see the CSV or JSON export" in text

@@ -3,6 +3,7 @@
 import time
 
 from helpers.app_pages import PATIENCE, examination, opened, settle, snapshot
+from helpers.waiting import until
 
 from retina_xai.app.viewer.findings import Question
 from retina_xai.app.viewer.items import fellow_of
@@ -29,9 +30,7 @@ def test_a_picture_that_came_while_the_page_was_made_is_still_awaited(served):
     state, fellow = Session(), next(one for one in served.folder.items if one.name == "10_left.png")
     assert not is_awaited(state, fellow, QUESTION)
     state.pictures.fetch(fellow, served.encoder)
-    ends = time.monotonic() + PATIENCE
-    while not has_come(state, fellow, QUESTION) and time.monotonic() < ends:
-        time.sleep(0.01)
+    until(lambda: has_come(state, fellow, QUESTION))
     assert is_awaited(state, fellow, QUESTION)
     state.collect()
     assert not is_awaited(state, fellow, QUESTION)

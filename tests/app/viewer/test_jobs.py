@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from helpers.waiting import until
 
 from retina_xai.app.viewer.jobs import PATIENT, URGENT, Job, Worker
 from retina_xai.errors import InputError
@@ -14,9 +15,7 @@ PATIENCE = 20
 
 def ended(job):
     """The state in which a job ends."""
-    limit = time.monotonic() + PATIENCE
-    while not job.ended and time.monotonic() < limit:
-        time.sleep(0.005)
+    until(lambda: job.ended)
     return job.state
 
 

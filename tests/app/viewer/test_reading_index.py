@@ -1,6 +1,8 @@
 """The index of readings: new rows are read once, without lesions; whole readings come from the store."""
 
+import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -55,6 +57,23 @@ def test_a_row_that_is_damaged_later_is_left_out_and_named(store):
     assert [one.number for one in index.full(lambda _: True)] == [2]
     assert index.damaged == (1,)
     assert [head.number for head in index.heads("Ada")] == [2]
+
+
+@pytest.mark.parametrize("by", [shutil.copy, shutil.move], ids=["over the file", "in its place"])
+def test_an_older_copy_in_the_place_of_the_store_is_read_anew(store, tmp_path, by):
+    add(store, "Ada")
+    with closing(sqlite3.connect(store.path)) as connection, closing(sqlite3.connect(tmp_path / "backup")) as backup:
+        connection.backup(backup)
+    add(store, "Ada", "Ada")
+    index = ReadingIndex(store)
+    assert len(index.heads("Ada")) == 3
+    for log in tmp_path.glob(f"{store.path.name}-*"):
+        log.unlink()
+    by(tmp_path / "backup", store.path)
+    (second,) = add(store, "Finn")
+    assert [one.number for one in index.heads("Ada")] == [1]
+    assert index.full(lambda head: head.number == 2) == (second,)
+    assert index.damaged == ()
 
 
 def test_a_head_knows_how_many_lesions_were_marked_and_leads_to_its_reading(store):

@@ -1,11 +1,11 @@
 """Evidence that is searched before it is asked for."""
 
-import time
 from dataclasses import replace
 
 import pytest
-from helpers.app_pages import PATIENCE, examination, opened, press, settle, snapshot, texts
+from helpers.app_pages import examination, opened, press, settle, snapshot, texts
 from helpers.viewer_services import open_at, photographs
+from helpers.waiting import until
 
 from retina_xai.app.viewer.components.canvas import Opening
 from retina_xai.app.viewer.findings import Question
@@ -105,9 +105,7 @@ def served(tmp_path, weights):
 
 
 def wait(state):
-    limit = time.monotonic() + PATIENCE
-    while any(not job.ended for job in state.searches.jobs.values()) and time.monotonic() < limit:
-        time.sleep(0.01)
+    until(lambda: all(job.ended for job in state.searches.jobs.values()))
 
 
 def test_the_evidence_of_the_open_photograph_and_of_the_next_is_there_without_a_question(served):

@@ -2,10 +2,12 @@
 
 import gc
 import socket
+import sys
 
 import pytest
 from streamlit import config
 
+from retina_xai.app.viewer import server, services
 from retina_xai.app.viewer.server import HOST, OPTIONS, view
 from retina_xai.app.viewer.services import ViewSettings
 from retina_xai.errors import UsageError
@@ -33,9 +35,9 @@ def test_a_port_that_is_taken_is_said_at_once():
 def test_garbage_collection_between_pages_leaves_out_what_was_loaded_before(tmp_path, weights, monkeypatch):
     frozen = []
     monkeypatch.setattr("streamlit.starlette.App.run", lambda app, config: frozen.append(gc.get_freeze_count()))
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    view(ViewSettings(weights=weights, readings=tmp_path / "readings.sqlite", cache=tmp_path), port)
+    monkeypatch.setattr(server, "_check_port", lambda _: None)
+    monkeypatch.setattr(server, "SWITCH_INTERVAL", sys.getswitchinterval())
+    monkeypatch.setattr(services, "_open", [])
+    view(ViewSettings(weights=weights, readings=tmp_path / "readings.sqlite", cache=tmp_path))
     assert frozen[0] > 100_000
     assert gc.get_freeze_count() == 0

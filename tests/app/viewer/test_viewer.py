@@ -1,7 +1,6 @@
 """The pages without a browser: what they say, what they store, what they never show."""
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from helpers.app_pages import PATIENCE, examination, games, opened, press, settle, snapshot, texts
 from helpers.command_line import command
 from helpers.tiny_network import tiny_network
+from helpers.waiting import until
 from streamlit.testing.v1 import AppTest
 
 from retina_xai.app.viewer.components.canvas import Opening
@@ -107,9 +107,7 @@ def test_a_game_is_played_with_and_without_the_defence_and_shows_both(served):
     page, state, _ = opened(games, playing)
     page.number_input[0].set_value(4).run()
     press(page, "Play")
-    limit = time.monotonic() + PATIENCE
-    while not state.games.ended and time.monotonic() < limit:
-        time.sleep(0.01)
+    until(lambda: state.games.ended)
     page.run()
     assert state.games.error == ""
     _, likely, sides = state.games.result
@@ -128,8 +126,7 @@ def test_a_broken_photograph_fails_a_game_in_one_line(served):
     broken = next(key for key, one in state.items(served).items() if one.name == "broken.png")
     page.selectbox(key="games-photograph").set_value(broken).run()
     press(page, "Play")
-    while not state.games.ended:
-        time.sleep(0.01)
+    until(lambda: state.games.ended)
     page.run()
     assert [error.value.replace("\\", "") for error in page.error] == [
         "broken.png: is empty (0 bytes); copy it again from its source"

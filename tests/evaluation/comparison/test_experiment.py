@@ -145,12 +145,29 @@ def test_vebi_is_compared_once_it_is_fitted(ran, tmp_path):
     images = torch.cat([images, images.flip(3), images.flip(1)])
     classes = network.logits(images).argmax(dim=1)
     VEBI().fitted(network.model, [(images, classes)]).relevance.save(file)
-    fitted = Comparison(("saliency",), ("deletion",), vebi=str(file))
-    assert fitted.methods == ("random", "saliency", "vebi")
+    for named in ("saliency", "saliency, vebi"):
+        request = CompareRequest(
+            subject.images[0].parent, "helpers.networks:TinyNet", None, named, "deletion", None, 0, "cpu"
+        )
+        fitted, _ = prepare_comparison(request, Given({}, [f"vebi={file}"]))
+        assert fitted.methods == ("random", "saliency", "vebi")
     measured = {case.method: fitted.measure(subject, case).record for case in fitted.cases(subject)}
     assert 0 <= measured["vebi"]["values"]["deletion"] <= 1
     with pytest.raises(UsageError, match="method 'vebi' is fitted first: run retina-xai fit-vebi"):
-        Comparison(("vebi",))
+        Comparison(("vebi",)).cases(subject)
+
+
+def test_vebi_is_listed_without_figures_where_a_class_was_not_fitted(ran, tmp_path):
+    subject, _, _ = ran
+    network, file = subject.network, tmp_path / "vebi.safetensors"
+    explained = {network.explained_class(network.input_of(read_image(path))) for path in subject.images}
+    others = [number for number in range(len(network.classes)) if number not in explained][:2]
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    VEBI().fitted(network.model, [(images, torch.tensor(others * 4))]).relevance.save(file)
+    comparison = Comparison(("saliency",), ("deletion",), vebi=str(file))
+    measured = [comparison.measure(subject, case).record for case in comparison.cases(subject)]
+    assert all("no relevance of filters for class" in one["refused"] for one in measured if one["method"] == "vebi")
+    assert comparison.summarise(subject, measured).figures["n"] == 2
 
 
 def test_options_become_a_comparison(tmp_path):

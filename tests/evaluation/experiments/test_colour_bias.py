@@ -98,7 +98,7 @@ def test_classes_are_ordered_from_most_to_least_affected():
         [record("bus", False, 0.1), record("van", True, 0.4), record("van", False, 0.2), record("car", False, 0.2)]
     )
     assert frame.index.tolist() == ["bus", "car", "van"]
-    assert frame.loc["van"].tolist() == [2, 0.5, 0.5, pytest.approx(0.6), pytest.approx(0.6)]
+    assert frame.loc["van"].tolist() == [2, 1, 1, pytest.approx(0.6), pytest.approx(0.6)]
     assert by_class([]).empty
 
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from helpers.canvas_pages import GROUND, Canvas, close, until
+from helpers.canvas_pages import GROUND, Canvas, close
+from helpers.waiting import until
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[4]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.canvas_pages import GROUND, choose_image, close, reads, rerun, until
+from helpers.canvas_pages import GROUND, choose_image, close, reads, rerun
+from helpers.waiting import until
 
 
 def centre(lesion):
