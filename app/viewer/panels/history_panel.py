@@ -29,14 +29,14 @@ def show_history(state: Session, opened: OpenPhotograph, served: Services) -> No
     image = opened.photograph.sha256
     heads = [head for head in state.readings(served) if head.image.sha256 == image]
     left, right = st.columns(2)
-    with left.expander(f"My readings of this photograph ({len(heads)})"):
+    with left.popover(f"My readings of this photograph ({len(heads)})", width="stretch"):
         if not heads:
             st.caption("None yet.")
         for head in reversed(heads):
             time = f"{head.time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             said = f"{finding_line(head)}, {served.index.marks(head)} lesions"
             st.markdown(plain(f"No. {head.number}, {time}: {said}. {head.comment}"))
-    with right.expander("Export my readings of this photograph"):
+    with right.popover("Export my readings of this photograph", width="stretch"):
         show_exports(bool(heads), lambda: state.whole_readings((image,), served), "one", served)
         if heads:
             _show_pdf(heads[-1], opened, state, served)
