@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds."""
 
 
