@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from retina_xai.runner import Executor
 
 
+KEPT = 2**24
+"""Bytes of the largest freed block that is kept: the four games of a photograph need 13 MB for a layer."""
+
+
 def classifier(weights: Path | None, device: str) -> "RdrClassifier":
     """The classifier of the weights, or of those of the package, on a device.
 
-    The process keeps freed memory from now on (see `models.throughput`).
+    The process keeps freed blocks of the size of a game's tensors from now on (see `models.throughput`), but none of
+    the size of a large photograph.
     """
     from retina_xai.models.checkpoint import default_weights, load_classifier
     from retina_xai.models.device import device_named
     from retina_xai.models.throughput import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(larger_batches=False, largest=KEPT)
     return load_classifier(weights or default_weights(), device_named(device))
 
 

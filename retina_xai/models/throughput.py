@@ -28,17 +28,18 @@ _batches = {"divisor": 1, "largest": 1}
 Result = TypeVar("Result")
 
 
-def keep_freed_memory(larger_batches: bool = True) -> bool:
-    """Let this process keep freed blocks of up to 1 GiB for its next tensors; True if that is possible (glibc).
+def keep_freed_memory(larger_batches: bool = True, largest: int = MAX_KEPT_BLOCK) -> bool:
+    """Let this process keep freed blocks for its next tensors; True if that is possible (glibc).
 
     The setting affects the whole process, so only commands and workers call it, not library functions.
 
     Args:
         larger_batches: whether `batch_for` gives the batches that are fastest then.
+        largest: bytes of the largest block that is kept.
     """
     kept = False
     if sys.platform.startswith("linux") and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        set_both = [library.mallopt(name, MAX_KEPT_BLOCK) for name in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)]
+        set_both = [library.mallopt(name, largest) for name in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)]
         kept = all(set_both)
         _process["keeps freed memory"] = kept and larger_batches
     return kept
