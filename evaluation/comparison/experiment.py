@@ -42,10 +42,10 @@ CHANCE = "random"
 UNDEFENDED = "fgvis-undefended"
 VEBI = "vebi"
 CHEAP_FIRST = ("control", "gradient", "architecture", "fitted", "perturbation", "fundus", "ablation", "game")
+"""Categories by rising cost."""
+
 REFUSING = ("architecture", "fitted")
 """Methods of these categories may refuse a network or a class, and are listed without figures then."""
-
-"""Categories by rising cost."""
 
 
 def all_methods(fundus: bool = False) -> tuple[str, ...]:
