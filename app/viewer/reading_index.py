@@ -39,8 +39,8 @@ class ReadingIndex:
         return tuple(head for head in [*self._heads.values()] if head.reader == reader)
 
     def marks(self, head: Reading) -> int:
-        """How many lesions the reader accepted, corrected or drew in the reading of this head."""
-        return self._marks[head.number]
+        """How many lesions the reader accepted, corrected or drew in the reading of this head; 0 if its row is gone."""
+        return self._marks.get(head.number, 0)
 
     @property
     def damaged(self) -> tuple[int, ...]:
