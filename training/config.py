@@ -233,6 +233,7 @@ class TrainingConfig(Section):
     `patience`: a stage ends after this number of epochs without a better validation AUROC (None: never).
     `threshold`: rule for the operating point on the validation set: Youden's J, or a specificity or sensitivity of at
         least 0.9 (see `metrics.classification.OPERATING_POINTS`).
+    `calibrate`: fit slope and shift of the score's logit (`metrics.platt`) to the validation set before the threshold.
     """
 
     seed: Seed = 0
@@ -246,6 +247,7 @@ class TrainingConfig(Section):
     )
     patience: Positive | None = None
     threshold: Literal["youden", "specificity", "sensitivity"] = "youden"
+    calibrate: bool = False
     network: NetworkSettings = NetworkSettings()
     data: DataSettings = DataSettings()
     preprocessing: InputSettings = InputSettings()

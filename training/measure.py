@@ -3,13 +3,15 @@
 All metrics are computed on the validation set, which was also used to choose the epoch and the threshold. So they are
 optimistic; use an independent test set (`retina-xai evaluate grades`). The threshold on p(RDR) is the operating point
 of the largest Youden's J, or of the highest sensitivity with a specificity of at least 0.9 (`threshold` in the
-settings). It is 0.5 if the validation set has only one class. scores.csv holds the score of every photograph of the
+settings). It is 0.5 if the validation set has only one class. With `calibrate`, slope and shift of the logit are fitted
+to the validation set first and are part of the weights; with one class, or a score that falls with the disease, the
+network stays as it is. scores.csv holds the score of every photograph of the
 validation and the test part (see `evaluation.grades.folds`).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import lightning
@@ -19,10 +21,12 @@ import torch
 
 import retina_xai
 from retina_xai.curves import draw_calibration, draw_roc
+from retina_xai.errors import InputError
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.io.files import write_csv, write_json
 from retina_xai.metrics.classification import OPERATING_POINTS, calibration, roc_curve
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, classifier_figures, figures_at
+from retina_xai.metrics.platt import Platt, fit_platt, logits_of_scores
 from retina_xai.models.checkpoint import ModelFacts, RdrClassifier, save_weights
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
@@ -50,6 +54,10 @@ def write_results(run: RunFolder, trained: Trained, data: StageData) -> dict[str
     photographs = data.chosen("validation")
     labels, patients = [photo.positive for photo in photographs], [photo.patient for photo in photographs]
     scores = _scores(trained, data.plain("validation"))
+    platt = _platt(trained.config, np.array(labels, bool), scores)
+    if platt is not None:
+        trained = replace(trained, net=trained.net.recalibrated(**asdict(platt)))
+        scores = _scores(trained, data.plain("validation"))
     sample = ScoredPhotographs.of(labels, scores, patients, trained.config.seed)
     _write_scores(run, trained, data, scores)
     point = OPERATING_POINTS[trained.config.threshold](sample.labels, sample.scores)
@@ -57,6 +65,7 @@ def write_results(run: RunFolder, trained: Trained, data: StageData) -> dict[str
     metrics = {
         **classifier_figures(sample),
         "sources": _sources(photographs, sample),
+        "calibrated": platt and asdict(platt),
         "threshold": threshold,
         "threshold_rule": trained.config.threshold,
         "at_threshold": figures_at(sample, threshold),
@@ -69,6 +78,16 @@ def write_results(run: RunFolder, trained: Trained, data: StageData) -> dict[str
     draw_learning(run.folder / "learning_curve.png", [best.scores for best in trained.history])
     write_json(run.folder / "metrics.json", metrics)
     return metrics
+
+
+def _platt(config: TrainingConfig, labels: np.ndarray, scores: np.ndarray) -> Platt | None:
+    """Slope and shift of the logit, if the settings ask for them and the validation set allows a fit."""
+    if not config.calibrate or len(set(labels.tolist())) < 2:
+        return None
+    try:
+        return fit_platt(labels, logits_of_scores(scores))
+    except InputError:
+        return None
 
 
 def _write_scores(run: RunFolder, trained: Trained, data: StageData, validation: np.ndarray) -> None:

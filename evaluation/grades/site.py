@@ -2,23 +2,20 @@
 
     retina-xai calibrate --data DIR [--labels FILE] [--rule youden] --out DIR
 
-The score becomes sigmoid(slope * z + shift), where z is the logit of the former score (Platt, "Probabilistic outputs
-for support vector machines", 1999; logistic regression without a penalty). The threshold is the one of the rule. Both
-are monotonic, so the AUROC does not change. They are stored in new weights OUT/rdr.safetensors: slope and shift in the
-last layer, so that these weights are used like any others.
+The logit of the score gets a slope and a shift (`metrics.platt`); the threshold is the one of the rule. The AUROC does
+not change. They are stored in new weights OUT/rdr.safetensors: slope and shift in the last layer, so that these weights
+are used like any others.
 
 The figures are out of fold, five folds by patient, because those of the photographs that a threshold was chosen on are
 optimistic. They are of the gradable photographs, before and after.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from retina_xai.errors import InputError, RetinaXaiError, UsageError
 from retina_xai.evaluation.grades.run import GradesEvaluation
@@ -33,7 +30,8 @@ from retina_xai.metrics.classification import (
     expected_calibration_error,
 )
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, figures_at
-from retina_xai.models.checkpoint import RDR, RdrClassifier, save_weights
+from retina_xai.metrics.platt import Platt, fit_platt, logits_of_scores
+from retina_xai.models.checkpoint import RdrClassifier, save_weights
 from retina_xai.runner import RunOutcome, claim
 
 COMMAND = "calibrate"
@@ -41,7 +39,6 @@ FOLDS = 5
 LEAST = 20
 """Photographs of each class, below which slope and threshold are mostly chance."""
 
-LARGEST_LOGIT = 30.0
 WEIGHTS_NAME = "rdr.safetensors"
 
 
@@ -63,13 +60,8 @@ class SiteSettings:
 class SiteFit:
     """Slope and shift of the logit, and the threshold of the score that they give."""
 
-    slope: float
-    shift: float
+    platt: Platt
     threshold: float
-
-    def scores(self, logits: np.ndarray) -> np.ndarray:
-        """The new scores (N,) of former logits (N,)."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * logits + self.shift, -LARGEST_LOGIT, LARGEST_LOGIT))))
 
 
 def calibrate_site(
@@ -98,7 +90,8 @@ def calibrate_site(
         scores = np.array([verdict.score for _, verdict in graded], float)
         _check_counts(labels, run.failures)
         fit = fit_site(labels, logits_of_scores(scores), settings.rule)
-        facts = {**_figures(labels, patients, scores, settings), **asdict(fit), "photographs": len(labels)}
+        figures = _figures(labels, patients, scores, settings)
+        facts = {**figures, **asdict(fit.platt), "threshold": fit.threshold, "photographs": len(labels)}
         _save_adapted(out / WEIGHTS_NAME, classifier, fit, facts)
         write_json(out / "calibration.json", {**claimed, **facts})
     return facts, run
@@ -110,24 +103,9 @@ def fit_site(labels: np.ndarray, logits: np.ndarray, rule: str) -> SiteFit:
     Raises:
         InputError: the slope is not positive.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=np.inf, max_iter=1000).fit(logits[:, None], labels)
-    slope, shift = float(model.coef_[0, 0]), float(model.intercept_[0])
-    if slope <= 0:
-        raise InputError(
-            f"the scores do not rise with the disease (slope {slope:.2f}): check the labels and --positive"
-        )
-    fit = SiteFit(slope, shift, 0.5)
-    point = OPERATING_POINTS[rule](labels, fit.scores(logits))
-    return fit if point is None else replace(fit, threshold=float(np.clip(point.threshold, 0, 1)))
-
-
-def logits_of_scores(scores: np.ndarray) -> np.ndarray:
-    """log(p / (1 - p)) of scores (N,), bounded."""
-    least = 1 / (1 + np.exp(LARGEST_LOGIT))
-    inner = np.clip(scores, least, 1 - least)
-    return np.asarray(np.log(inner) - np.log1p(-inner))
+    platt = fit_platt(labels, logits)
+    point = OPERATING_POINTS[rule](labels, platt.scores(logits))
+    return SiteFit(platt, 0.5 if point is None else float(np.clip(point.threshold, 0, 1)))
 
 
 def _check_counts(labels: np.ndarray, failures: Sequence[tuple[Any, RetinaXaiError]]) -> None:
@@ -150,7 +128,7 @@ def _figures(
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=settings.seed)
     for others, own in folds.split(logits, labels, patients):
         fit = fit_site(labels[others], logits[others], settings.rule)
-        after[own] = fit.scores(logits[own])
+        after[own] = fit.platt.scores(logits[own])
         called[own] = after[own] >= fit.threshold
     former = (scores >= settings.classifier.facts.threshold).astype(float)
     return {
@@ -166,10 +144,6 @@ def _figures(
 
 def _save_adapted(path: Path, classifier: RdrClassifier, fit: SiteFit, facts: dict[str, Any]) -> None:
     """Write the network with slope and shift in its last layer, and the threshold."""
-    net = copy.deepcopy(classifier.model)
-    with torch.no_grad():
-        net.classifier.weight.mul_(fit.slope)
-        net.classifier.bias.mul_(fit.slope)
-        net.classifier.bias[RDR].add_(fit.shift)
+    net = classifier.model.recalibrated(**asdict(fit.platt))
     training = {**classifier.facts.training, "site": {**facts, "weights_before": classifier.sha256}}
     save_weights(path, net, replace(classifier.facts, threshold=fit.threshold, training=training))

@@ -9,6 +9,7 @@ weights accept any input size (the staged training starts at 112 px).
 Source: Antony and Brueggemann (o_O), Kaggle diabetic retinopathy detection, 2015; FGVis supplement A4.2.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import cast
 
@@ -103,6 +104,15 @@ class RdrNet(nn.Module):
                 "check the batch dimension and the size"
             )
         return cast(torch.Tensor, self.classifier(self.features(images).mean(dim=(2, 3))))
+
+    def recalibrated(self, slope: float, shift: float) -> "RdrNet":
+        """A copy whose logits are multiplied by `slope`; `shift` is then added to that of the last class."""
+        net = copy.deepcopy(self)
+        with torch.no_grad():
+            net.classifier.weight.mul_(slope)
+            net.classifier.bias.mul_(slope)
+            net.classifier.bias[-1].add_(shift)
+        return net
 
 
 def _block(channels: int, filters: int, layer: Conv) -> list[nn.Module]:

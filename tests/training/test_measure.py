@@ -11,6 +11,7 @@ import torch
 from retina_xai.grades.photographs import LabelledPhotograph, LabelledSet
 from retina_xai.metrics.classification import auroc_interval, sensitivity_at_specificity, youden_point
 from retina_xai.metrics.classifier_figures import ScoredPhotographs, figures_at
+from retina_xai.metrics.platt import Platt, logits_of_scores
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
@@ -108,6 +109,31 @@ def test_the_threshold_follows_the_rule_of_the_settings(tmp_path: Path) -> None:
         assert metrics["threshold"] == (point.threshold if point.threshold <= 1 else 0.5)
         assert load_classifier(tmp_path / name / "rdr.safetensors").facts.threshold == metrics["threshold"]
     assert json.loads((tmp_path / "youden" / "metrics.json").read_text())["threshold"] != metrics["threshold"]
+
+
+def test_a_calibrated_network_keeps_the_order_of_its_scores(tmp_path: Path) -> None:
+    levels = [0, 2, 1, 3, 0, 4, 0, 2, 0, 2, 1]
+    before, plain = _measured(tmp_path / "plain", levels)
+    assert before["calibrated"] is None
+    order = np.argsort(plain)
+    best = [0 if position < 6 else 2 for position in np.argsort(order)]  # grades that rise with the score, but one
+    best[order[2]], best[order[8]] = 2, 0
+    after, scores = _measured(tmp_path / "fitted", best, CONFIG.model_copy(update={"calibrate": True}))
+    fit = after["calibrated"]
+    assert fit["slope"] > 1
+    expected = Platt(**fit).scores(logits_of_scores(plain))
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert scores.mean() == pytest.approx(np.mean(np.array(best) >= 2), abs=1e-3)
+
+
+def test_scores_that_fall_with_the_disease_are_not_calibrated(tmp_path: Path) -> None:
+    _, plain = _measured(tmp_path / "plain", [0] * 5 + [2] * 6)
+    falling = [2 if position < 6 else 0 for position in np.argsort(np.argsort(plain))]
+    config = CONFIG.model_copy(update={"calibrate": True})
+    metrics, scores = _measured(tmp_path / "falling", falling, config)
+    assert metrics["calibrated"] is None
+    np.testing.assert_allclose(scores, plain, atol=1e-6)
+    assert _measured(tmp_path / "one", [0] * 11, config)[0]["calibrated"] is None
 
 
 @pytest.mark.parametrize(("grades", "positives"), [([0, 1, 0], 0), ([2, 3, 4], 3)])
