@@ -1,4 +1,4 @@
-"""Calibration by slope and shift: the score becomes sigmoid(slope * z + shift), where z is the logit of the former score.
+"""Calibration by slope and shift: the score becomes sigmoid(slope * z + shift), z being the logit of the former score.
 
 Platt, "Probabilistic outputs for support vector machines", 1999; here a logistic regression without a penalty. With a
 positive slope it is monotonic, so the AUROC does not change.
