@@ -214,14 +214,15 @@ class OptimiserSettings(Section):
 class HardwareSettings(Section):
     """Arguments of Lightning's Trainer, and `workers`, the data loader's processes, which do not change the result.
 
-    `devices` is a number from 1, or -1 for all. `hardware` checks that this machine has what is asked for.
+    `devices` is a number from 1, or -1 for all. `precision` "auto" is "bf16-mixed" where the processor or the GPU has
+    instructions for bfloat16, otherwise "32-true". `hardware` checks that this machine has what is asked for.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: Annotated[int, Field(ge=1, le=1024)] | Literal["auto", -1] = "auto"
     num_nodes: int = Field(default=1, ge=1, le=10_000)
     strategy: str = "auto"
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["auto", "32-true", "16-mixed", "bf16-mixed"] = "32-true"
     workers: int = Field(default=0, ge=0, le=256)
     channels_last: bool = True
     tensorboard: bool = False

@@ -17,11 +17,24 @@ from retina_xai.errors import UsageError
 from retina_xai.training.config import HardwareSettings
 
 SETTINGS = ("accelerator", "devices", "num_nodes", "strategy", "precision")
+CPU_BFLOAT16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+"""Functions of `torch.cpu` that tell whether the processor computes in bfloat16 itself, not by emulation."""
 
 
 def trainer_arguments(settings: HardwareSettings) -> dict[str, Any]:
     """The arguments of the Trainer that choose the hardware."""
-    return {name: getattr(settings, name) for name in SETTINGS}
+    return {**{name: getattr(settings, name) for name in SETTINGS}, "precision": precision_of(settings)}
+
+
+def precision_of(settings: HardwareSettings) -> str:
+    """The precision of the settings; for "auto", that of this machine."""
+    if settings.precision != "auto":
+        return settings.precision
+    if settings.accelerator != "cpu" and torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = any(getattr(torch.cpu, name, bool)() for name in CPU_BFLOAT16)
+    return "bf16-mixed" if fast else "32-true"
 
 
 def check_hardware(settings: HardwareSettings, started: int = 1) -> None:

@@ -32,6 +32,7 @@ from retina_xai.models.rdr import RdrNet
 from retina_xai.training.config import TrainingConfig
 from retina_xai.training.curves import draw_learning
 from retina_xai.training.data.loading import StageData
+from retina_xai.training.hardware import precision_of
 from retina_xai.training.state import BestCheckpoint, RunFolder
 
 SCORE_COLUMNS = ("image", "patient", "level", "part", "score")
@@ -137,6 +138,7 @@ def _facts(trained: Trained) -> dict[str, Any]:
         **_own_labels(trained),
         "split": "given" if config.data.split else f"fold {config.data.fold} of {config.data.folds}",
         "seed": config.seed,
+        "precision": precision_of(config.hardware),
         "stages": stages,
         "versions": {
             "retina_xai": retina_xai.__version__,
