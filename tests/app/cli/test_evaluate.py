@@ -74,10 +74,10 @@ def test_other_splits_and_rules_are_refused(call, phantoms, weights, tmp_path, o
 
 
 MEASURED = {
-    "haemorrhages": {"lesions": 18, "lesions_hit": 13, "pixels": 27177, "pixels_found": 5444},
-    "hard_exudates": {"lesions": 14, "lesions_hit": 12, "pixels": 38418, "pixels_found": 18377},
-    "soft_exudates": {"lesions": 1, "lesions_hit": 1, "pixels": 1775, "pixels_found": 843},
-    "red_small_dots": {"lesions": 11, "lesions_hit": 6, "pixels": 757, "pixels_found": 353},
+    "haemorrhages": {"lesions": 18, "lesions_hit": 10, "pixels": 27177, "pixels_found": 5678},
+    "hard_exudates": {"lesions": 14, "lesions_hit": 9, "pixels": 38418, "pixels_found": 3162},
+    "soft_exudates": {"lesions": 1, "lesions_hit": 1, "pixels": 1775, "pixels_found": 534},
+    "red_small_dots": {"lesions": 11, "lesions_hit": 3, "pixels": 757, "pixels_found": 203},
 }
 """Of images 1 and 3 of DiaretDB1 v2.1 by saliency with the weights of the package."""
 
@@ -99,12 +99,12 @@ def test_figures_of_two_real_photographs(call, real_data, tmp_path):
     assert (code, err) == (0, "")
     result = json.loads((out / "result.json").read_text())
     assert [image["name"] for image in result["images"]] == ["diaretdb1_image001", "diaretdb1_image003"]
-    assert [image["score"] for image in result["images"]] == pytest.approx([0.98254, 0.95427], abs=1e-3)
+    assert [image["score"] for image in result["images"]] == pytest.approx([0.90422, 0.90329], abs=1e-3)
     prediction = result["prediction"]
     assert prediction["counts"]["field_pixels"] == pytest.approx(2850487, rel=1e-3)
-    assert prediction["counts"]["predicted_pixels"] == pytest.approx(120872, rel=0.02)
-    assert prediction["figures"]["false_positives_per_image"]["value"] == pytest.approx(546, rel=0.05)
-    assert prediction["figures"]["area_fraction"]["chance"] == pytest.approx(0.0424, rel=0.02)
+    assert prediction["counts"]["predicted_pixels"] == pytest.approx(63089, rel=0.02)
+    assert prediction["figures"]["false_positives_per_image"]["value"] == pytest.approx(322, rel=0.05)
+    assert prediction["figures"]["area_fraction"]["chance"] == pytest.approx(0.0221, rel=0.02)
     for name, measured in MEASURED.items():
         counts = result["lesion_types"][name]["counts"]
         for key, tolerance in (
@@ -115,7 +115,7 @@ def test_figures_of_two_real_photographs(call, real_data, tmp_path):
         ):
             assert counts[key] == pytest.approx(measured[key], abs=tolerance), f"{name}: {key}"
     everything = result["lesion_types"]["any"]
-    assert everything["average_precision"] == pytest.approx(0.1768, abs=0.005)
+    assert everything["average_precision"] == pytest.approx(0.1004, abs=0.005)
     assert everything["average_precision_of_chance"] == pytest.approx(68061 / 2850487, abs=1e-4)
-    assert everything["figures"]["lesion"]["chance"] == pytest.approx(0.25, abs=0.05)
-    assert everything["froc"]["mean"]["value"] == pytest.approx(0.093, abs=0.03)
+    assert everything["figures"]["lesion"]["chance"] == pytest.approx(0.215, abs=0.05)
+    assert everything["froc"]["mean"]["value"] == pytest.approx(0.047, abs=0.03)
