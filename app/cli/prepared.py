@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from retina_xai.runner import Executor
 
 
-KEPT = 2**24
-"""Bytes of the largest freed block that is kept: the four games of a photograph need 13 MB for a layer."""
+KEPT = 2**25
+"""Bytes of the largest freed block that is kept: the four games of a photograph need 26 MB for a layer."""
 
 
 def classifier(weights: Path | None, device: str) -> "RdrClassifier":

@@ -2,7 +2,8 @@
 
 Post-processing alone raises the figures of any method, so a fair baseline has the same: `PostProcessed` puts the
 evidence of a method, divided by its maximum, in the place of the deleted share 1 - m of the game. Everything else is
-the code of the retina protocol: weighting by the change, smoothing, flips, scaling by the score, candidate threshold.
+the code of the retina protocol: weighting by the change, smoothing, flips, magnifications, scaling by the score,
+candidate threshold.
 
 Two controls: the contrast of the photograph without any network (all pixels deleted, not scaled by a score), and the
 retina protocol on a network with shuffled weights. Shuffling alone makes the output of a network with batch
@@ -35,7 +36,8 @@ from retina_xai.models.rdr import RdrNet
 
 OURS = "retina"
 COARSE_STRIDE = 16 / 224
-"""Every flip is one occlusion, so the stride is twice the default: as many passes as without flips."""
+"""Every flip is one occlusion, so the stride is twice the default: as many passes as without flips, at each
+magnification."""
 
 ESTIMATED_ON = 8
 """Photographs on which the statistics of a shuffled network are estimated."""

@@ -1,28 +1,29 @@
-"""The retina protocol (ours): FGVis with smoother evidence, averaged over flips, for fundus photographs.
+"""The retina protocol (ours): FGVis with smoother evidence, averaged over flips and two magnifications, for fundus
+photographs.
 
-The game is that of the paper. Six changes turn its scattered masks into evidence of lesions:
+The game is that of the paper. Five changes turn its scattered masks into evidence of lesions:
 
-    change_F = mean over channels of F^-1[ (1 - m_F) min(|F x - r|, 1) ]      for every flip F
-    e        = (mean over flips of sqrt(G * change_F))^2,       evidence = p_c(x) e / max e
+    change_V = mean over channels of (1 - m_V) min(|V x - r|, 1)          for every view V: a magnification and a flip
+    e        = (mean over views of V^-1 sqrt(G * change_V))^2,            evidence = p_c(x) e / max e
 
 1. Weighting by the change: if a pixel equals its reference, deleting it changes nothing, so its mask value is not
    evidence. The change is capped at one unit of the network's input; otherwise bright exudates would dominate
    haemorrhages. Mask values of the start mask (at most 0.01 deleted) count as 0, so a photograph whose score is below
-   the stop from the beginning has no evidence.
+   the stop from the beginning has no evidence; it is not enlarged.
 2. Smoothing by a Gaussian G of a few network pixels, the size of small lesions, because the mask consists of scattered
-   pixels.
-3. Averaging over the image, both flips and their composition. The network has no preferred orientation, so evidence in
-   only one of the four games is random. The power mean (exponent 1/2) is between the arithmetic mean, which shows all
-   evidence, and the geometric mean, which shows only what the four games agree on.
+   pixels. G has as many pixels in an enlarged image, so it is smaller on the retina there.
+3. Averaging over eight views: the image, both flips and their composition, each at the size of the network's input and
+   enlarged by 10/7 (448 to 640 pixels, bicubic). The network has no preferred orientation and tolerates some change of
+   scale, so evidence in only one of the games is random. In the enlarged image the smallest lesions are large enough
+   for the network. The power mean (exponent 1/2) is between the arithmetic mean, which shows all evidence, and the
+   geometric mean, which shows only what the games agree on.
 4. Fewer steps, and a defence in two stages ("staged", see `games.defence`): 40 steps under the paper's bounds find
    sparse evidence, then the reference bounds let the score fall below the stop, nearly always within 5 more steps.
    Under the paper's bounds alone, the score oscillates for hundreds of steps that only enlarge the mask.
 5. Scaling by the score p_c(x), so that evidence is comparable between photographs: it is weak if the network gives the
    disease a low score.
-6. Candidates start at 7 % of the maximum instead of 4 %, because lower values are the tails of the Gaussians. The map
-   still contains them.
 
-The attribution is (mean over flips of sqrt(G * change_F))^2, without the score and the maximum; it has no sign.
+The attribution is (mean over views of V^-1 sqrt(G * change_V))^2, without the score and the maximum; it has no sign.
 
 Use weights whose preprocessing subtracts the local background: then r = 0 is the background of a pixel, and |x - r| its
 contrast.
@@ -34,7 +35,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from retina_xai.errors import UsageError
+from retina_xai.errors import ModelError, UsageError
 from retina_xai.explainers.explainer import (
     Explainer,
     Explanation,
@@ -51,6 +52,7 @@ from retina_xai.games.engine import OnStep
 from retina_xai.games.game import GAMES
 from retina_xai.games.references import reference_for
 from retina_xai.games.smoothing import gaussian_blur
+from retina_xai.lesions.thresholds import FRACTION
 from retina_xai.models.scores import score_name, score_spec
 
 RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1, defence="staged")
@@ -58,19 +60,24 @@ START_MASK_MIN = GAMES["deletion"].start[0]
 MAX_CHANGE = 1.0
 """In units of the network's normalised input."""
 FLIPS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
-"""Dimensions that are flipped in each of the four games."""
+"""Dimensions that are flipped in each of the four games of a magnification."""
+MAGNIFICATIONS = (1.0, 10 / 7)
+MAX_MAGNIFICATION = 4.0
 
 
 @dataclass(frozen=True)
 class RetinaFGVis(Explainer):
-    """FGVis with evidence that is weighted by the change, smoothed, averaged over flips and scaled by the score.
+    """FGVis with evidence that is weighted by the change, smoothed, averaged over views and scaled by the score.
 
-    Mask, explained image, scores and iterations of the explanation are those of the game on the image without a flip.
+    Mask, explained image, scores and iterations of the explanation are those of the game on the image itself.
 
     Args:
         game: a deletion game.
-        smoothing: standard deviation of G as a share of the longer side, in [0, 0.1]; 0 disables smoothing.
+        smoothing: standard deviation of G as a share of the longer side of the image, in [0, 0.1], in pixels the same
+            for every magnification; 0 disables smoothing.
         fraction: share of the maximum at which lesion candidates start, in [0, 1]; it does not change the evidence.
+        magnifications: of the image, from 1 to 4; the first is 1. Four games are played at each. Give (1.0,) for a
+            network of one input size.
 
     Raises:
         UsageError: another game, or a value outside these ranges.
@@ -79,7 +86,8 @@ class RetinaFGVis(Explainer):
     method: ClassVar[str] = "retina"
     game: FGVis = RETINA_GAME
     smoothing: float = 4 / 448
-    fraction: float = 0.07
+    fraction: float = FRACTION
+    magnifications: tuple[float, ...] = MAGNIFICATIONS
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,6 +99,10 @@ class RetinaFGVis(Explainer):
             raise UsageError(f"smoothing {self.smoothing}: give a share of the side from 0 to 0.1")
         if not 0 <= self.fraction <= 1:
             raise UsageError(f"fraction {self.fraction}: give a share of the maximum from 0 to 1")
+        if self.magnifications[:1] != (1.0,) or not all(1 <= one <= MAX_MAGNIFICATION for one in self.magnifications):
+            raise UsageError(
+                f"magnifications {self.magnifications}: give 1.0 first, and factors from 1 to {MAX_MAGNIFICATION:g}"
+            )
         if not score_spec(self.score).probability:
             raise UsageError(
                 f"score {score_name(self.score)!r}: the retina protocol scales evidence by a score in [0, 1], give "
@@ -108,16 +120,17 @@ class RetinaFGVis(Explainer):
             with self.network(model) as network, torch.no_grad():
                 targets = resolve_targets(None, check_logits(network(images)))
         target = given_targets(targets, images).expand(len(images))
-        views = torch.stack([_flipped(images, flip) for flip in FLIPS], dim=1).flatten(0, 1)
-        # on a CPU, the games of one image are one batch, so that its result does not depend on the other images
-        batch = self.game.batch_size or (len(FLIPS) if images.device.type == "cpu" else None)
-        game = replace(self.game, batch_size=batch, score=self.score)
-        played = game(model, views, target.repeat_interleave(len(FLIPS)), on_step=on_step)
-        changes = self._change(played, views).reshape(len(images), len(FLIPS), 1, *images.shape[-2:])
-        smoothed = [self._smooth(_flipped(changes[:, index], flip)).sqrt() for index, flip in enumerate(FLIPS)]
-        mean = torch.stack(smoothed).sum(dim=0)[:, 0].square()
-        peak = mean.amax(dim=(1, 2), keepdim=True)
+        sigma = self.smoothing * max(images.shape[-2:])
+        played, root = self._play(model, images, target, sigma, on_step)
         first = rows(played, slice(None, None, len(FLIPS)))
+        stop = self.game.stop_score
+        shown = torch.ones_like(first.converged) if stop is None else first.score_before >= stop
+        for magnification in self.magnifications[1:] if shown.any() else ():
+            enlarged = self._magnified(model, images[shown], magnification)
+            _, more = self._play(model, enlarged, target[shown], sigma, on_step)
+            root[shown] += nn.functional.interpolate(more, images.shape[-2:], mode="bilinear", antialias=True)
+        mean = (root / len(self.magnifications))[:, 0].square()
+        peak = mean.amax(dim=(1, 2), keepdim=True)
         evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * first.score_before[:, None, None]
         return replace(
             first,
@@ -128,8 +141,9 @@ class RetinaFGVis(Explainer):
         )
 
     def plan(self) -> Plan:
-        """One batch of games: on the image and on each of its flips."""
-        return self.game.plan()
+        """One batch of games per magnification: on the image and on each of its flips."""
+        games, steps = self.game.plan()
+        return Plan(games * len(self.magnifications), steps)
 
     @property
     def seed(self) -> int:
@@ -152,7 +166,36 @@ class RetinaFGVis(Explainer):
     def settings(self) -> dict[str, Any]:
         """All settings that change the result, as plain values for reports."""
         own = {"method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
-        return {**self.game.settings(), **own, "score": score_name(self.score)}
+        views = {"magnifications": self.magnifications}
+        return {**self.game.settings(), **own, **views, "score": score_name(self.score)}
+
+    def _magnified(self, model: nn.Module, images: Tensor, magnification: float) -> Tensor:
+        size = [round(magnification * side) for side in images.shape[-2:]]
+        enlarged = nn.functional.interpolate(images, size, mode="bicubic", align_corners=False)
+        try:
+            with self.network(model) as network, torch.no_grad():
+                network(enlarged[:1])
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise ModelError(
+                f"the network does not accept images of {size[0]} x {size[1]} pixels: give magnifications=(1.0,)"
+            ) from error
+        return enlarged
+
+    def _play(
+        self, model: nn.Module, images: Tensor, target: Tensor, sigma: float, on_step: OnStep | None
+    ) -> tuple[Explanation, Tensor]:
+        """Four games per image (N, C, h, w), and the mean over the flips of sqrt(G * change), (N, 1, h, w).
+
+        `sigma`: standard deviation of G in pixels.
+        """
+        views = torch.stack([_flipped(images, flip) for flip in FLIPS], dim=1).flatten(0, 1)
+        # on a CPU, the games of one image are one batch, so that its result does not depend on the other images
+        batch = self.game.batch_size or (len(FLIPS) if images.device.type == "cpu" else None)
+        game = replace(self.game, batch_size=batch, score=self.score)
+        played = game(model, views, target.repeat_interleave(len(FLIPS)), on_step=on_step)
+        changes = self._change(played, views).reshape(len(images), len(FLIPS), 1, *images.shape[-2:])
+        smoothed = [_smooth(_flipped(changes[:, index], flip), sigma).sqrt() for index, flip in enumerate(FLIPS)]
+        return played, torch.stack(smoothed).mean(dim=0)
 
     def _change(self, played: Explanation, images: Tensor) -> Tensor:
         """The change by the deletion, mean over channels, (N, 1, H, W)."""
@@ -161,12 +204,12 @@ class RetinaFGVis(Explainer):
         deleted = deleted * (deleted > 1 - START_MASK_MIN)
         return (deleted * (images - reference).abs().clamp(max=MAX_CHANGE)).mean(dim=1, keepdim=True)
 
-    def _smooth(self, change: Tensor) -> Tensor:
-        sigma = self.smoothing * max(change.shape[-2:])
-        if sigma == 0:
-            return change
-        radius = min(int(3 * sigma) + 1, min(change.shape[-2:]) - 1)
-        return gaussian_blur(change, radius, sigma)
+
+def _smooth(change: Tensor, sigma: float) -> Tensor:
+    if sigma == 0:
+        return change
+    radius = min(int(3 * sigma) + 1, min(change.shape[-2:]) - 1)
+    return gaussian_blur(change, radius, sigma)
 
 
 def _flipped(images: Tensor, flip: tuple[int, ...]) -> Tensor:

@@ -191,7 +191,7 @@ def test_the_retina_protocol_is_the_power_mean_over_flips_of_the_capped_change_t
     images = torch.full((1, 3, 6, 8), 4.0)
     images[..., 2, 3] = torch.tensor([0.2, 0.4, 3.0])
     images[0, 0, 0, 7] = images[0, 0, 5, 0] = images[0, 0, 5, 7] = 3.0
-    evidence = RetinaFGVis(KnownGame(), smoothing=0)(nn.Identity(), images, 0).evidence[0]
+    evidence = RetinaFGVis(KnownGame(), smoothing=0, magnifications=(1.0,))(nn.Identity(), images, 0).evidence[0]
     expected = torch.zeros(6, 8)
     # The first pixel changes by the cap of 1 in each of the four games, half deleted: at another place in each flip.
     expected[0, 1] = expected[0, 6] = expected[5, 1] = expected[5, 6] = (0.5**0.5 / 4) ** 2
@@ -204,7 +204,7 @@ def test_the_retina_protocol_takes_the_change_against_the_reference_of_its_game(
     images[..., 2, 3] = torch.tensor([0.2, 0.4, 0.3])
     images[0, 0, 0, 7] = images[0, 0, 5, 0] = images[0, 0, 5, 7] = 3.0
     game = KnownGame(reference="noise", seed=3)
-    evidence = RetinaFGVis(game, smoothing=0)(nn.Identity(), images, 0).evidence[0]
+    evidence = RetinaFGVis(game, smoothing=0, magnifications=(1.0,))(nn.Identity(), images, 0).evidence[0]
     change = (images - GaussianNoise()(images, 3))[0, :, 2, 3].abs().mean()
     ratio = (change / 1.0).item()  # the other pixel changes by the cap of 1, in each of four games instead of one
     assert evidence[2, 3] / evidence[0, 1] == pytest.approx(ratio, rel=1e-4)
@@ -224,10 +224,11 @@ def test_the_retina_protocol_ignores_pixels_that_equal_the_reference():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     images = torch.randn(1, 3, 32, 32)
     images[..., :16] = 0
-    evidence = RetinaFGVis(FGVis(lam=0.0, lr=0.1, iterations=5), smoothing=0)(model, images, 0).evidence
+    game = FGVis(lam=0.0, lr=0.1, iterations=5)
+    evidence = RetinaFGVis(game, smoothing=0, magnifications=(1.0,))(model, images, 0).evidence
     assert evidence[..., :16].max() == 0
     assert evidence[..., 16:].max() > 0
-    spread = RetinaFGVis(FGVis(lam=0.0, lr=0.1, iterations=5), smoothing=2 / 32)(model, images, 0).evidence
+    spread = RetinaFGVis(game, smoothing=2 / 32)(model, images, 0).evidence
     assert spread[..., 15].max() > 0
 
 
