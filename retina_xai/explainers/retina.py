@@ -166,7 +166,7 @@ class RetinaFGVis(Explainer):
     def settings(self) -> dict[str, Any]:
         """All settings that change the result, as plain values for reports."""
         own = {"method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
-        views = {"magnifications": self.magnifications}
+        views = {"magnifications": list(self.magnifications)}
         return {**self.game.settings(), **own, **views, "score": score_name(self.score)}
 
     def _magnified(self, model: nn.Module, images: Tensor, magnification: float) -> Tensor:

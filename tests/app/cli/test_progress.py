@@ -154,4 +154,4 @@ def test_localize_and_evaluate_show_steps(monkeypatch, capsys, tmp_path, weights
     out = ("--out", tmp_path / "out", "--weights", weights)
     code, _, err = command(monkeypatch, capsys)(name, *place, *out, "--set", "game.iterations=2")
     assert (code, err) == (0, "")
-    assert shown() == [f"{verb} a.png: step {step}/2" for step in range(3)]
+    assert shown() == [f"{verb} a.png: game {game}/2, step {step}/2" for game in (1, 2) for step in range(3)]

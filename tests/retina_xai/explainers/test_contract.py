@@ -128,7 +128,7 @@ def test_settings_contain_every_field_that_a_result_depends_on(name):
     settings = explainer.settings()
     assert settings.keys() == {"method", *held} - NOT_REPORTED
     for key in settings.keys() - {"method", "lam", "weights"}:
-        assert settings[key] == held[key]
+        assert settings[key] == (list(held[key]) if isinstance(held[key], tuple) else held[key])
 
 
 @EVERY

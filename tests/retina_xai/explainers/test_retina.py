@@ -89,7 +89,7 @@ def test_evidence_is_the_power_mean_over_magnifications():
     reduced = nn.functional.interpolate(alone[1], (28, 28), mode="bilinear", antialias=True)
     torch.testing.assert_close(found.attribution, ((alone[0] + reduced) / 2).square())
     assert RetinaFGVis(**settings, magnifications=(1.0, 2.0)).plan().games == 2
-    assert found.settings["magnifications"] == (1.0, 2.0)
+    assert found.settings["magnifications"] == [1.0, 2.0]
 
 
 def test_a_network_of_one_input_size_needs_one_magnification():
