@@ -175,6 +175,8 @@ class RetinaFGVis(Explainer):
         try:
             with self.network(model) as network, torch.no_grad():
                 network(enlarged[:1])
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, AssertionError, ValueError) as error:
             raise ModelError(
                 f"the network does not accept images of {size[0]} x {size[1]} pixels: give magnifications=(1.0,)"
