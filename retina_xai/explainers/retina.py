@@ -4,7 +4,7 @@ photographs.
 The game is that of the paper. Five changes turn its scattered masks into evidence of lesions:
 
     change_V = mean over channels of (1 - m_V) min(|V x - r|, 1)          for every view V: a magnification and a flip
-    e        = (mean over views of V^-1 sqrt(G * change_V))^2,            evidence = p_c(x) e / max e
+    e        = p_c(x) (mean over views of V^-1 sqrt(G * change_V))^2,     evidence = e / (e + h)
 
 1. Weighting by the change: if a pixel equals its reference, deleting it changes nothing, so its mask value is not
    evidence. The change is capped at one unit of the network's input; otherwise bright exudates would dominate
@@ -20,15 +20,18 @@ The game is that of the paper. Five changes turn its scattered masks into eviden
 4. Fewer steps, and a defence in two stages ("staged", see `games.defence`): 40 steps under the paper's bounds find
    sparse evidence, then the reference bounds let the score fall below the stop, nearly always within 5 more steps.
    Under the paper's bounds alone, the score oscillates for hundreds of steps that only enlarge the mask.
-5. Scaling by the score p_c(x), so that evidence is comparable between photographs: it is weak if the network gives the
-   disease a low score.
+5. Scaling by the score p_c(x) and by a constant h (`half_change`), so that evidence is comparable between photographs:
+   it is weak if the network gives the disease a low score, or if the games delete little anywhere. e is at most 1;
+   where it equals h, evidence is 0.5. Divided by the maximum of its photograph instead, the strongest place of a
+   photograph with few and faint lesions would count as much as the strongest lesion of one with many.
 
-The attribution is (mean over views of V^-1 sqrt(G * change_V))^2, without the score and the maximum; it has no sign.
+The attribution is (mean over views of V^-1 sqrt(G * change_V))^2, without the score and h; it has no sign.
 
 Use weights whose preprocessing subtracts the local background: then r = 0 is the background of a pixel, and |x - r| its
 contrast.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -52,7 +55,6 @@ from retina_xai.games.engine import OnStep
 from retina_xai.games.game import GAMES
 from retina_xai.games.references import reference_for
 from retina_xai.games.smoothing import gaussian_blur
-from retina_xai.lesions.thresholds import FRACTION
 from retina_xai.models.scores import score_name, score_spec
 
 RETINA_GAME = FGVis(lam=1e-10, lr=0.25, iterations=80, stop_score=0.1, defence="staged")
@@ -76,6 +78,7 @@ class RetinaFGVis(Explainer):
         smoothing: standard deviation of G as a share of the longer side of the image, in [0, 0.1], in pixels the same
             for every magnification; 0 disables smoothing.
         fraction: share of the maximum at which lesion candidates start, in [0, 1]; it does not change the evidence.
+        half_change: the h above, at least 0; with 0, evidence is e divided by its maximum and multiplied by p_c(x).
         magnifications: of the image, from 1 to 4; the first is 1. Four games are played at each. Give (1.0,) for a
             network of one input size.
 
@@ -86,7 +89,8 @@ class RetinaFGVis(Explainer):
     method: ClassVar[str] = "retina"
     game: FGVis = RETINA_GAME
     smoothing: float = 4 / 448
-    fraction: float = FRACTION
+    fraction: float = 0.08
+    half_change: float = 0.05
     magnifications: tuple[float, ...] = MAGNIFICATIONS
 
     def __post_init__(self) -> None:
@@ -99,6 +103,8 @@ class RetinaFGVis(Explainer):
             raise UsageError(f"smoothing {self.smoothing}: give a share of the side from 0 to 0.1")
         if not 0 <= self.fraction <= 1:
             raise UsageError(f"fraction {self.fraction}: give a share of the maximum from 0 to 1")
+        if not 0 <= self.half_change < math.inf:
+            raise UsageError(f"half_change {self.half_change}: give a finite number of at least 0")
         if self.magnifications[:1] != (1.0,) or not all(1 <= one <= MAX_MAGNIFICATION for one in self.magnifications):
             raise UsageError(
                 f"magnifications {self.magnifications}: give 1.0 first, and factors from 1 to {MAX_MAGNIFICATION:g}"
@@ -130,11 +136,9 @@ class RetinaFGVis(Explainer):
             _, more = self._play(model, enlarged, target[shown], sigma, on_step)
             root[shown] += nn.functional.interpolate(more, images.shape[-2:], mode="bilinear", antialias=True)
         mean = (root / len(self.magnifications))[:, 0].square()
-        peak = mean.amax(dim=(1, 2), keepdim=True)
-        evidence = (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * first.score_before[:, None, None]
         return replace(
             first,
-            evidence=evidence,
+            evidence=self._evidence(mean, first.score_before[:, None, None]),
             attribution=mean[:, None],
             settings=self.settings(),
             candidate_fraction=self.candidate_fraction,
@@ -166,8 +170,16 @@ class RetinaFGVis(Explainer):
     def settings(self) -> dict[str, Any]:
         """All settings that change the result, as plain values for reports."""
         own = {"method": self.method, "smoothing": self.smoothing, "fraction": self.fraction}
-        views = {"magnifications": list(self.magnifications)}
+        views = {"magnifications": list(self.magnifications), "half_change": self.half_change}
         return {**self.game.settings(), **own, **views, "score": score_name(self.score)}
+
+    def _evidence(self, mean: Tensor, score: Tensor) -> Tensor:
+        """Evidence (N, H, W) in [0, 1] from the mean change (N, H, W) and the score (N, 1, 1)."""
+        if self.half_change:
+            change = (mean * score).clamp(min=0)
+            return change / (change + self.half_change)
+        peak = mean.amax(dim=(1, 2), keepdim=True)
+        return (mean / torch.where(peak > 0, peak, 1)).clamp(0, 1) * score
 
     def _magnified(self, model: nn.Module, images: Tensor, magnification: float) -> Tensor:
         size = [round(magnification * side) for side in images.shape[-2:]]

@@ -171,7 +171,7 @@ def test_the_retina_protocol_is_invariant_to_flips_if_the_network_is():
     # this network is invariant to horizontal flips, so is the explanation (up to the noise of the start mask)
     evidence, mirrored = explain(model, images, 0).evidence, explain(model, images.flip(3), 0).evidence.flip(2)
     assert (evidence - mirrored).abs().max() < 0.05
-    assert evidence.max() == pytest.approx(explain(model, images, 0).score_before.item())
+    assert evidence.max() > 0.1
 
 
 class KnownGame(FGVis):
@@ -191,12 +191,13 @@ def test_the_retina_protocol_is_the_power_mean_over_flips_of_the_capped_change_t
     images = torch.full((1, 3, 6, 8), 4.0)
     images[..., 2, 3] = torch.tensor([0.2, 0.4, 3.0])
     images[0, 0, 0, 7] = images[0, 0, 5, 0] = images[0, 0, 5, 7] = 3.0
-    evidence = RetinaFGVis(KnownGame(), smoothing=0, magnifications=(1.0,))(nn.Identity(), images, 0).evidence[0]
+    explain = RetinaFGVis(KnownGame(), smoothing=0, magnifications=(1.0,))
+    evidence = explain(nn.Identity(), images, 0).evidence[0]
     expected = torch.zeros(6, 8)
     # The first pixel changes by the cap of 1 in each of the four games, half deleted: at another place in each flip.
     expected[0, 1] = expected[0, 6] = expected[5, 1] = expected[5, 6] = (0.5**0.5 / 4) ** 2
     expected[2, 3] = ((0.5 * (0.2 + 0.4 + 1) / 3) ** 0.5 / 4) ** 2
-    torch.testing.assert_close(evidence, 0.8 * expected / expected.max())
+    torch.testing.assert_close(evidence, 0.8 * expected / (0.8 * expected + explain.half_change))
 
 
 def test_the_retina_protocol_takes_the_change_against_the_reference_of_its_game():
@@ -204,7 +205,8 @@ def test_the_retina_protocol_takes_the_change_against_the_reference_of_its_game(
     images[..., 2, 3] = torch.tensor([0.2, 0.4, 0.3])
     images[0, 0, 0, 7] = images[0, 0, 5, 0] = images[0, 0, 5, 7] = 3.0
     game = KnownGame(reference="noise", seed=3)
-    evidence = RetinaFGVis(game, smoothing=0, magnifications=(1.0,))(nn.Identity(), images, 0).evidence[0]
+    explain = RetinaFGVis(game, smoothing=0, magnifications=(1.0,), half_change=0)
+    evidence = explain(nn.Identity(), images, 0).evidence[0]
     change = (images - GaussianNoise()(images, 3))[0, :, 2, 3].abs().mean()
     ratio = (change / 1.0).item()  # the other pixel changes by the cap of 1, in each of four games instead of one
     assert evidence[2, 3] / evidence[0, 1] == pytest.approx(ratio, rel=1e-4)

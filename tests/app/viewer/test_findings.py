@@ -32,7 +32,7 @@ def test_the_evidence_is_that_of_localize(classifier, phantom_photograph):
 
 def test_candidates_begin_where_the_method_or_the_record_says(classifier, phantom_photograph):
     found = find_evidence(phantom_photograph, classifier, Question("retina"), Job(lambda _: None))
-    assert found.candidate_fraction == 0.04
+    assert found.candidate_fraction == 0.08
     plain = localize(phantom_photograph, classifier, fundus_explainer("retina"), ungradable=True)
     record = record_of(plain, run_facts(classifier, "retina", fundus_explainer("retina").settings()))
     record["binarisation"]["fraction_of_maximum"] = 0.5

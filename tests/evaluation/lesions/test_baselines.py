@@ -22,7 +22,7 @@ from retina_xai.evaluation.lesions.baselines import (
     shuffled_classifier,
 )
 from retina_xai.explainers.gradients import Saliency
-from retina_xai.explainers.retina import FLIPS, MAX_CHANGE
+from retina_xai.explainers.retina import FLIPS, MAX_CHANGE, RetinaFGVis
 from retina_xai.games.smoothing import gaussian_blur
 from retina_xai.models.checkpoint import load_classifier
 from retina_xai.training.phantoms.phantom import PhantomSettings, make_phantom
@@ -60,8 +60,8 @@ def processed(evidence_of, image, score):
         sigma = 4 / 448 * 96
         root = gaussian_blur(change, int(3 * sigma) + 1, sigma).clamp(min=0).sqrt()
         total = total + nn.functional.interpolate(root, (96, 96), mode="bilinear", antialias=True)
-    mean = total.square()[0, 0]
-    return score * mean / mean.max()
+    change = score * (total / 8).square()[0, 0]
+    return change / (change + RetinaFGVis().half_change)
 
 
 def test_a_baseline_has_the_post_processing_of_our_protocol(classifier, image):
@@ -69,7 +69,7 @@ def test_a_baseline_has_the_post_processing_of_our_protocol(classifier, image):
     score = classifier.scores(image)[0]
     expected = processed(lambda view: Saliency()(classifier.model, view, 1).evidence, image, score)
     torch.testing.assert_close(found.evidence[0], expected, atol=1e-4, rtol=1e-3)
-    assert found.candidate_fraction == 0.04
+    assert found.candidate_fraction == 0.08
     assert found.settings["method"] == "post-processed"
     assert found.settings["base"]["method"] == "saliency"
     plain = Saliency()(classifier.model, image, 1).evidence

@@ -34,7 +34,7 @@ def dataset(tmp_path):
 
 def test_settings_have_the_methods_candidate_threshold_and_the_rule_of_the_data_set(dataset, classifier):
     retina = LocalizationSetup(classifier, "retina", seed=5).settings(dataset)
-    assert (retina.fraction, retina.consensus, retina.seed) == (0.04, "single", 5)
+    assert (retina.fraction, retina.consensus, retina.seed) == (0.08, "single", 5)
     saliency = LocalizationSetup(classifier, "saliency").settings(dataset)
     assert (saliency.fraction, saliency.seed) == (0.04, 0)
     assert saliency.method["method"] == {"name": "saliency", "settings": fundus_explainer("saliency").settings()}

@@ -83,11 +83,12 @@ def test_the_attribution_of_a_game_is_the_part_of_the_mask_that_is_evidence(game
     torch.testing.assert_close(result.evidence, result.attribution.mean(dim=1))
 
 
-def test_the_evidence_of_the_retina_protocol_is_its_attribution_times_the_score():
-    result = RetinaFGVis(FGVis(lam=1e-6, lr=0.25, iterations=8))(TinyNet().eval(), smooth_images(2, 24))
-    share = result.attribution[:, 0] / result.attribution.amax(dim=(2, 3))[..., None]
+def test_the_evidence_of_the_retina_protocol_rises_with_its_attribution_times_the_score():
+    explain = RetinaFGVis(FGVis(lam=1e-6, lr=0.25, iterations=8))
+    result = explain(TinyNet().eval(), smooth_images(2, 24))
+    change = result.attribution[:, 0] * result.score_before[:, None, None]
     assert result.attribution.shape == (2, 1, 24, 24)
-    torch.testing.assert_close(result.evidence, share * result.score_before[:, None, None])
+    torch.testing.assert_close(result.evidence, change / (change + explain.half_change))
 
 
 def test_attributions_are_joined_and_selected_with_the_rest():
