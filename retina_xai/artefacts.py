@@ -1,23 +1,34 @@
 """The artefact guard over a folder that `localize` wrote: suspicious places, and the scores without them.
 
-Places come from the records (`lesions.same_place`). A photograph is flagged at a place if one of its candidates covers
-the place, also where the candidate reaches farther: dust can be one part of a large candidate. What is deleted for the
-score without it is a disk at the place, with the median area of the candidates that are centred there.
+Places come from the stored evidence (`lesions.same_place`): its regions at several levels, from half the threshold of
+the candidates, that are at most `SMALL` in radius. So a speck is seen where it is part of a large candidate, and where
+it is a little too weak for one. A photograph is flagged at a place if one of its candidates covers the place. What is
+deleted for the score without it is a disk at the place, with the median area of the regions that are centred there.
 """
 
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.lesions.candidates import binarise, label_regions
-from retina_xai.lesions.same_place import EyeCandidates, SamePlace, SamePlaceSettings, same_places
+from retina_xai.lesions.same_place import (
+    EyeRegions,
+    SamePlace,
+    SamePlaceSettings,
+    Sensor,
+    compared_eyes,
+    same_places,
+)
 from retina_xai.lesions.shapes import Disk
 from retina_xai.records import read_evidence, records_in
 
@@ -31,6 +42,15 @@ EYE = re.compile(r".*?\d.*?[_\-. ](?:left|right|od|os|oi|le|re|l|r)(?=[_\-. ]|$)
 
 DAMAGED = (InputError, KeyError, TypeError, ValueError, IndexError, ArithmeticError)
 """What a record or its evidence that something else wrote can raise."""
+
+LEVELS = (0.5, 1.0, 2.0, 4.0)
+"""Of the evidence whose regions are compared, in thresholds of the candidates."""
+
+SMALL = 8.0
+"""Largest radius of a compared region, in pixels of the network. Specks of dust are smaller."""
+
+APART = 0.25
+"""Regions of a photograph that are closer, in pixels of the network, are one region at several levels."""
 
 EyeOf = Callable[[str], str]
 
@@ -94,54 +114,91 @@ def find_artefacts(folder: Path, eye: EyeOf | None = None, settings: SamePlaceSe
 
     Records and evidence that cannot be read are left out with a warning.
     """
-    eye = eye or eye_of()
-    records: dict[str, tuple[Path, dict[str, Any]]] = {}
-    candidates: dict[str, EyeCandidates] = {}
+    eye, settings = eye or eye_of(), settings or SamePlaceSettings()
+    records: dict[str, _Localized] = {}
     for path, record in records_in(folder, LEFT_OUT):
-        try:
-            sha256 = record["file"]["sha256"]
-            candidates.setdefault(sha256, _candidates(record, eye))
-            records.setdefault(sha256, (path, record))
-        except DAMAGED as error:
-            log.warning(LEFT_OUT, str(path), error)
-    places = same_places(list(candidates.values()), settings)
+        with _leaving_out(path):
+            records.setdefault(record["file"]["sha256"], _Localized.of(path, record, eye))
+    by_sensor: dict[Sensor, list[str]] = defaultdict(list)
+    for known in records.values():
+        by_sensor[known.sensor].append(known.eye)
+    compared = {sensor: compared_eyes(eyes, settings.max_eyes) for sensor, eyes in by_sensor.items()}
+    regions: list[EyeRegions] = []
+    for known in records.values():
+        if known.eye in compared[known.sensor]:
+            with _leaving_out(known.path):
+                regions.append(_small_regions(known))
+    places = same_places(regions, settings)
     flagged = []
-    for known, (path, record) in zip(candidates.values(), records.values(), strict=True):
-        try:
-            flags = _flags(path, record, [place for place in places if place.sensor == known.sensor])
-        except DAMAGED as error:
-            log.warning(LEFT_OUT, str(path), error)
-            continue
-        if flags:
-            flagged.append(FlaggedPhotograph(path, flags))
+    for known in records.values():
+        with _leaving_out(known.path):
+            if flags := _flags(known, [place for place in places if place.sensor == known.sensor]):
+                flagged.append(FlaggedPhotograph(known.path, flags))
     return Artefacts(places, tuple(flagged))
 
 
-def _candidates(record: Mapping[str, Any], eye: EyeOf) -> EyeCandidates:
-    file, geometry, lesions = record["file"], record["geometry"], record["lesions"]
-    centres = np.array([(one["x"], one["y"]) for one in lesions], dtype=np.float64).reshape(-1, 2)
-    areas = np.array([one["area"] for one in lesions], dtype=np.float64)
+@dataclass(frozen=True)
+class _Localized:
+    """A record, the eye and the sensor of its photograph."""
+
+    path: Path
+    record: Mapping[str, Any]
+    eye: str
+    sensor: Sensor
+
+    @classmethod
+    def of(cls, path: Path, record: Mapping[str, Any], eye: EyeOf) -> Self:
+        """From a record; DAMAGED if something is absent."""
+        file = record["file"]
+        sensor = file["width"], file["height"], file.get("orientation", 1), file.get("camera", "")
+        return cls(path, record, eye(Path(file["name"]).stem), sensor)
+
+    def evidence(self) -> np.ndarray:
+        """The stored evidence (H, W) of its candidates."""
+        evidence = read_evidence(self.path.with_name(f"{self.path.stem}_evidence.png"))
+        if evidence.shape != (self.sensor[1], self.sensor[0]):
+            raise InputError(f"evidence of shape {evidence.shape}; localize again")
+        return evidence
+
+
+@contextmanager
+def _leaving_out(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as error:
+        log.warning(LEFT_OUT, str(path), error)
+
+
+def _small_regions(known: _Localized) -> EyeRegions:
+    """The small regions of the stored evidence, each once."""
+    geometry, told = known.record["geometry"], known.record["binarisation"]
     step = geometry["side"] / geometry["size"]
-    if not (np.isfinite(centres).all() and np.isfinite(areas).all() and (areas > 0).all() and 0 < step < math.inf):
-        raise InputError("a place, area or scale that is no finite number; localize again")
-    sensor = file["width"], file["height"], file.get("orientation", 1), file.get("camera", "")
-    return EyeCandidates(eye(Path(file["name"]).stem), sensor, centres, areas, step)
+    if not 0 < step < math.inf:
+        raise InputError("a scale that is no finite number; localize again")
+    evidence = known.evidence()
+    centres, areas = np.empty((0, 2)), np.empty(0)
+    for level in LEVELS:
+        regions = label_regions(binarise(evidence, min(1.0, level * told["fraction_of_maximum"]), told["floor"]))
+        new = regions.areas <= math.pi * (SMALL * step) ** 2
+        if len(centres):
+            new &= cKDTree(centres).query(regions.centroids)[0] > APART * step
+        centres, areas = np.concatenate([centres, regions.centroids[new]]), np.append(areas, regions.areas[new])
+    return EyeRegions(known.eye, known.sensor, centres, areas, step)
 
 
-def _flags(path: Path, record: Mapping[str, Any], places: list[SamePlace]) -> tuple[Flag, ...]:
+def _flags(known: _Localized, places: list[SamePlace]) -> tuple[Flag, ...]:
     """The places that a candidate covers: its box first, then the region of the stored evidence."""
-    near = [place for place in places if any(_in_box(place, one["box"]) for one in record["lesions"])]
+    lesions, told = known.record["lesions"], known.record["binarisation"]
+    near = [place for place in places if any(_in_box(place, one["box"]) for one in lesions)]
     if not near:
         return ()
-    evidence = read_evidence(path.with_name(f"{path.stem}_evidence.png"))
-    told = record["binarisation"]
-    regions = label_regions(binarise(evidence, told["fraction_of_maximum"], told["floor"]))
+    regions = label_regions(binarise(known.evidence(), told["fraction_of_maximum"], told["floor"]))
     flags = []
     for place in near:
         label = int(regions.labels[round(place.y), round(place.x)])
         if label:
             x, y = regions.centroids[label - 1]
-            distances = [math.hypot(one["x"] - x, one["y"] - y) for one in record["lesions"]]
+            distances = [math.hypot(one["x"] - x, one["y"] - y) for one in lesions]
             flags.append(Flag(place, int(np.argmin(distances)) + 1))
     return tuple(flags)
 

@@ -1,20 +1,20 @@
-"""Artefact guard: candidates at the same place of the sensor in photographs of different eyes.
+"""Artefact guard: regions of evidence at the same place of the sensor in photographs of different eyes.
 
 A lesion belongs to one eye; dust on the sensor or in the optics is at the same pixels in every photograph. So
-candidates of different eyes that share a place in file pixels are suspicious ("same place in 7 of 61: dust?").
+regions of different eyes that share a place in file pixels are suspicious ("same place in 7 of 61: dust?").
 Photographs are compared within one sensor: the same size and orientation of the file, and the same camera where the
 record names one.
 
-    place         the median centre of candidates of at least `min_eyes` eyes, each within `tolerance` of it
+    place         the median centre of regions of at least `min_eyes` eyes, each within `tolerance` of it
     tolerance     in pixels of the network. Evidence is known on the network's grid, which falls on a fixed point of the
                   sensor at another phase in each photograph, because the square around the field of view differs. So a
                   centre is known to about one pixel of the network (15 candidates at three dust specks of DiaretDB1
                   are at most 0.72 of it from their median).
-    by_chance     how many places with at least so many eyes appear if the candidates of each photograph are shifted
+    by_chance     how many places with at least so many eyes appear if the regions of each photograph are shifted
                   together, at random, by up to `shift` tolerances: mean over `repetitions`. Shifts of this size keep
-                  where candidates are dense, such as the macula, and destroy exact coincidence.
+                  where regions are dense, such as the macula, and destroy exact coincidence.
 
-The work grows with the square of the number of candidates. So of more than `max_eyes` eyes of one sensor that many are
+The work grows with the square of the number of regions. So of more than `max_eyes` eyes of one sensor that many are
 compared, those with the smallest hash of their name; a speck of dust is in their photographs as in all others.
 
 A place is reported if `by_chance` is at most `max_by_chance`. The two eyes of a patient are different eyes; two
@@ -24,7 +24,7 @@ photographs of one eye are not, because a lesion may be at the same place in bot
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,7 @@ class SamePlaceSettings:
     shift: float = 16.0
     repetitions: int = 1000
     seed: int = 0
-    max_eyes: int = 500
+    max_eyes: int = 300
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -65,8 +65,8 @@ class SamePlaceSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class EyeCandidates:
-    """The candidates of one photograph: `centres` (K, 2) as x, y and `areas` (K,) in file pixels.
+class EyeRegions:
+    """The regions of evidence of one photograph: `centres` (K, 2) as x, y and `areas` (K,) in file pixels.
 
     `eye` is equal for photographs of one eye, `sensor` for those of one sensor. `step`: file pixels per network pixel.
     """
@@ -80,9 +80,9 @@ class EyeCandidates:
 
 @dataclass(frozen=True)
 class SamePlace:
-    """One place (x, y) in file pixels: `eyes` of the `of` eyes of the sensor have a candidate there.
+    """One place (x, y) in file pixels: `eyes` of the `of` eyes of the sensor have a region there.
 
-    `radius` is that of a disk with the median area of these candidates. `members` are (photograph, candidate) indices.
+    `radius` is that of a disk with the median area of these regions. `members` are (photograph, region) indices.
     """
 
     sensor: Sensor
@@ -98,31 +98,29 @@ class SamePlace:
         return f"same place in {self.eyes} of {self.of} eyes: ({self.x:.0f}, {self.y:.0f}), dust?"
 
 
-def same_places(
-    photographs: Sequence[EyeCandidates], settings: SamePlaceSettings | None = None
-) -> tuple[SamePlace, ...]:
+def compared_eyes(eyes: Iterable[str], count: int) -> set[str]:
+    """At most `count` of the eyes of a sensor; a choice that further eyes hardly change."""
+    names = set(eyes)
+    if len(names) <= count:
+        return names
+    return set(sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())[:count])
+
+
+def same_places(photographs: Sequence[EyeRegions], settings: SamePlaceSettings | None = None) -> tuple[SamePlace, ...]:
     """The suspicious places of all sensors, most eyes first; see the module docstring."""
     settings = settings or SamePlaceSettings()
     by_sensor: dict[Sensor, list[int]] = defaultdict(list)
     for index, one in enumerate(photographs):
         by_sensor[one.sensor].append(index)
-    groups = [_some(photographs, group, settings.max_eyes) for group in by_sensor.values()]
-    found = [place for group in groups for place in _of_sensor(photographs, group, settings)]
+    found: list[SamePlace] = []
+    for group in by_sensor.values():
+        names = compared_eyes((photographs[index].eye for index in group), settings.max_eyes)
+        some = [index for index in group if photographs[index].eye in names]
+        found += _of_sensor(photographs, some, settings)
     return tuple(sorted(found, key=lambda place: -place.eyes))
 
 
-def _some(photographs: Sequence[EyeCandidates], group: list[int], count: int) -> list[int]:
-    """The photographs of at most `count` eyes of the group, which adding photographs to it hardly changes."""
-    names = {photographs[index].eye for index in group}
-    if len(names) <= count:
-        return group
-    taken = set(sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())[:count])
-    return [index for index in group if photographs[index].eye in taken]
-
-
-def _of_sensor(
-    photographs: Sequence[EyeCandidates], group: Sequence[int], settings: SamePlaceSettings
-) -> list[SamePlace]:
+def _of_sensor(photographs: Sequence[EyeRegions], group: Sequence[int], settings: SamePlaceSettings) -> list[SamePlace]:
     names = sorted({photographs[index].eye for index in group})
     if len(names) < settings.min_eyes:
         return []
@@ -165,7 +163,7 @@ def _chance(
 
 
 def _clusters(centres: FloatArray, eye: IntArray, tolerance: float, min_eyes: int) -> list[IntArray]:
-    """Disjoint sets of candidates within the tolerance of their place, of at least `min_eyes` eyes; largest first."""
+    """Disjoint sets of regions within the tolerance of their place, of at least `min_eyes` eyes; largest first."""
     if len(centres) == 0:
         return []
     tree = cKDTree(centres)

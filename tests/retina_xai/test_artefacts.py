@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from retina_xai import artefacts
 from retina_xai.artefacts import eye_of, find_artefacts
 from retina_xai.errors import UsageError
 from retina_xai.io.images import write_png
 from retina_xai.lesions.candidates import label_regions
+from retina_xai.lesions.same_place import SamePlaceSettings
 from retina_xai.lesions.shapes import Disk
+from retina_xai.records import read_evidence
 
 HEIGHT, WIDTH = 160, 200
 
@@ -41,12 +44,13 @@ def test_a_pattern_names_the_eye():
         eye_of("(")
 
 
-def write(folder, name, squares, sha256=None):
-    """A record whose candidates are squares (x, y, half side) of evidence 1."""
-    evidence = np.zeros((HEIGHT, WIDTH), bool)
-    for x, y, half in squares:
-        evidence[y - half : y + half + 1, x - half : x + half + 1] = True
-    regions = label_regions(evidence)
+def write(folder, name, squares, sha256=None, weak=None):
+    """A record whose candidates are squares (x, y, half side) of evidence 1, on a `weak` one of evidence 0.6."""
+    evidence = np.zeros((HEIGHT, WIDTH))
+    for value, parts in ((0.6, [weak] if weak else []), (1, squares)):
+        for x, y, half in parts:
+            evidence[y - half : y + half + 1, x - half : x + half + 1] = value
+    regions = label_regions(evidence > 0)
     lesions = [
         {"x": x, "y": y, "area": int(area), "box": box.tolist()}
         for (x, y), area, box in zip(regions.centroids.tolist(), regions.areas, regions.boxes, strict=True)
@@ -77,6 +81,28 @@ def test_places_are_found_and_every_candidate_that_covers_them_is_flagged(tmp_pa
     assert place.radius == pytest.approx(9 / np.pi**0.5)
 
 
+def test_a_speck_inside_of_a_large_candidate_is_a_place(tmp_path):
+    for index in range(3):
+        write(tmp_path, f"eye{index}", [(90, 100, 4)], weak=(90 + 20 * index, 100, 28))
+    (place,) = find_artefacts(tmp_path).places
+    assert (place.x, place.y, place.eyes) == (90, 100, 3)
+
+
+def test_a_large_region_is_no_speck(tmp_path):
+    for index in range(3):
+        write(tmp_path, f"eye{index}", [(90, 100, 25)])
+    assert find_artefacts(tmp_path).places == ()
+
+
+def test_evidence_is_read_of_the_compared_eyes_only(tmp_path, monkeypatch):
+    for index in range(6):
+        write(tmp_path, f"eye{index}", [(30 + 20 * index, 30, 3)])
+    read = []
+    monkeypatch.setattr(artefacts, "read_evidence", lambda path: read.append(path.name) or read_evidence(path))
+    find_artefacts(tmp_path, settings=SamePlaceSettings(max_eyes=4))
+    assert len(read) == 4
+
+
 def test_a_box_around_the_place_is_not_enough(tmp_path):
     for index in range(3):
         write(tmp_path, f"eye{index}", [(90, 100, 4)])
@@ -97,18 +123,18 @@ def test_copies_and_photographs_of_one_eye_count_once(tmp_path):
 
 
 def test_other_files_and_damaged_records_are_left_out(tmp_path, caplog):
-    for index in range(3):
+    for index in range(5):
         write(tmp_path, f"eye{index}", [(90, 100, 4)])
     (tmp_path / "settings.json").write_text("{}")
     (tmp_path / "broken.json").write_text("{")
     write(tmp_path, "infinite", [(90, 100, 4)])
     record = json.loads((tmp_path / "infinite.json").read_text())
-    record["lesions"][0]["x"] = float("inf")
+    record["geometry"]["side"] = float("inf")
     (tmp_path / "infinite.json").write_text(json.dumps(record))
     (tmp_path / "eye1_evidence.png").write_bytes(b"no picture")
     write_png(tmp_path / "eye2_evidence.png", np.zeros((8, 8), np.uint16))
     found = find_artefacts(tmp_path)
     assert found.places[0].of == 3
-    assert [one.record.stem for one in found.photographs] == ["eye0"]
+    assert [one.record.stem for one in found.photographs] == ["eye0", "eye3", "eye4", "infinite"]
     for name in ("broken", "infinite", "eye1", "eye2"):
         assert f"{name}.json' is left out of the search for artefacts" in caplog.text

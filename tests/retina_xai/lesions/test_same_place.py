@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retina_xai.errors import UsageError
-from retina_xai.lesions.same_place import EyeCandidates, SamePlaceSettings, same_places
+from retina_xai.lesions.same_place import EyeRegions, SamePlaceSettings, same_places
 
 DUST = np.array([400.0, 300.0])
 
@@ -19,7 +19,7 @@ def eyes(count, *, dusty=(), seed=0, sensor=(1000, 800), each=20, name="eye{}"):
         if index in dusty:
             centres = np.vstack([centres, DUST + rng.uniform(-1.5, 1.5, 2)])
             areas = np.append(areas, np.pi * 15**2)
-        made.append(EyeCandidates(name.format(index), sensor, centres, areas, 3.0))
+        made.append(EyeRegions(name.format(index), sensor, centres, areas, 3.0))
     return made
 
 
@@ -53,7 +53,7 @@ def test_candidates_that_are_dense_by_nature_are_not_flagged():
     flagged = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        dense = [EyeCandidates(str(k), (1000, 800), rng.normal(DUST, 40, (30, 2)), np.ones(30), 3.0) for k in range(12)]
+        dense = [EyeRegions(str(k), (1000, 800), rng.normal(DUST, 40, (30, 2)), np.ones(30), 3.0) for k in range(12)]
         expected = same_places(dense, SamePlaceSettings(max_by_chance=1e9, repetitions=100))
         assert max(place.eyes for place in expected) > 3, "there are coincidences"
         flagged += len(same_places(dense))
@@ -84,5 +84,5 @@ def test_photographs_without_candidates_count_as_eyes():
 
 
 def test_unfit_settings_are_refused():
-    with pytest.raises(UsageError, match="tolerance 0, shift 16, min_eyes 3, repetitions 1000, max_eyes 500: exp"):
+    with pytest.raises(UsageError, match="tolerance 0, shift 16, min_eyes 3, repetitions 1000, max_eyes 300: exp"):
         SamePlaceSettings(tolerance=0)
