@@ -124,6 +124,7 @@ COMPARED: dict[str, ComparedMethod] = {
         _registered(OURS),
         _registered("retina-undefended"),
         _processed("saliency"),
+        _processed("guided-backprop"),
         _processed("grad-cam"),
         _processed("occlusion", stride=COARSE_STRIDE),
         _registered("saliency"),
