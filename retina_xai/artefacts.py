@@ -175,8 +175,10 @@ def _small_regions(known: _Localized) -> EyeRegions:
     step = geometry["side"] / geometry["size"]
     if not 0 < step < math.inf:
         raise InputError("a scale that is no finite number; localize again")
-    evidence = known.evidence()
     centres, areas = np.empty((0, 2)), np.empty(0)
+    if not known.record["lesions"]:  # no evidence, and for an ungradable photograph perhaps no file of it
+        return EyeRegions(known.eye, known.sensor, centres, areas, step)
+    evidence = known.evidence()
     for level in LEVELS:
         regions = label_regions(binarise(evidence, min(1.0, level * told["fraction_of_maximum"]), told["floor"]))
         new = regions.areas <= math.pi * (SMALL * step) ** 2

@@ -88,6 +88,16 @@ def test_a_speck_inside_of_a_large_candidate_is_a_place(tmp_path):
     assert (place.x, place.y, place.eyes) == (90, 100, 3)
 
 
+def test_a_photograph_without_candidates_is_an_eye_and_needs_no_evidence(tmp_path, caplog):
+    for index in range(3):
+        write(tmp_path, f"eye{index}", [(90, 100, 4)])
+    write(tmp_path, "healthy", [])
+    (tmp_path / "healthy_evidence.png").unlink()
+    (place,) = find_artefacts(tmp_path).places
+    assert (place.eyes, place.of) == (3, 4)
+    assert not caplog.text
+
+
 def test_a_large_region_is_no_speck(tmp_path):
     for index in range(3):
         write(tmp_path, f"eye{index}", [(90, 100, 25)])
