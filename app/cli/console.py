@@ -89,7 +89,7 @@ def show_calibration(facts: dict[str, Any], out: Path) -> None:
 
 def show_sensitivity(report: "LesionReport", out: Path) -> None:
     """The table of lesion sensitivity with its chance rows, and where the report is."""
-    from retina_xai.evaluation.lesions.report_table import brief, caption, separation, table
+    from retina_xai.evaluation.lesions.report_table import brief, caption, disputed, separation, table
 
     summary = report.summary
     print_table(brief(table(summary)), f"Lesion sensitivity on {report.dataset.label}")
@@ -99,7 +99,8 @@ def show_sensitivity(report: "LesionReport", out: Path) -> None:
         highlight=False,
     )
     console.print(caption(report), style="dim", highlight=False)
-    console.print(separation(summary), highlight=False)
+    for sentence in filter(None, (separation(summary), disputed(summary))):
+        console.print(sentence, highlight=False)
     console.print("Intervals and FROC curves are in the report.")
     show_line(f"report: {out / 'report.html'}")
 

@@ -27,11 +27,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CaseTruth:
-    """Masks (H, W) of one photograph by lesion type, in pixels of its file, under one consensus rule."""
+    """Masks (H, W) of one photograph by lesion type, in pixels of its file, under one consensus rule.
+
+    `disputed` (H, W): a lesion of any type for at least one annotator, and of no type under the rule; None where the
+    data set holds no opinions beside the masks.
+    """
 
     name: str
     masks: Mapping[str, Mask]
     consensus: str
+    disputed: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,13 @@ class AnnotatedCase(ABC):
             InputError: an annotation is missing, damaged, or made for a photograph of another size.
         """
         rule = chosen_rule(self.consensus_rules, consensus)
-        return CaseTruth(self.name, self.masks(rule, shape), rule)
+        masks, marked = self.masks(rule, shape), self.marked(shape)
+        disputed = None if marked is None else marked & ~np.logical_or.reduce(list(masks.values()))
+        return CaseTruth(self.name, masks, rule, disputed)
+
+    def marked(self, shape: tuple[int, int]) -> Mask | None:
+        """Where at least one annotator marked a lesion of any type; None where this is not known."""
+        return None
 
     @abstractmethod
     def masks(self, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:

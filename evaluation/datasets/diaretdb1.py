@@ -8,10 +8,11 @@ for a photograph of another size must state it (`diaretdb1_markings`).
 Version 1: grey masks `ddb1_groundtruth/<type>/imageNNN.png` beside `ddb1_fundusimages/` and `ddb1_fundusmask/`. A pixel
 is 21 * the sum of the four annotators' confidences (Low 1, Medium 2, High 3), at most 252.
 
-Two consensus rules make one mask per lesion type of the four opinions, and their masks differ:
+Three consensus rules make one mask per lesion type of the four opinions, and their masks differ:
 
     votes    at least 3 of the 4 annotators marked the pixel, with any confidence (the text of FGVis)
     graded   grey >= 0.75 * 252: a sum of confidences of at least 9 of 12 (the official scorer of the data set)
+    two      at least 2 of the 4 annotators marked the pixel, with any confidence (ours; no figures to compare with)
 
 Where regions of one annotator overlap, the highest confidence counts (ours). Version 1 holds only sums of confidences,
 from which votes cannot be computed, so only the graded rule is offered for it. Images are opened one at a time.
@@ -60,10 +61,16 @@ def graded(confidences: npt.NDArray[np.uint8]) -> Mask:
     return np.asarray(GREY_STEP * confidences.sum(axis=0, dtype=np.int64) >= GRADED_MINIMUM)
 
 
-CONSENSUS: dict[str, Callable[[npt.NDArray[np.uint8]], Mask]] = {"votes": votes, "graded": graded}
+def two(confidences: npt.NDArray[np.uint8]) -> Mask:
+    """(4, H, W) confidences 0-3 -> (H, W): marked by at least 2 annotators."""
+    return np.asarray((confidences > 0).sum(axis=0) >= 2)
+
+
+CONSENSUS: dict[str, Callable[[npt.NDArray[np.uint8]], Mask]] = {"votes": votes, "graded": graded, "two": two}
 CONSENSUS_TEXT = {
     "votes": "a pixel is a lesion where at least 3 of 4 annotators marked it",
     "graded": "a pixel is a lesion where 21 x the four annotators' confidences (Low 1, Medium 2, High 3) reach 189",
+    "two": "a pixel is a lesion where at least 2 of 4 annotators marked it",
 }
 
 
@@ -76,14 +83,21 @@ class MarkedCase(AnnotatedCase):
 
     def masks(self, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
         """Draw the four annotators' markings and apply the rule."""
+        return {name: CONSENSUS[consensus](drawn) for name, drawn in self._confidences(shape).items()}
+
+    def marked(self, shape: tuple[int, int]) -> Mask:
+        """The union of all markings."""
+        return np.asarray(np.logical_or.reduce([drawn.any(axis=0) for drawn in self._confidences(shape).values()]))
+
+    def _confidences(self, shape: tuple[int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+        """(4, H, W) confidences 0-3 by lesion type."""
         from retina_xai.evaluation.datasets.diaretdb1_markings import confidence_map, read_markings
 
         opinions = [read_markings(path) for path in self.annotations]
         for path, opinion in zip(self.annotations, opinions, strict=True):
             _check_fits(path, opinion, self.image, shape)
-        rule = CONSENSUS[consensus]
         return {
-            lesion_type: rule(np.stack([confidence_map(one.markings, lesion_type, shape) for one in opinions]))
+            lesion_type: np.stack([confidence_map(one.markings, lesion_type, shape) for one in opinions])
             for lesion_type in LESION_TYPES
         }
 
@@ -101,7 +115,15 @@ class SummedCase(AnnotatedCase):
 
     def masks(self, consensus: str, shape: tuple[int, int]) -> dict[str, Mask]:
         """Read the grey masks and cut them at the official limit."""
-        masks = {}
+        return {name: np.asarray(grey >= GRADED_MINIMUM) for name, grey in self._sums(shape).items()}
+
+    def marked(self, shape: tuple[int, int]) -> Mask:
+        """The union of the grey masks."""
+        return np.asarray(np.logical_or.reduce([grey > 0 for grey in self._sums(shape).values()]))
+
+    def _sums(self, shape: tuple[int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+        """The grey masks (H, W) by lesion type."""
+        sums = {}
         for lesion_type, path in zip(LESION_TYPES, self.annotations, strict=True):
             grey = read_image(path).pixels[..., 0]
             if grey.shape != shape:
@@ -109,8 +131,8 @@ class SummedCase(AnnotatedCase):
                     f"{path}: mask of {grey.shape[1]}x{grey.shape[0]}, its image {self.image.name} has "
                     f"{shape[1]}x{shape[0]}; give both at one size"
                 )
-            masks[lesion_type] = np.asarray(grey >= GRADED_MINIMUM)
-        return masks
+            sums[lesion_type] = grey
+        return sums
 
     def fingerprint(self) -> str:
         """SHA-256 over the contents of the masks."""

@@ -46,6 +46,7 @@ def result_of(report: LesionReport) -> dict[str, Any]:
         "versions": versions(),
         "dataset": report.dataset.facts(),
         "classification": asdict(summary.separation),
+        "disputed": None if summary.disputed is None else asdict(summary.disputed),
         "prediction": {"counts": asdict(summary.prediction), "figures": _figures(summary.figures)},
         "lesion_types": {name: _type_of(one) for name, one in summary.types.items()},
         "images": [_image_of(image) for image in summary.images],

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 
 from retina_xai.evaluation.lesions.froc_plot import froc_png
 from retina_xai.evaluation.lesions.report import LesionReport
-from retina_xai.evaluation.lesions.report_table import caption, readable, separation, table
+from retina_xai.evaluation.lesions.report_table import caption, disputed, readable, separation, table
 from retina_xai.evaluation.tables import TextTable
 from retina_xai.io.files import write_text
 from retina_xai.io.images import read_image
@@ -47,6 +47,7 @@ def write_page(path: Path, report: LesionReport, pictures: Sequence[PictureRow] 
         table=TextTable.of(readable(table(report.summary))),
         caption=caption(report),
         separation=separation(report.summary),
+        disputed=disputed(report.summary),
         curves=_embedded(froc_png(report.summary), "png"),
         rows=[
             (row.title, [(label, _embedded(_thumbnail(picture), "jpeg")) for label, picture in row.panels])

@@ -119,6 +119,21 @@ def separation(summary: SensitivitySummary) -> str:
     )
 
 
+def disputed(summary: SensitivitySummary) -> str:
+    """`SensitivitySummary.disputed` as a sentence; empty where there is none."""
+    one = summary.disputed
+    if one is None:
+        return ""
+    share = percent(one.share.value, one.share.interval.low, one.share.interval.high, digits=0)
+    froc = number(one.froc.value, 3, one.froc.interval.low, one.froc.interval.high)
+    return (
+        f"Of {one.false} blobs with their peak in no lesion, "
+        f"{share} peak where at least one annotator marked a lesion, and too few for the consensus "
+        f"(chance {percent(one.share.chance, digits=0)}). "
+        f"FROC without these blobs: {froc} (chance {number(one.froc.chance, 3)})."
+    )
+
+
 def _plain(name: str) -> str:
     return name.replace("_", " ")
 

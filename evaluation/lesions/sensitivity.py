@@ -35,9 +35,9 @@ from retina_xai.metrics.froc import lesion_scores, peaks
 from retina_xai.metrics.overlap import ANY, Blobs, Counts, Overlap, PredictionCounts, Truth, blobs_of, measure
 from retina_xai.runner import Codec, Executor, ItemOutcome, WorkItem, claim, in_turn, key_of, run
 
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 # Fields of an ImageResult that are arrays, and those that are one array per lesion type.
-ARRAYS = ("scores", "false", "chance_false", "field_levels")
+ARRAYS = ("scores", "false", "chance_false", "disputed", "chance_disputed", "field_levels")
 TYPE_ARRAYS = ("lesion_scores", "chance_lesion_scores", "levels")
 
 
@@ -142,10 +142,11 @@ def measure_image(
     highest = peaks(blobs, explained.evidence)
     scores = explained.evidence.ravel()[blobs.pixels[highest]].astype(np.float64)
     detections = _Detections(highest, scores)
-    seen = _compare(blobs, detections, reference, area)
+    compare = partial(_compare, detections=detections, reference=reference, disputed=truth.disputed, area=area)
+    seen = compare(blobs)
     rng = np.random.default_rng([settings.seed, int(photograph.sha256[:16], 16)])
     repetitions = range(settings.chance_repetitions)
-    moved = [_compare(place_at_random(blobs, inside, rng), detections, reference, area) for _ in repetitions]
+    moved = [compare(place_at_random(blobs, inside, rng)) for _ in repetitions]
     levels = evidence_levels(explained.evidence)
     return ImageResult(
         name=truth.name,
@@ -159,6 +160,8 @@ def measure_image(
         scores=scores,
         false=seen.false,
         chance_false=np.array([one.false for one in moved]),
+        disputed=seen.disputed,
+        chance_disputed=np.array([one.disputed for one in moved]),
         lesion_scores=seen.lesion_scores,
         chance_lesion_scores={name: np.array([one.lesion_scores[name] for one in moved]) for name in reference.regions},
         levels={
@@ -216,17 +219,24 @@ class _Detections:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """A prediction compared with the truth: overlap, best score of each region, blobs that peak in no region (B,)."""
+    """A prediction compared with the truth: overlap, best score of each region, blobs that peak in no region (B,), and
+    those of them that peak at a disputed place (B,).
+    """
 
     overlap: Overlap
     lesion_scores: dict[str, npt.NDArray[np.float64]]
     false: npt.NDArray[np.bool_]
+    disputed: npt.NDArray[np.bool_]
 
 
-def _compare(blobs: Blobs, detections: _Detections, reference: Truth, area: int) -> _Comparison:
+def _compare(
+    blobs: Blobs, detections: _Detections, reference: Truth, disputed: npt.NDArray[np.bool_] | None, area: int
+) -> _Comparison:
     places = blobs.pixels[detections.highest]
     found = {name: lesion_scores(places, detections.scores, regions) for name, regions in reference.regions.items()}
-    return _Comparison(measure(blobs, reference, area), found, reference.regions[ANY].labels.ravel()[places] == 0)
+    false = reference.regions[ANY].labels.ravel()[places] == 0
+    at_disputed = np.zeros_like(false) if disputed is None else disputed.ravel()[places] & false
+    return _Comparison(measure(blobs, reference, area), found, false, at_disputed)
 
 
 def _compute(
@@ -259,6 +269,8 @@ def _or_empty(hashed: Callable[[], str]) -> str:
 def _check_shapes(photograph: Photograph, truth: CaseTruth, explained: Explained) -> None:
     shape = photograph.pixels.shape[:2]
     arrays = {"evidence": explained.evidence, "field of view": explained.field_of_view, **truth.masks}
+    if truth.disputed is not None:
+        arrays["disputed"] = truth.disputed
     for name, array in arrays.items():
         if array.shape != shape:
             raise UsageError(

@@ -5,6 +5,10 @@ weight as one with fifty. Intervals: Wilson for the image level, whose trials ar
 all others (see `retina_xai.metrics.intervals`). Chance: in each repetition the blobs of all images are placed at random
 again, which gives one ratio per repetition; the table shows their mean and their 2.5 % and 97.5 % quantiles. The same
 holds for FROC, in which randomly placed blobs keep their scores.
+
+Where a data set holds single opinions, some false positives lie where fewer annotators than the consensus rule asks for
+marked a lesion. They are counted, and FROC is also computed without them: they are neither found nor false, as findings
+of one or two of the four radiologists in LUNA16.
 """
 
 import math
@@ -43,8 +47,9 @@ class ImageResult:
     """Everything that one photograph contributes to the tables.
 
     `chance` and `chance_prediction` have one entry per repetition, R in all. `scores` (B,) are those of the blobs, also
-    at random places; `false` (B,) and `chance_false` (R, B): the blob's peak lies in no lesion; `lesion_scores` (L,)
-    and `chance_lesion_scores` (R, L): the best score with its peak in each annotated region (0: missed). `levels` and
+    at random places; `false` (B,) and `chance_false` (R, B): the blob's peak lies in no lesion; `disputed` (B,) and
+    `chance_disputed` (R, B): and it lies where at least one annotator marked one. `lesion_scores` (L,) and
+    `chance_lesion_scores` (R, L): the best score with its peak in each annotated region (0: missed). `levels` and
     `field_levels` are evidence histograms (65536,) of the lesions and of the field of view.
     """
 
@@ -59,6 +64,8 @@ class ImageResult:
     scores: FloatArray
     false: BoolArray
     chance_false: BoolArray
+    disputed: BoolArray
+    chance_disputed: BoolArray
     lesion_scores: Mapping[str, FloatArray]
     chance_lesion_scores: Mapping[str, FloatArray]
     levels: Mapping[str, npt.NDArray[np.int32]]
@@ -111,10 +118,24 @@ class Separation:
 
 
 @dataclass(frozen=True)
+class DisputedSummary:
+    """Blobs that peak in no lesion, those of them at disputed places, their share, and FROC without these."""
+
+    false: int
+    disputed: int
+    share: Figure
+    froc: Figure
+
+
+@dataclass(frozen=True)
 class SensitivitySummary:
-    """All figures: one entry per lesion type and "any", those of the prediction, and the result of each image."""
+    """All figures: one entry per lesion type and "any", those of the prediction, and the result of each image.
+
+    `disputed` is None where no blob, seen or at random, peaks at a disputed place.
+    """
 
     separation: Separation
+    disputed: DisputedSummary | None
     types: Mapping[str, TypeSummary]
     prediction: PredictionCounts
     figures: Mapping[str, Figure]
@@ -142,7 +163,9 @@ def summarise(results: Sequence[ImageResult], statistics: Statistics | None = No
     false = _false_positives(results)
     types = {name: _summarise_type(name, results, false, statistics) for name in results[0].types}
     separation = _separate(results, statistics)
-    return SensitivitySummary(separation, types, PredictionCounts(*rows.sum(axis=0).tolist()), figures, results)
+    disputed = _summarise_disputed(results, statistics)
+    prediction = PredictionCounts(*rows.sum(axis=0).tolist())
+    return SensitivitySummary(separation, disputed, types, prediction, figures, results)
 
 
 def _separate(results: Sequence[ImageResult], statistics: Statistics) -> Separation:
@@ -183,10 +206,28 @@ class _FalsePositives:
     moved: Sequence[Ranked]
 
 
-def _false_positives(results: Sequence[ImageResult]) -> _FalsePositives:
-    seen = Ranked.of([one.scores[one.false] for one in results])
-    repetitions = range(len(results[0].chance_false))
-    return _FalsePositives(seen, [Ranked.of([one.scores[one.chance_false[k]] for one in results]) for k in repetitions])
+def _false_positives(results: Sequence[ImageResult], keep_disputed: bool = True) -> _FalsePositives:
+    def kept(one: ImageResult, false: BoolArray, disputed: BoolArray) -> FloatArray:
+        return one.scores[false if keep_disputed else false & ~disputed]
+
+    seen = Ranked.of([kept(one, one.false, one.disputed) for one in results])
+    moved = [
+        Ranked.of([kept(one, one.chance_false[k], one.chance_disputed[k]) for one in results])
+        for k in range(len(results[0].chance_false))
+    ]
+    return _FalsePositives(seen, moved)
+
+
+def _summarise_disputed(results: Sequence[ImageResult], statistics: Statistics) -> DisputedSummary | None:
+    rows = np.array([[one.false.sum(), one.disputed.sum()] for one in results], dtype=np.int64)
+    moved = [[one.chance_false.sum(axis=1), one.chance_disputed.sum(axis=1)] for one in results]
+    chance = np.asarray(np.array(moved, dtype=np.int64).sum(axis=0).T)
+    if not rows[:, 1].any() and not chance[:, 1].any():
+        return None
+    share = _figure(lambda row: ratio(int(row[1]), int(row[0])), rows, chance, statistics)
+    froc = _summarise_froc(ANY, results, _false_positives(results, keep_disputed=False), statistics).mean
+    false, disputed = rows.sum(axis=0).tolist()
+    return DisputedSummary(false, disputed, share, froc)
 
 
 def _summarise_froc(

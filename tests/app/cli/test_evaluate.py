@@ -63,7 +63,7 @@ def test_check_data_counts_the_split_by_the_rule(call, phantoms):
     ("options", "line"),
     [
         (("--split", "validation"), "split 'validation': expected one of train, test, all"),
-        (("--consensus", "single"), "consensus 'single': expected one of votes, graded for DiaretDB1 v2.1"),
+        (("--consensus", "single"), "consensus 'single': expected one of votes, graded, two for DiaretDB1 v2.1"),
     ],
 )
 def test_other_splits_and_rules_are_refused(call, phantoms, weights, tmp_path, options, line):

@@ -7,7 +7,7 @@ from skimage import draw, measure
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.counts import count_lesions
-from retina_xai.evaluation.datasets.diaretdb1 import graded, open_diaretdb1, votes
+from retina_xai.evaluation.datasets.diaretdb1 import graded, open_diaretdb1, two, votes
 from retina_xai.evaluation.datasets.diaretdb1_markings import CircleRegion, EllipseRegion, read_markings
 
 SHAPE = (90, 120)
@@ -21,6 +21,8 @@ def circle_pixels(radius):
 def test_votes_count_heads_and_graded_weighs_confidence():
     confidences = np.array([[1, 3, 3, 3], [1, 3, 3, 2], [1, 3, 0, 2], [0, 0, 0, 2]], dtype=np.uint8)[:, None, :]
     assert votes(confidences)[0].tolist() == [True, True, False, True]
+    assert two(confidences)[0].tolist() == [True, True, True, True]
+    assert two(np.eye(4, dtype=np.uint8)[:, None, :])[0].tolist() == 4 * [False]
     # Sums 3, 9, 6, 9: the limit 0.75 * 252 = 189 = 21 * 9 is inclusive.
     assert graded(confidences)[0].tolist() == [False, True, False, True]
 
@@ -35,6 +37,18 @@ def test_consensus_masks_of_both_rules(diaretdb1):
     by_grade = case.truth("graded", SHAPE).masks
     assert not by_grade["haemorrhages"].any()  # 3 + 1 + 2 and 3 + 3 are below 9
     assert by_grade["soft_exudates"].sum() == circle_pixels(4)
+    by_two = case.truth("two", SHAPE).masks
+    assert by_two["haemorrhages"][40, 30] and by_two["haemorrhages"][40, 80]
+
+
+def test_what_too_few_annotators_marked_is_disputed(diaretdb1):
+    case = open_diaretdb1(diaretdb1, "train").cases[0]
+    by_votes, by_two = case.truth("votes", SHAPE), case.truth("two", SHAPE)
+    assert by_votes.disputed[40, 80] and not by_two.disputed[40, 80]  # two annotators
+    for truth in (by_votes, by_two):
+        union = np.logical_or.reduce(list(truth.masks.values()))
+        assert not (truth.disputed & union).any()
+        np.testing.assert_array_equal(truth.disputed | union, case.marked(SHAPE))
 
 
 def test_counts_per_lesion_type(diaretdb1):
@@ -184,6 +198,7 @@ def test_version_1_is_read_with_the_graded_rule(version_1):
     assert table.loc["haemorrhages"].tolist() == [1, 1, 100]
     assert table.loc["any"].tolist() == [1, 1, 100]
     assert dataset.consensus() == "graded"
+    assert dataset.cases[0].truth("graded", SHAPE).disputed.sum() == 100  # a grey value below the limit
     with pytest.raises(UsageError, match="consensus 'votes': expected one of graded for DiaretDB1 v1; choose one"):
         count_lesions(dataset, "votes")
 

@@ -1,4 +1,8 @@
-from retina_xai.evaluation.lesions.report_table import brief, caption, readable, separation, table
+from dataclasses import replace
+
+from retina_xai.evaluation.lesions.report_table import brief, caption, disputed, readable, separation, table
+from retina_xai.evaluation.lesions.summary import DisputedSummary, Figure
+from retina_xai.metrics.intervals import Interval
 
 
 def test_the_table_has_a_chance_row_below_each_explanation(report):
@@ -44,6 +48,16 @@ def test_the_caption_names_data_set_rule_annotators_and_every_column(report):
     for column in readable(table(report.summary)).columns:
         name = column.removeprefix("lesion level, ")
         assert f"{name}:" in text or f"{name}," in text, column
+
+
+def test_disputed_places_are_a_sentence_where_there_are_any(report):
+    unit = Interval(0.0, 1.0)
+    found = DisputedSummary(8, 3, Figure(3 / 8, Interval(0.2, 0.5), 0.1, unit), Figure(0.25, unit, 0.0625, unit))
+    assert disputed(replace(report.summary, disputed=None)) == ""
+    assert disputed(replace(report.summary, disputed=found)) == (
+        "Of 8 blobs with their peak in no lesion, 38 % (20-50) peak where at least one annotator marked a lesion, and "
+        "too few for the consensus (chance 10 %). FROC without these blobs: 0.250 (0.000-1.000) (chance 0.062)."
+    )
 
 
 def test_the_separation_is_a_sentence(report):

@@ -8,7 +8,7 @@ from retina_xai.metrics.overlap import ANY, Counts, PredictionCounts
 PREDICTION = PredictionCounts(1, 2, 1, 10, 100)
 
 
-def image(counts, chance, scores=(0.5,)):
+def image(counts, chance, scores=(0.5,), disputed=False):
     levels = np.zeros(65_536, dtype=np.int32)
     levels[100] = counts.pixels
     field = levels.copy()
@@ -27,6 +27,8 @@ def image(counts, chance, scores=(0.5,)):
         np.array([False, True]),
         # Thrown, the better blob misses as well at first, then hits the first lesion.
         np.array([[True, True], [False, True]]),
+        np.array([False, disputed]),
+        np.array([[False, disputed], [False, False]]),
         both(np.array(scores)),
         both(np.array([np.zeros(len(scores)), [0.5, *np.zeros(len(scores) - 1)]])),
         both(levels),
@@ -104,3 +106,22 @@ def test_the_mean_of_froc_is_bootstrapped_over_images():
     # Only the first photograph (its lesion found), only the second (missed), or both.
     assert figure.value == 1 / 2
     assert (figure.interval.low, figure.interval.high) == (0, 1)
+
+
+def test_false_positives_at_disputed_places_are_counted_and_left_out_of_a_second_froc():
+    counts, chance = Counts(1, 0, 1, 1, 1, 0, 5, 1, 10), [Counts(1, 0, 0, 1, 0, 0, 5, 0, 10)] * 2
+    weak = image(counts, chance, scores=(0.2,), disputed=True)
+    summary = summarise([weak, image(counts, chance, scores=(0.2,))], Statistics(100))
+    assert (summary.disputed.false, summary.disputed.disputed) == (2, 1)
+    assert summary.disputed.share.value == 1 / 2
+    assert (summary.disputed.share.interval.low, summary.disputed.share.interval.high) == (0, 1)
+    # Two images, two blobs in each; in the first repetition all four miss, in the second two.
+    assert summary.disputed.share.chance == pytest.approx((1 / 4 + 0 / 2) / 2)
+    # Two false positives of 0.25 are above both lesions (0.2): they are found from one false positive per image on.
+    # Without the disputed one, from half a false positive per image on.
+    assert summary.types[ANY].froc.mean.value == pytest.approx(4 / 7)
+    assert summary.disputed.froc.value == pytest.approx(5 / 7)
+
+
+def test_nothing_is_disputed_where_no_blob_peaks_at_such_a_place():
+    assert summarise([FIRST, SECOND], Statistics(50)).disputed is None
