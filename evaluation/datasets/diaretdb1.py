@@ -22,6 +22,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -51,9 +52,9 @@ V1_FOLDERS = {
 V1_LISTS = {"train": ("trainset.txt",), "test": ("testset.txt",)}
 
 
-def votes(confidences: npt.NDArray[np.uint8]) -> Mask:
-    """(4, H, W) confidences 0-3 -> (H, W): marked by at least 3 annotators."""
-    return np.asarray((confidences > 0).sum(axis=0) >= 3)
+def votes(confidences: npt.NDArray[np.uint8], least: int = 3) -> Mask:
+    """(4, H, W) confidences 0-3 -> (H, W): marked by at least so many annotators."""
+    return np.asarray((confidences > 0).sum(axis=0) >= least)
 
 
 def graded(confidences: npt.NDArray[np.uint8]) -> Mask:
@@ -61,12 +62,11 @@ def graded(confidences: npt.NDArray[np.uint8]) -> Mask:
     return np.asarray(GREY_STEP * confidences.sum(axis=0, dtype=np.int64) >= GRADED_MINIMUM)
 
 
-def two(confidences: npt.NDArray[np.uint8]) -> Mask:
-    """(4, H, W) confidences 0-3 -> (H, W): marked by at least 2 annotators."""
-    return np.asarray((confidences > 0).sum(axis=0) >= 2)
-
-
-CONSENSUS: dict[str, Callable[[npt.NDArray[np.uint8]], Mask]] = {"votes": votes, "graded": graded, "two": two}
+CONSENSUS: dict[str, Callable[[npt.NDArray[np.uint8]], Mask]] = {
+    "votes": votes,
+    "graded": graded,
+    "two": partial(votes, least=2),
+}
 CONSENSUS_TEXT = {
     "votes": "a pixel is a lesion where at least 3 of 4 annotators marked it",
     "graded": "a pixel is a lesion where 21 x the four annotators' confidences (Low 1, Medium 2, High 3) reach 189",

@@ -119,10 +119,9 @@ class Separation:
 
 @dataclass(frozen=True)
 class DisputedSummary:
-    """Blobs that peak in no lesion, those of them at disputed places, their share, and FROC without these."""
+    """Number of blobs that peak in no lesion, the share of them at disputed places, and FROC without these."""
 
     false: int
-    disputed: int
     share: Figure
     froc: Figure
 
@@ -226,8 +225,7 @@ def _summarise_disputed(results: Sequence[ImageResult], statistics: Statistics) 
         return None
     share = _figure(lambda row: ratio(int(row[1]), int(row[0])), rows, chance, statistics)
     froc = _summarise_froc(ANY, results, _false_positives(results, keep_disputed=False), statistics).mean
-    false, disputed = rows.sum(axis=0).tolist()
-    return DisputedSummary(false, disputed, share, froc)
+    return DisputedSummary(int(rows[:, 0].sum()), share, froc)
 
 
 def _summarise_froc(

@@ -7,7 +7,7 @@ from skimage import draw, measure
 
 from retina_xai.errors import InputError, UsageError
 from retina_xai.evaluation.datasets.counts import count_lesions
-from retina_xai.evaluation.datasets.diaretdb1 import graded, open_diaretdb1, two, votes
+from retina_xai.evaluation.datasets.diaretdb1 import CONSENSUS, graded, open_diaretdb1, votes
 from retina_xai.evaluation.datasets.diaretdb1_markings import CircleRegion, EllipseRegion, read_markings
 
 SHAPE = (90, 120)
@@ -21,13 +21,12 @@ def circle_pixels(radius):
 def test_votes_count_heads_and_graded_weighs_confidence():
     confidences = np.array([[1, 3, 3, 3], [1, 3, 3, 2], [1, 3, 0, 2], [0, 0, 0, 2]], dtype=np.uint8)[:, None, :]
     assert votes(confidences)[0].tolist() == [True, True, False, True]
-    assert two(confidences)[0].tolist() == [True, True, True, True]
-    assert two(np.eye(4, dtype=np.uint8)[:, None, :])[0].tolist() == 4 * [False]
+    assert CONSENSUS["two"](confidences[1:])[0].tolist() == [True, True, False, True]
     # Sums 3, 9, 6, 9: the limit 0.75 * 252 = 189 = 21 * 9 is inclusive.
     assert graded(confidences)[0].tolist() == [False, True, False, True]
 
 
-def test_consensus_masks_of_both_rules(diaretdb1):
+def test_consensus_masks_of_the_three_rules(diaretdb1):
     case = open_diaretdb1(diaretdb1, "train").cases[0]
     by_votes = case.truth("votes", SHAPE).masks
     assert by_votes["haemorrhages"].sum() == circle_pixels(6)  # three annotators at (30, 40); two at (80, 40)
@@ -38,7 +37,7 @@ def test_consensus_masks_of_both_rules(diaretdb1):
     assert not by_grade["haemorrhages"].any()  # 3 + 1 + 2 and 3 + 3 are below 9
     assert by_grade["soft_exudates"].sum() == circle_pixels(4)
     by_two = case.truth("two", SHAPE).masks
-    assert by_two["haemorrhages"][40, 30] and by_two["haemorrhages"][40, 80]
+    assert by_two["haemorrhages"][40, 30] and by_two["haemorrhages"][40, 80] and not by_votes["haemorrhages"][40, 80]
 
 
 def test_what_too_few_annotators_marked_is_disputed(diaretdb1):

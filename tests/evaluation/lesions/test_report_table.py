@@ -52,7 +52,7 @@ def test_the_caption_names_data_set_rule_annotators_and_every_column(report):
 
 def test_disputed_places_are_a_sentence_where_there_are_any(report):
     unit = Interval(0.0, 1.0)
-    found = DisputedSummary(8, 3, Figure(3 / 8, Interval(0.2, 0.5), 0.1, unit), Figure(0.25, unit, 0.0625, unit))
+    found = DisputedSummary(8, Figure(3 / 8, Interval(0.2, 0.5), 0.1, unit), Figure(0.25, unit, 0.0625, unit))
     assert disputed(replace(report.summary, disputed=None)) == ""
     assert disputed(replace(report.summary, disputed=found)) == (
         "Of 8 blobs with their peak in no lesion, 38 % (20-50) peak where at least one annotator marked a lesion, and "
